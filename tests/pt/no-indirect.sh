@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The walker must have folded into each instance: no indirect call but the host's.
+# usage: no-indirect.sh REPO
+#
+# A copy of the sources gets its calls of the host turned into calls of functions
+# named host_*; every indirect call or jump that is left then is the walker's.
+set -eu
+repo=$1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+mkdir "$tmp/src"
+cp -R "$repo/src/pt" "$repo/src/port" "$tmp/src"
+cat >"$tmp/direct.h" <<'END'
+#include <stddef.h>
+void *host_table_alloc(void *ctx, size_t bytes);
+void host_table_free(void *ctx, void *p, size_t bytes);
+void host_cache_clean(void *ctx, const void *p, size_t bytes);
+END
+sed -i -E 's/\bh(ost)?->(table_alloc|table_free|cache_clean)\(/host_\2(/g' \
+	"$tmp/src/pt/walker.h" "$tmp/src/port/port.h"
+
+# indirect calls, and jumps that are not returns
+indirect='call +\*|jmp +\*|\*%|\bblr\b|\bbraa?\b|\bbr\s+x|\bjalr\s|\bjr\s+[^r]'
+bad=0 checked=0
+for cc in gcc clang aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc; do
+	command -v "$cc" >/dev/null || { echo "no $cc: not checked with it"; continue; }
+	objdump=${cc%gcc}objdump
+	[ "$cc" = clang ] && objdump=objdump
+	for src in "$tmp"/src/pt/inst/*.c; do
+		for opt in -O1 -O2 -Os; do
+			"$cc" -std=c11 -ffreestanding -fno-pic "$opt" -I"$repo/include" \
+				-include "$tmp/direct.h" -c "$src" -o "$tmp/o.o"
+			# riscv64: auipc + jalr with a relocation is a direct call
+			"$objdump" -dr "$tmp/o.o" | awk '
+				/R_RISCV_CALL/ { direct = 1; print; next }
+				/jalr/ && direct { direct = 0; next }
+				{ print }' >"$tmp/dis"
+			# the calls of the host must be there, or nothing was checked
+			grep -q 'host_table_alloc' "$tmp/dis"
+			if grep -E "$indirect" "$tmp/dis"; then
+				echo "FAIL $cc $opt ${src##*/}: an indirect call is left"
+				bad=1
+			fi
+			checked=$((checked + 1))
+		done
+	done
+done
+echo "$checked objects checked"
+exit $bad

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random maps and unmaps against a flat array that knows nothing of tables, read
+ * back with a walker of the test's own. SEED=n in the environment replays one.
+ *
+ * On the noncoherent configurations the reader sees only what was cleaned.
+ */
+#include "arena.h"
+
+#define PAGES		(1u << 19)		/* 2 GiB at most are played in */
+#define STEPS		3000
+
+const struct instance *current;
+static uint64_t seed, rng;
+
+static uint64_t rnd(uint64_t n)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (rng * 0x2545f4914f6cdd1dull >> 8) % n;
+}
+
+struct oracle {
+	uint64_t base;		/* iova of page 0 */
+	uint64_t pages;
+	uint64_t *pa;		/* of each page; 1: not mapped */
+};
+
+static uint64_t iova_of(const struct oracle *o, uint64_t page)
+{
+	return o->base + page * 4 * K;
+}
+
+/* Does hardware see page @i as the oracle has it? */
+static void check_page(const struct fixture *x, const struct oracle *o, uint64_t i)
+{
+	struct hw_leaf r = hw(x, iova_of(o, i) + 0x123);
+	uint64_t pa;
+	int ret = x->pt.ops->iova_to_phys((struct uiommu_pt *)&x->pt, iova_of(o, i) + 0x123, &pa);
+
+	assert_int_equal(r.mapped, o->pa[i] != 1);
+	assert_int_equal(ret, r.mapped ? 0 : -UIOMMU_ENOENT);
+	if (r.mapped) {
+		assert_int_equal(r.pa, o->pa[i] + 0x123);
+		assert_int_equal(pa, r.pa);
+	}
+}
+
+static void check(const struct fixture *x, const struct oracle *o, uint64_t first, uint64_t n)
+{
+	uint64_t edge[] = { first, first - 1, first + n, first + n - 1, first + n / 2 };
+
+	for (size_t i = 0; i < sizeof(edge) / sizeof(*edge); i++)
+		if (edge[i] < o->pages)
+			check_page(x, o, edge[i]);
+	for (int i = 0; i < 16; i++) {
+		check_page(x, o, rnd(o->pages));
+		if (n && first + n <= o->pages)
+			check_page(x, o, first + rnd(n));
+	}
+}
+
+/* Lengths of every order, boundaries more often than chance would have them. */
+static void pick(const struct oracle *o, uint64_t *first, uint64_t *n)
+{
+	uint64_t align = 1ull << (rnd(3) * 9);
+
+	*first = rnd(o->pages);
+	if (rnd(2))
+		*first = *first / align * align;
+	*n = 1 + rnd(1ull << rnd(20));
+	if (rnd(2))
+		*n = (*n + align - 1) / align * align;
+	if (*first + *n > o->pages)
+		*n = o->pages - *first;
+}
+
+static void random_map(struct fixture *x, struct oracle *o)
+{
+	uint64_t first, n, room = 0, mapped, pa;
+	int ret;
+
+	pick(o, &first, &n);
+	pa = rnd(1ull << (x->in->oas - 12)) * 4 * K;
+	if (rnd(2))
+		pa = (pa & ~(G - 1)) | (iova_of(o, first) & (G - 1));	/* blocks fit */
+	if (pa + n * 4 * K > 1ull << x->in->oas)
+		pa -= n * 4 * K;
+	while (room < n && o->pa[first + room] == 1)
+		room++;
+	ret = map(x, iova_of(o, first), pa, n * 4 * K, &mapped);
+	assert_int_equal(ret, room == n ? 0 : -UIOMMU_EEXIST);
+	assert_int_equal(mapped, room * 4 * K);
+	for (uint64_t i = 0; i < room; i++)
+		o->pa[first + i] = pa + i * 4 * K;
+	check(x, o, first, n);
+}
+
+/* Would the edge before page @i go through a leaf? */
+static bool cuts(const struct fixture *x, const struct oracle *o, uint64_t i)
+{
+	struct hw_leaf r;
+
+	if (i >= o->pages)
+		return false;
+	r = hw(x, iova_of(o, i));
+	return r.mapped && iova_of(o, i) & ((1ull << r.lg2) - 1);
+}
+
+/* How far may an unmap come? To the first hole that is not in a covered table. */
+static uint64_t expect(const struct fixture *x, const struct oracle *o, uint64_t first, uint64_t n)
+{
+	uint64_t done = 0;
+
+	while (done < n) {
+		uint64_t iova = iova_of(o, first + done), step = 0;
+		struct uiommu_pt_step s[8];
+		unsigned ns;
+
+		assert_int_equal(x->pt.ops->walk((struct uiommu_pt *)&x->pt, iova, s, 8, &ns), 0);
+		for (unsigned i = 0; i < ns && !step; i++) {
+			uint64_t span = 1ull << (9 * s[i].level);
+
+			if (s[i].kind == UIOMMU_PT_STEP_INVALID)
+				return done;
+			if (!(iova / (4 * K) % span) && n - done >= span)
+				step = span;
+		}
+		done += step;
+	}
+	return done;
+}
+
+static void random_unmap(struct fixture *x, struct oracle *o)
+{
+	uint64_t first, n, want, done;
+	bool cut;
+	int ret;
+
+	pick(o, &first, &n);
+	if (rnd(2)) {
+		/* what is mapped in one piece from here on */
+		for (n = 0; first + n < o->pages && o->pa[first + n] != 1 && n < 300000; n++)
+			;
+		n += !n;
+	}
+	cut = cuts(x, o, first) || cuts(x, o, first + n);
+	want = cut ? 0 : expect(x, o, first, n);
+	ret = x->pt.ops->unmap(&x->pt, iova_of(o, first), n * 4 * K, &x->gather, &done);
+	assert_int_equal(ret, cut ? -UIOMMU_EINVAL : 0);
+	assert_int_equal(done, want * 4 * K);
+	if (done) {
+		assert_int_equal(x->gather.start, iova_of(o, first));
+		assert_int_equal(x->gather.last, iova_of(o, first) + done - 1);
+	} else {
+		assert_true(uiommu_gather_empty(&x->gather));
+	}
+	uiommu_gather_free(&x->gather, &x->arena.host);
+	for (uint64_t i = 0; i < want; i++)
+		o->pa[first + i] = 1;
+	check(x, o, first, n);
+}
+
+static void random_against_a_flat_array(void **state)
+{
+	struct fixture *x = *state;
+	struct oracle o = { .pages = x->size / 2 / (4 * K) };
+
+	rng = seed * 0x9e3779b97f4a7c15ull | 1;
+	if (o.pages > PAGES)
+		o.pages = PAGES;
+	/* at the bottom, at the top, or in the middle, off the gigabyte */
+	o.base = (x->size / (4 * K) - o.pages) / 2 * rnd(3) * 4 * K;
+	if (o.base + o.pages * 4 * K < x->size)
+		o.base += 1 * M;
+	o.pa = malloc(o.pages * sizeof(*o.pa));
+	for (uint64_t i = 0; i < o.pages; i++)
+		o.pa[i] = 1;
+	for (int i = 0; i < STEPS; i++) {
+		if (rnd(5) < 2)
+			random_map(x, &o);
+		else
+			random_unmap(x, &o);
+	}
+	for (uint64_t i = 0; i < o.pages; i += 1 + rnd(64))
+		check_page(x, &o, i);
+	free(o.pa);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { TEST(random_against_a_flat_array) };
+	int failed = 0;
+
+	seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
+	for (size_t i = 0; i < sizeof(instances) / sizeof(*instances); i++) {
+		current = &instances[i];
+		failed += cmocka_run_group_tests_name(current->name, tests, NULL, NULL);
+	}
+	if (failed)
+		fprintf(stderr, "seed %llu; again: SEED=%llu meson test -C <build> pt/random\n",
+			(unsigned long long)seed, (unsigned long long)seed);
+	return failed ? 1 : 0;
+}
