@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * uiommu/driver.h - what a driver of an IOMMU implements, and what it may see
+ *
+ * The core decides what may be attached where, keeps the attachments, and
+ * holds the locks. A driver turns decisions into entries, commands and
+ * registers. It embeds struct uiommu_iommu in a structure of its own, fills in
+ * the fields marked (drv) and calls uiommu_iommu_register().
+ *
+ * (device, PASID) -> domain is one operation, also for the RID (PASID 0). Its
+ * two ends are links: a link is the counted record of one domain behind one
+ * IOMMU and carries the number that caches are tagged with there (ASID, VMID,
+ * DID, GSCID/PSCID). "Nothing" is the link of the BLOCKED domain, so the
+ * operations below never get a NULL. IDENTITY and BLOCKED have a link per IOMMU
+ * from registration on, with tag 0: to attach them needs no memory.
+ *
+ * Field legend: (i) set once before anybody else sees it, (u) instance lock,
+ * (r) changed under the instance lock, read under host->read_enter(), (a) atomic,
+ * (drv) the driver's to set.
+ */
+#ifndef UIOMMU_DRIVER_H
+#define UIOMMU_DRIVER_H
+
+#include <uiommu/iommu.h>
+
+struct uiommu_group;
+
+/* ---- lists that are read without a lock ---- */
+
+/* A removed node keeps its next: who stands on it finds the way on. It may be
+ * freed or put in again only through host->retire(). */
+struct uiommu_node {
+	struct uiommu_node *next;	/* (r) */
+	struct uiommu_node **pprev;	/* (u) NULL: in no list */
+};
+
+struct uiommu_list {
+	struct uiommu_node *first;	/* (r) */
+	struct uiommu_node **tail;	/* (u) */
+};
+
+#define uiommu_container_of(p, type, member) \
+	((type *)(void *)((char *)(p) - offsetof(type, member)))
+
+/* ---- what there is ---- */
+
+struct uiommu_domain {
+	struct uiommu *u;			/* (i) */
+	const struct uiommu_host *host;		/* (i) */
+	enum uiommu_domain_type type;		/* (i) */
+	struct uiommu_pt pt;			/* (i) PAGING: the table; ops NULL otherwise */
+	struct uiommu_list links;		/* (r) one for each IOMMU it sits behind */
+	struct uiommu_node node;		/* (r) u->domains */
+	struct uiommu_retire retire;
+	char name[32];
+};
+
+/* One domain behind one IOMMU. */
+struct uiommu_link {
+	struct uiommu_domain *dom;		/* (i) */
+	struct uiommu_iommu *iommu;		/* (i) */
+	const struct uiommu_host *host;		/* (i) */
+	uint32_t tag;				/* (i)(drv) by link_init(); 0: none */
+	unsigned users;				/* (u) attachments */
+	struct uiommu_list attaches;		/* (r) */
+	struct uiommu_node node;		/* (r) dom->links */
+	struct uiommu_retire retire;
+};
+
+/* One (device, PASID) -> domain. */
+struct uiommu_attach {
+	struct uiommu_dev *dev;			/* (i) */
+	uiommu_pasid_t pasid;			/* (i) */
+	struct uiommu_link *link;		/* (i) */
+	bool base;				/* (i) part of the device: its state when
+						   nothing is attached to the RID */
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_node node;		/* (r) link->attaches */
+	struct uiommu_retire retire;
+};
+
+/* One StreamID (or whatever number the IOMMU knows a device by). */
+struct uiommu_stream {
+	struct uiommu_dev *dev;			/* (i) */
+	uint32_t id;				/* (i) */
+	struct uiommu_node node;		/* (r) iommu->streams[] */
+};
+
+struct uiommu_dev {
+	struct uiommu *u;			/* (i) */
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_iommu *iommu;		/* (i) */
+	struct uiommu_group *group;		/* (i) */
+	uint32_t rid;				/* (i) */
+	unsigned pasid_bits;			/* (i) min(device, IOMMU) */
+	enum uiommu_domain_type default_type;	/* (i) */
+	unsigned num_streams;			/* (i) */
+	struct uiommu_stream *streams;		/* (i) */
+	const char *name;			/* (i) */
+	void *drv;				/* (u)(drv) by device_add() */
+
+	void *pasids;				/* (r) PASID -> attachment; 0: the RID's */
+	unsigned num_pasids;			/* (u) attached, the RID's not counted */
+	unsigned claims;			/* (u) */
+	struct uiommu_attach base[2];		/* (i) default domain; BLOCKED */
+	struct uiommu_node node;		/* (r) u->devices */
+	struct uiommu_dev *group_next;		/* (u) */
+	struct uiommu_retire retire;
+	size_t bytes;				/* (i) of this allocation */
+};
+
+/* ---- what a driver implements ---- */
+
+/*
+ * Every function but invalidate() is called with the instance lock held, so
+ * never two at once for one instance; they may sleep and wait for hardware.
+ * A driver does not call back into the core but for uiommu_fault_report().
+ */
+struct uiommu_iommu_ops {
+	const char *name;			/* "smmuv3" */
+
+	/*
+	 * A device appears. All its numbers are free in this IOMMU. Sets
+	 * dev->drv. Afterwards, and until the first attach_commit(), its DMA is
+	 * blocked. 0, -ENOMEM, -ERANGE (a number is beyond the tables); then
+	 * nothing stays.
+	 */
+	int (*device_add)(struct uiommu_dev *dev);
+	/* Blocks its DMA and forgets it. Nothing is attached but the base. */
+	void (*device_remove)(struct uiommu_dev *dev);
+
+	/* Makes dom->pt, a table for use behind @dev. 0, -ENOMEM, -EOPNOTSUPP. */
+	int (*domain_init)(struct uiommu_domain *dom, struct uiommu_dev *dev, unsigned flags);
+	/* Can this (device, PASID) have that domain, as things are now? 0 or an error
+	 * of uiommu_attach_device_pasid(). Types were checked by the core. */
+	int (*domain_check)(const struct uiommu_domain *dom, struct uiommu_dev *dev,
+			    uiommu_pasid_t pasid);
+
+	/* First attachment of a domain here: picks link->tag. 0, -ENOSPC. */
+	int (*link_init)(struct uiommu_link *link);
+	/* The last one is gone from hardware: takes whatever caches hold under the
+	 * tag away, waits, gives the tag back. */
+	void (*link_fini)(struct uiommu_link *link);
+
+	/*
+	 * All that can fail for want of memory, before attach_commit() to a domain
+	 * other than IDENTITY and BLOCKED. Hardware sees no change.
+	 */
+	int (*attach_prepare)(struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			      const struct uiommu_link *now);
+	/*
+	 * Moves (dev, pasid) from @old to @now in hardware; on return no access
+	 * translates by @old. Allocates nothing. BLOCKED on a PASID takes its entry
+	 * away. On an error (hardware did not answer) the entry may be either, and
+	 * the core calls again: back to @old, and to BLOCKED if that fails too.
+	 */
+	int (*attach_commit)(struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			     const struct uiommu_link *old, const struct uiommu_link *now);
+
+	/*
+	 * Entries of link->dom changed as @g says: makes every attachment of @link
+	 * forget them and waits. Any thread that may map, without the instance
+	 * lock, several at once, also while the link is being taken down. Allocates
+	 * nothing and does not fail: hardware that does not answer is shut off.
+	 */
+	void (*invalidate)(const struct uiommu_link *link, const struct uiommu_gather *g);
+
+	/* Fills in what GET_HW_INFO says. Never fails after a successful probe. */
+	void (*hw_info)(const struct uiommu_dev *dev, struct uiommu_hw_info *out);
+
+	/* The instance goes away: as the driver's own remove function. */
+	void (*remove)(struct uiommu_iommu *iommu);
+};
+
+#define UIOMMU_IOMMU_PASID_IDENTITY	(1u << 0)	/* a PASID entry can say "bypass" */
+#define UIOMMU_IOMMU_PASID_NESTED	(1u << 1)	/* and hold both stages */
+
+#define UIOMMU_STREAM_BUCKETS	64u
+
+struct uiommu_iommu {
+	const struct uiommu_iommu_ops *ops;	/* (i)(drv) */
+	char name[32];				/* (i)(drv) */
+	unsigned pasid_bits;			/* (i)(drv) 0: no PASIDs; at most 20 */
+	unsigned caps;				/* (i)(drv) UIOMMU_IOMMU_* */
+
+	struct uiommu *u;			/* (i) by uiommu_iommu_register() */
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_link identity, blocked;	/* (i) */
+	struct uiommu_list streams[UIOMMU_STREAM_BUCKETS];	/* (r) by number */
+	struct uiommu_node node;		/* (r) u->iommus */
+};
+
+/**
+ * uiommu_host_of() - the host contract an instance was made with
+ * @u: the instance
+ *
+ * Context:   any.
+ * Hardware:  none.
+ * Ownership: the host's.
+ * Return:    never NULL.
+ */
+const struct uiommu_host *uiommu_host_of(const struct uiommu *u);
+
+/**
+ * uiommu_iommu_register() - put an IOMMU into an instance
+ * @u:     the instance
+ * @iommu: with the fields marked (drv) filled in; hardware blocks everything
+ *
+ * From here on faults can be reported, and devices be added behind it: a driver
+ * hands the pointer out only when it is up.
+ *
+ * Context:   a thread that may sleep; takes the instance lock. Not from within a
+ *            driver operation.
+ * Hardware:  none.
+ * Ownership: @iommu stays the driver's, and stays until uiommu_iommu_unregister().
+ * Return:    0. There is nothing in it that can fail today; a driver checks anyway.
+ */
+int uiommu_iommu_register(struct uiommu *u, struct uiommu_iommu *iommu);
+
+/**
+ * uiommu_iommu_unregister() - take an IOMMU out of its instance
+ * @iommu: registered; hardware still works
+ *
+ * Devices that are still behind it are removed as by uiommu_device_remove().
+ *
+ * Context:   a thread that may sleep; takes the instance lock. Cannot fail,
+ *            allocates nothing.
+ * Hardware:  blocks the devices that were still there.
+ * Ownership: @iommu is the driver's alone again.
+ */
+void uiommu_iommu_unregister(struct uiommu_iommu *iommu);
+
+/**
+ * uiommu_fault_report() - an IOMMU refused an access
+ * @iommu: the one
+ * @f:     everything but @f->iommu and @f->dev filled in
+ *
+ * Finds the device by @f->stream_id and tells the instance's observer.
+ *
+ * Context:   any in which a spin lock may be taken; the driver holds none.
+ *            Within host->read_enter().
+ * Hardware:  none.
+ * Ownership: @f is the caller's.
+ */
+void uiommu_fault_report(struct uiommu_iommu *iommu, struct uiommu_fault *f);
+
+#endif

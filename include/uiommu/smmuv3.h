@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * uiommu/smmuv3.h - bring up an Arm SMMUv3 (IHI 0070) and give it to an instance
+ *
+ * What it can do here: stage 1, 4 KiB granule, 48-bit addresses in and out, on RIDs
+ * and on PASIDs; linear and two-level stream and CD tables; range invalidation
+ * where hardware has it; wired interrupts or polling. Off: stage 2, stalls, ATS,
+ * PRI, HTTU, broadcast TLB maintenance. Nothing in it depends on the simulator.
+ */
+#ifndef UIOMMU_SMMUV3_H
+#define UIOMMU_SMMUV3_H
+
+#include <uiommu/iommu.h>
+
+/**
+ * struct uiommu_smmuv3_config - what a devicetree says about it
+ * @name:       "smmu@9050000", for messages; copied, cut at 31 bytes
+ * @mmio_pa:    where its registers are
+ * @mmio_bytes: 0x20000 or more: both register pages
+ * @coherent:   its table walks and queues see CPU caches (dma-coherent). Where it or
+ *              the hardware says no, host->cache_clean() is needed, and the host's
+ *              table memory must be such that what hardware writes (the event
+ *              queue) is seen by loads
+ * @has_irqs:   false, or host->irq_request NULL: somebody calls
+ *              uiommu_smmuv3_poll()
+ * @irq_evtq:   wired interrupt numbers for host->irq_request()
+ * @irq_gerror: likewise
+ * @cmdq_lg2:   entries of the command queue, log2; 0: as many as fit 4 KiB. Cut at
+ *              what hardware can do
+ * @evtq_lg2:   entries of the event queue, likewise
+ */
+struct uiommu_smmuv3_config {
+	const char *name;
+	uiommu_pa_t mmio_pa;
+	uint64_t mmio_bytes;
+	bool coherent;
+	bool has_irqs;
+	unsigned irq_evtq, irq_gerror;
+	unsigned cmdq_lg2, evtq_lg2;
+};
+
+/**
+ * uiommu_smmuv3_probe() - bring one up
+ * @u:   the instance it becomes part of
+ * @cfg: copied
+ * @out: for uiommu_dev_config.iommu and the functions below; only set on success
+ *
+ * Context:   a thread that may sleep; takes the instance lock; may call any function
+ *            of the host.
+ * Hardware:  takes it over as it is found, also running. From the first register
+ *            write on nothing passes (GBPA.ABORT; where it is not implemented, a line
+ *            in the log says so) until devices are added: every StreamID aborts.
+ * Ownership: the caller's, until uiommu_smmuv3_remove() or uiommu_destroy().
+ * Return:    0, or (hardware is off and aborts, nothing stays)
+ *   -UIOMMU_EINVAL      no name, or too few bytes of registers
+ *   -UIOMMU_EOPNOTSUPP  it lacks something that is needed; a line in the log says what
+ *   -UIOMMU_ENOMEM      the host gave no memory
+ *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  it does not acknowledge, or does not take commands
+ *   others              as host->mmio_map() and host->irq_request() returned
+ */
+int uiommu_smmuv3_probe(struct uiommu *u, const struct uiommu_smmuv3_config *cfg,
+			struct uiommu_iommu **out);
+
+/**
+ * uiommu_smmuv3_remove() - switch one off and take it out of its instance
+ * @iommu: from uiommu_smmuv3_probe(); gone afterwards
+ *
+ * Devices that are still behind it are removed as by uiommu_device_remove().
+ *
+ * Context:   a thread that may sleep; takes the instance lock. Cannot fail,
+ *            allocates nothing.
+ * Hardware:  off; every DMA through it aborts.
+ */
+void uiommu_smmuv3_remove(struct uiommu_iommu *iommu);
+
+/**
+ * uiommu_smmuv3_poll() - do what the interrupts do
+ * @iommu: from uiommu_smmuv3_probe()
+ *
+ * Looks at GERROR, drains the event queue, tells the observer of each fault. Also
+ * fine where there are interrupts.
+ *
+ * Context:   any in which a UIOMMU_LOCK_SPIN may be taken; several at once are fine,
+ *            then records may be reported out of order.
+ * Hardware:  acknowledges errors, frees places of the event queue.
+ */
+void uiommu_smmuv3_poll(struct uiommu_iommu *iommu);
+
+/**
+ * uiommu_fault_text() - a fault in words
+ * @f:     as given to the observer, during its call
+ * @buf:   out; one line without a newline, always terminated
+ * @bytes: of @buf; 200 are enough
+ *
+ * "F_TRANSLATION: 0000:01:00.0 (RID 01:00.0) PASID 0x5, write at IOVA 0x10000; said
+ * no: stage 1 page table: not mapped"
+ *
+ * Context:   any; takes no lock.
+ * Return:    0, or
+ *   -UIOMMU_EINVAL    @bytes is 0                  @buf is not touched
+ *   -UIOMMU_EMSGSIZE  the line did not fit         @buf has its beginning
+ */
+int uiommu_fault_text(const struct uiommu_fault *f, char *buf, size_t bytes);
+
+#endif

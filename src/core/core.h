@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * src/core/core.h - what the files of the core share. The legend of the fields
+ * is that of uiommu/driver.h; the order of locks is in docs/LOCKING.md.
+ */
+#ifndef UIOMMU_CORE_CORE_H
+#define UIOMMU_CORE_CORE_H
+
+#include "hostcall.h"
+
+struct uiommu {
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_observer obs;		/* (i) */
+	struct uiommu_lock lock;		/* the instance lock */
+	struct uiommu_list devices;		/* (r) */
+	struct uiommu_list domains;		/* (r) PAGING and what is to come */
+	struct uiommu_list iommus;		/* (r) */
+	struct uiommu_group *groups;		/* (u) */
+	struct uiommu_domain identity, blocked;	/* (i) */
+};
+
+struct uiommu_group {
+	unsigned number;			/* (i) */
+	bool named;				/* (i) by the embedder, so others may join */
+	const void *owner;			/* (u) NULL: with its default domains */
+	unsigned claims;			/* (u) */
+	struct uiommu_dev *devs;		/* (u) */
+	struct uiommu_group *next;		/* (u) */
+};
+
+static inline void core_lock(struct uiommu *u) UIOMMU_TAKES(uiommu_instance_lock);
+static inline void core_lock(struct uiommu *u)
+{
+	host_lock(u->host, &u->lock);
+}
+
+static inline void core_unlock(struct uiommu *u) UIOMMU_GIVES(uiommu_instance_lock);
+static inline void core_unlock(struct uiommu *u)
+{
+	host_unlock(u->host, &u->lock);
+}
+
+/* ---- index.c: PASID -> attachment, for one device ---- */
+
+/* Makes room for @pasid, so that a later set cannot fail. */
+int uiommu_index_reserve(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_index_set(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *att)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+struct uiommu_attach *uiommu_index_get(const struct uiommu_dev *dev, uiommu_pasid_t pasid);
+/* the first one at *@pasid or above; *@pasid becomes its own */
+struct uiommu_attach *uiommu_index_next(const struct uiommu_dev *dev, uiommu_pasid_t *pasid);
+void uiommu_index_free(struct uiommu_dev *dev);
+
+/* ---- group.c ---- */
+
+int uiommu_group_join(struct uiommu *u, struct uiommu_dev *dev, int number)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_group_leave(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- link.c ---- */
+
+void uiommu_link_setup(struct uiommu_link *link, struct uiommu_domain *dom,
+		       struct uiommu_iommu *iommu);
+int uiommu_link_get(struct uiommu_domain *dom, struct uiommu_iommu *iommu,
+		    struct uiommu_link **out) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_link_put(struct uiommu_link *link) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- attach.c ---- */
+
+/* The state of a device whose RID nothing is attached to. */
+struct uiommu_attach *uiommu_attach_base(struct uiommu_dev *dev)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* The RID from one base to the one that is right now; an error leaves it. */
+int uiommu_attach_rebase(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* The first and the last attachment of a device; start may fail, end not. */
+int uiommu_attach_start(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_attach_end(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_attach_drop_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- device.c ---- */
+
+void uiommu_device_remove_locked(struct uiommu_dev *dev)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- domain.c ---- */
+
+void uiommu_domain_setup(struct uiommu_domain *dom, struct uiommu *u,
+			 enum uiommu_domain_type type, const char *name);
+void uiommu_domain_destroy(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- fault.c ---- */
+
+struct uiommu_dev *uiommu_stream_find(const struct uiommu_iommu *iommu, uint32_t id);
+static inline struct uiommu_list *uiommu_stream_bucket(struct uiommu_iommu *iommu, uint32_t id)
+{
+	return &iommu->streams[(id ^ id >> 8 ^ id >> 16) % UIOMMU_STREAM_BUCKETS];
+}
+
+#endif

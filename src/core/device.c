@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* src/core/device.c - devices: added, named, removed */
+#include "core.h"
+
+static size_t name_bytes(const char *name)
+{
+	size_t n = 0;
+
+	while (name[n])
+		n++;
+	return n + 1;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static bool name_taken(const struct uiommu *u, const char *name)
+{
+	struct uiommu_node *n;
+
+	list_for_each(n, &u->devices)
+		if (same_name(uiommu_container_of(n, struct uiommu_dev, node)->name, name))
+			return true;
+	return false;
+}
+
+static bool listed_twice(const uint32_t *ids, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (ids[i] == ids[j])
+				return true;
+	return false;
+}
+
+static bool stream_taken(const struct uiommu_dev_config *cfg)
+{
+	for (unsigned i = 0; i < cfg->num_stream_ids; i++)
+		if (uiommu_stream_find(cfg->iommu, cfg->stream_ids[i]))
+			return true;
+	return listed_twice(cfg->stream_ids, cfg->num_stream_ids);
+}
+
+static int check(const struct uiommu *u, const struct uiommu_dev_config *cfg)
+{
+	if (!cfg->name || !cfg->iommu || cfg->iommu->u != u || !cfg->stream_ids ||
+	    !cfg->num_stream_ids || cfg->num_stream_ids > UINT16_MAX || cfg->pasid_bits > 20)
+		return -UIOMMU_EINVAL;
+	if (cfg->default_type > UIOMMU_DOMAIN_IDENTITY)
+		return -UIOMMU_EINVAL;
+	if (name_taken(u, cfg->name) || stream_taken(cfg))
+		return -UIOMMU_EEXIST;
+	return 0;
+}
+
+/* One allocation: the device, its streams, its name. */
+static struct uiommu_dev *make(struct uiommu *u, const struct uiommu_dev_config *cfg)
+{
+	size_t streams = cfg->num_stream_ids * sizeof(struct uiommu_stream);
+	size_t name = name_bytes(cfg->name), bytes = sizeof(struct uiommu_dev) + streams + name;
+	struct uiommu_dev *dev = host_alloc(u->host, bytes);
+	char *text;
+
+	if (!dev)
+		return NULL;
+	dev->u = u;
+	dev->host = u->host;
+	dev->bytes = bytes;
+	dev->iommu = cfg->iommu;
+	dev->rid = cfg->rid;
+	dev->default_type = cfg->default_type;
+	dev->pasid_bits = cfg->pasid_bits < cfg->iommu->pasid_bits ? cfg->pasid_bits
+								   : cfg->iommu->pasid_bits;
+	dev->num_streams = cfg->num_stream_ids;
+	dev->streams = (struct uiommu_stream *)(dev + 1);
+	for (unsigned i = 0; i < dev->num_streams; i++) {
+		dev->streams[i].dev = dev;
+		dev->streams[i].id = cfg->stream_ids[i];
+	}
+	text = (char *)&dev->streams[dev->num_streams];
+	for (size_t i = 0; i < name; i++)
+		text[i] = cfg->name[i];
+	dev->name = text;
+	return dev;
+}
+
+static void unmake(struct uiommu_dev *dev)
+{
+	uiommu_index_free(dev);
+	host_free(dev->host, dev, dev->bytes);
+}
+
+static void free_device(struct uiommu_retire *r)
+{
+	unmake(uiommu_container_of(r, struct uiommu_dev, retire));
+}
+
+static void show(struct uiommu_dev *dev)
+{
+	for (unsigned i = 0; i < dev->num_streams; i++)
+		list_add(uiommu_stream_bucket(dev->iommu, dev->streams[i].id),
+			 &dev->streams[i].node);
+	list_add(&dev->u->devices, &dev->node);
+}
+
+static void hide(struct uiommu_dev *dev)
+{
+	for (unsigned i = 0; i < dev->num_streams; i++)
+		list_del(uiommu_stream_bucket(dev->iommu, dev->streams[i].id),
+			 &dev->streams[i].node);
+	list_del(&dev->u->devices, &dev->node);
+}
+
+/* Shown before its first attachment: a fault may come right after that. */
+static int start(struct uiommu_dev *dev, int group) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int start(struct uiommu_dev *dev, int group)
+{
+	const struct uiommu_iommu_ops *ops = dev->iommu->ops;
+	int err = uiommu_group_join(dev->u, dev, group);
+
+	if (err)
+		return err;
+	err = ops->device_add(dev);
+	if (err) {
+		uiommu_group_leave(dev);
+		return err;
+	}
+	show(dev);
+	err = uiommu_attach_start(dev);
+	if (err) {
+		hide(dev);
+		ops->device_remove(dev);
+		uiommu_group_leave(dev);
+	}
+	return err;
+}
+
+static int add(struct uiommu *u, const struct uiommu_dev_config *cfg, struct uiommu_dev **out)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int add(struct uiommu *u, const struct uiommu_dev_config *cfg, struct uiommu_dev **out)
+{
+	struct uiommu_dev *dev;
+	int err = check(u, cfg);
+
+	if (err)
+		return err;
+	dev = make(u, cfg);
+	if (!dev)
+		return -UIOMMU_ENOMEM;
+	err = start(dev, cfg->group);
+	if (err)
+		host_retire(dev->host, &dev->retire, free_device);
+	else
+		*out = dev;
+	return err;
+}
+
+int uiommu_device_add(struct uiommu *u, const struct uiommu_dev_config *cfg,
+		      struct uiommu_dev **out)
+{
+	int err;
+
+	core_lock(u);
+	err = add(u, cfg, out);
+	core_unlock(u);
+	return err;
+}
+
+void uiommu_device_remove_locked(struct uiommu_dev *dev)
+{
+	uiommu_attach_end(dev);
+	dev->iommu->ops->device_remove(dev);
+	hide(dev);
+	uiommu_group_leave(dev);
+	host_retire(dev->host, &dev->retire, free_device);
+}
+
+void uiommu_device_remove(struct uiommu_dev *dev)
+{
+	struct uiommu *u = dev->u;
+
+	core_lock(u);
+	uiommu_device_remove_locked(dev);
+	core_unlock(u);
+}
+
+const char *uiommu_device_name(const struct uiommu_dev *dev)
+{
+	return dev->name;
+}
+
+uint32_t uiommu_device_rid(const struct uiommu_dev *dev)
+{
+	return dev->rid;
+}
+
+struct uiommu_iommu *uiommu_device_iommu(const struct uiommu_dev *dev)
+{
+	return dev->iommu;
+}
+
+unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev)
+{
+	return dev->pasid_bits;
+}
+
+int uiommu_device_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
+{
+	*out = (struct uiommu_hw_info){ 0 };
+	dev->iommu->ops->hw_info(dev, out);
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* src/core/instance.c - one instance, and the IOMMUs in it */
+#include "core.h"
+
+int uiommu_create(const struct uiommu_host *host, const struct uiommu_observer *obs,
+		  struct uiommu **out)
+{
+	struct uiommu *u = host_alloc(host, sizeof(*u));
+	int err;
+
+	if (!u)
+		return -UIOMMU_ENOMEM;
+	u->host = host;
+	if (obs)
+		u->obs = *obs;
+	err = host_lock_init(host, &u->lock, UIOMMU_LOCK_MUTEX);
+	if (err) {
+		host_free(host, u, sizeof(*u));
+		return err;
+	}
+	list_init(&u->devices);
+	list_init(&u->domains);
+	list_init(&u->iommus);
+	uiommu_domain_setup(&u->identity, u, UIOMMU_DOMAIN_IDENTITY, "identity");
+	uiommu_domain_setup(&u->blocked, u, UIOMMU_DOMAIN_BLOCKED, "blocked");
+	*out = u;
+	return 0;
+}
+
+static void remove_all(struct uiommu *u)
+{
+	struct uiommu_node *n;
+
+	core_lock(u);
+	while ((n = list_first(&u->devices)))
+		uiommu_device_remove_locked(uiommu_container_of(n, struct uiommu_dev, node));
+	while ((n = list_first(&u->domains)))
+		uiommu_domain_destroy(uiommu_container_of(n, struct uiommu_domain, node));
+	core_unlock(u);
+}
+
+void uiommu_destroy(struct uiommu *u)
+{
+	struct uiommu_node *n;
+
+	if (!u)
+		return;
+	remove_all(u);
+	while ((n = list_first(&u->iommus))) {
+		struct uiommu_iommu *i = uiommu_container_of(n, struct uiommu_iommu, node);
+
+		i->ops->remove(i);
+	}
+	host_lock_fini(u->host, &u->lock);
+	host_free(u->host, u, sizeof(*u));
+}
+
+const struct uiommu_host *uiommu_host_of(const struct uiommu *u)
+{
+	return u->host;
+}
+
+int uiommu_iommu_register(struct uiommu *u, struct uiommu_iommu *iommu)
+{
+	iommu->u = u;
+	iommu->host = u->host;
+	for (unsigned i = 0; i < UIOMMU_STREAM_BUCKETS; i++)
+		list_init(&iommu->streams[i]);
+	uiommu_link_setup(&iommu->identity, &u->identity, iommu);
+	uiommu_link_setup(&iommu->blocked, &u->blocked, iommu);
+	core_lock(u);
+	list_add(&u->identity.links, &iommu->identity.node);
+	list_add(&u->blocked.links, &iommu->blocked.node);
+	list_add(&u->iommus, &iommu->node);
+	core_unlock(u);
+	return 0;
+}
+
+static void remove_devices(struct uiommu_iommu *iommu) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void remove_devices(struct uiommu_iommu *iommu)
+{
+	struct uiommu_node *n = list_first(&iommu->u->devices);
+
+	while (n) {
+		struct uiommu_dev *dev = uiommu_container_of(n, struct uiommu_dev, node);
+
+		n = list_next(n);
+		if (dev->iommu == iommu)
+			uiommu_device_remove_locked(dev);
+	}
+}
+
+void uiommu_iommu_unregister(struct uiommu_iommu *iommu)
+{
+	struct uiommu *u = iommu->u;
+
+	core_lock(u);
+	remove_devices(iommu);
+	list_del(&u->iommus, &iommu->node);
+	list_del(&u->identity.links, &iommu->identity.node);
+	list_del(&u->blocked.links, &iommu->blocked.node);
+	core_unlock(u);
+}
