@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * uiommu/sim/smmuv3.h - a software SMMUv3, usable alone
+ *
+ * Put it under your own driver: it has registers, reads tables and queues from
+ * memory through your callbacks, raises interrupts through a callback, and
+ * translates the DMA of your device models. No globals, no threads of its own,
+ * several side by side.
+ *
+ * What is there: the non-secure programming interface; linear and two-level
+ * stream tables; STEs that abort, bypass or translate at stage 1; linear and
+ * two-level CD tables, S1DSS; VMSAv8-64 tables with 4, 16 and 64 KiB granules,
+ * both halves of the address space, up to 52 bits; the command queue, the event
+ * queue, GERROR, wired and message interrupts. The ID registers say what is not:
+ * stage 2, ATS, PRI, stalling, hardware update of tables, EL2 stream worlds.
+ *
+ * It is fast, not hostile: it keeps what it cached (STE, CD and the descriptors
+ * above them in any state, translations) until a command names it or its place is
+ * needed; it does not prefetch, reorder or delay; it keeps no translation that
+ * failed and no table descriptor.
+ *
+ * Locking. env->lock is one short mutex around the state of the simulator. The
+ * functions below take and release it; none may be called with it held. Under it
+ * the simulator calls env->read for commands, configuration and table walks, and
+ * env->write for event records and messages (MSI); so these two must not call
+ * back into the simulator, and must not take a lock under which somebody else
+ * calls the simulator. It calls neither irq nor the data movement of
+ * uiommu_sim_smmuv3_dma() with the lock held.
+ *
+ * A CMD_SYNC does not wait inside a call: while a DMA that began before it is
+ * still moving data, and something was invalidated since the last CMD_SYNC, it
+ * stays in the queue (CMDQ_CONS does not pass it), and the thread whose DMA ends
+ * last goes on with the queue. So whoever issues one polls CMDQ_CONS, or waits
+ * for its interrupt, on a thread that does not itself hold up such a DMA: not
+ * from within env->read or env->write.
+ */
+#ifndef UIOMMU_SIM_SMMUV3_H
+#define UIOMMU_SIM_SMMUV3_H
+
+#include <uiommu/err.h>
+#include <uiommu/types.h>
+
+struct uiommu_sim_smmuv3;
+
+/**
+ * struct uiommu_sim_smmuv3_config - what the ID registers advertise
+ * @sidsize:         bits of a StreamID, 0 to 32 (IDR1.SIDSIZE)
+ * @ssidsize:        bits of a SubstreamID, 0 to 20; 0: no substreams (IDR1.SSIDSIZE)
+ * @cmdq_max_lg2:    largest command queue, log2 of entries, up to 19 (IDR1.CMDQS)
+ * @evtq_max_lg2:    largest event queue, likewise (IDR1.EVENTQS)
+ * @oas_lg2:         output address bits: 32, 36, 40, 42, 44, 48 or 52 (IDR5.OAS)
+ * @gran4k:          granules of translation tables; at least one (IDR5.GRAN*)
+ * @gran16k:         likewise
+ * @gran64k:         likewise
+ * @vax52:           52-bit input addresses with the 64 KiB granule (IDR5.VAX)
+ * @st_2level:       two-level stream tables (IDR0.ST_LEVEL)
+ * @cd_2level:       two-level CD tables (IDR0.CD2L)
+ * @asid16:          16-bit ASIDs, else 8 (IDR0.ASID16)
+ * @vmid16:          not used: without stage 2 there are no VMIDs
+ * @coherent:        accesses are coherent with the CPUs' caches (IDR0.COHACC); it
+ *                   changes nothing but the register
+ * @range_inv:       TLB invalidation by range and level (IDR3.RIL)
+ * @sev:             CMD_SYNC can send an event (IDR0.SEV); it has no receiver here
+ * @msi:             interrupts as messages (IDR0.MSI), beside the wired ones
+ * @reset_abort:     GBPA.ABORT out of reset: nothing passes before SMMUEN
+ * @tlb_entries_lg2: capacity of the TLB, log2 of entries, 2 to 24
+ *
+ * Zero-initialise and set what you need, or start from
+ * uiommu_sim_smmuv3_config_init().
+ */
+struct uiommu_sim_smmuv3_config {
+	unsigned sidsize, ssidsize;
+	unsigned cmdq_max_lg2, evtq_max_lg2;
+	unsigned oas_lg2;
+	bool gran4k, gran16k, gran64k, vax52;
+	bool st_2level, cd_2level;
+	bool asid16, vmid16, coherent, range_inv, sev, msi;
+	bool reset_abort;
+	unsigned tlb_entries_lg2;
+};
+
+/**
+ * uiommu_sim_smmuv3_config_init() - a useful configuration
+ * @cfg: out; overwritten whole
+ *
+ * 16-bit StreamIDs, 20-bit SubstreamIDs, 48-bit output, all granules, two-level
+ * tables, 16-bit ASIDs, coherent, range invalidation, wired interrupts only, a
+ * TLB of 4096 entries.
+ *
+ * Context: any.
+ */
+void uiommu_sim_smmuv3_config_init(struct uiommu_sim_smmuv3_config *cfg);
+
+/* Interrupt lines, each an edge. PRIQ is never raised (IDR0.PRI is 0). */
+enum uiommu_sim_irq {
+	UIOMMU_SIM_IRQ_EVTQ,
+	UIOMMU_SIM_IRQ_PRIQ,
+	UIOMMU_SIM_IRQ_SYNC,
+	UIOMMU_SIM_IRQ_GERROR,
+};
+
+/**
+ * struct uiommu_sim_env - the world around it
+ * @ctx:    handed back to every callback
+ * @alloc:  @bytes of zeroed memory aligned for any object, or NULL; only called by
+ *          uiommu_sim_smmuv3_create()
+ * @free:   takes it back, with the same @bytes; cannot fail
+ * @read:   physical memory to @buf; 0, or negative: an external abort (@buf may be
+ *          changed). An aligned access of up to 8 bytes must be single-copy
+ *          atomic, and accesses of one thread must take effect in their order.
+ *          With env->lock held except for the data of a DMA; any thread
+ * @write:  @buf to physical memory; likewise. A write of 4 bytes may be a message
+ *          interrupt: the address may be a doorbell
+ * @irq:    line @line fires once; no lock of the simulator held, on the thread
+ *          whose call caused it, before that call returns. May call the functions
+ *          below. NULL: nobody listens
+ * @lock:   takes the mutex; NULL in a single thread
+ * @unlock: releases it
+ *
+ * The simulator keeps a copy; @ctx must stay valid until destroy.
+ */
+struct uiommu_sim_env {
+	void *ctx;
+	void *(*alloc)(void *ctx, size_t bytes);
+	void (*free)(void *ctx, void *p, size_t bytes);
+	int (*read)(void *ctx, uiommu_pa_t pa, void *buf, size_t bytes);
+	int (*write)(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes);
+	void (*irq)(void *ctx, enum uiommu_sim_irq line);
+	void (*lock)(void *ctx);
+	void (*unlock)(void *ctx);
+};
+
+/**
+ * uiommu_sim_smmuv3_create() - make one, as it is out of reset
+ * @cfg: copied
+ * @env: copied; alloc, free, read and write must be there
+ * @out: the simulator; only set on success
+ *
+ * Context:   may call env->alloc and env->free.
+ * Hardware:  registers as after reset: everything off, transactions pass (or abort,
+ *            @cfg->reset_abort), caches empty. Registers whose reset value is
+ *            UNKNOWN read 0.
+ * Ownership: the caller's, until uiommu_sim_smmuv3_destroy().
+ * Return:    0, or
+ *   -UIOMMU_EINVAL  a member of @cfg is outside its range   nothing made
+ *   -UIOMMU_ENOMEM  env->alloc() failed                     nothing made
+ */
+int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,
+			     const struct uiommu_sim_env *env, struct uiommu_sim_smmuv3 **out);
+
+/**
+ * uiommu_sim_smmuv3_destroy() - end it
+ * @s: from uiommu_sim_smmuv3_create(); gone afterwards
+ *
+ * Context: no call on @s is under way and none follows. Cannot fail.
+ */
+void uiommu_sim_smmuv3_destroy(struct uiommu_sim_smmuv3 *s);
+
+/**
+ * uiommu_sim_smmuv3_mmio_read() - read registers
+ * @s:      the simulator
+ * @offset: bytes from the base of page 0; a multiple of @size. Two pages of 64 KiB
+ * @size:   4 or 8; half of a 64-bit register and two adjacent 32-bit registers are
+ *          fine
+ *
+ * Context: any thread, env->lock not held. Takes it.
+ * Return:  the value, low register in the low bits; 0 where no register is, and
+ *          for any other @size or alignment.
+ */
+uint64_t uiommu_sim_smmuv3_mmio_read(struct uiommu_sim_smmuv3 *s, uint64_t offset, unsigned size);
+
+/**
+ * uiommu_sim_smmuv3_mmio_write() - write registers
+ * @s:      the simulator
+ * @offset: as for uiommu_sim_smmuv3_mmio_read()
+ * @value:  bits above @size are not looked at
+ * @size:   4 or 8
+ *
+ * CR0, IRQ_CTRL and GBPA take effect at once and are acknowledged by the time it
+ * returns. A write to CMDQ_PROD (or one to CR0 or GERRORN that lets the queue go
+ * on) executes the commands before it returns, as far as a CMD_SYNC that has to
+ * wait. Read-only registers and such that may not be written now (STRTAB_BASE
+ * while SMMUEN, for instance) keep their value.
+ *
+ * Context:  any thread, env->lock not held. Takes it; calls env->read and
+ *           env->write under it, env->irq after it.
+ * Hardware: as the architecture says for the register.
+ */
+void uiommu_sim_smmuv3_mmio_write(struct uiommu_sim_smmuv3 *s, uint64_t offset, uint64_t value,
+				  unsigned size);
+
+/**
+ * struct uiommu_sim_access - one access of a client device
+ * @stream_id:    its StreamID
+ * @substream_id: its PASID; only looked at when @ssv
+ * @ssv:          it is tagged with a PASID
+ * @write:        it writes
+ * @exec:         it fetches instructions; not looked at when @write
+ * @priv:         it is privileged
+ * @iova:         the address it puts on the bus, 64 bits
+ */
+struct uiommu_sim_access {
+	uint32_t stream_id;
+	uint32_t substream_id;
+	bool ssv;
+	bool write, exec, priv;
+	uiommu_iova_t iova;
+};
+
+/**
+ * struct uiommu_sim_xlat - where an access goes
+ * @pa:     physical address
+ * @bytes:  good from @pa up to the end of this page
+ * @raz_wi: it goes nowhere, and the device is not told: reads give zero, writes
+ *          are ignored (CD.A is 0). @pa and @bytes are 0
+ */
+struct uiommu_sim_xlat {
+	uiommu_pa_t pa;
+	uint64_t bytes;
+	bool raz_wi;
+};
+
+/**
+ * uiommu_sim_smmuv3_translate() - where would this access go
+ * @s:   the simulator
+ * @a:   the access
+ * @out: written on every return
+ *
+ * The access itself is the caller's, and no CMD_SYNC waits for it: use
+ * uiommu_sim_smmuv3_dma() for a device's traffic.
+ *
+ * Context:  any thread, env->lock not held. Takes it; calls env->read under it,
+ *           env->irq after it.
+ * Hardware: fills caches; records an event where the architecture records one.
+ * Return:   0, or
+ *   -UIOMMU_EFAULT  the transaction is aborted
+ */
+int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+				struct uiommu_sim_xlat *out);
+
+/**
+ * uiommu_sim_smmuv3_dma() - a whole DMA
+ * @s:     the simulator
+ * @a:     its first access; the others follow at increasing addresses
+ * @buf:   @bytes in the device: source of a write, destination of a read
+ * @bytes: how many; 0 does nothing
+ * @done:  out, may be NULL: bytes moved, valid on every return
+ *
+ * Translates page by page and moves the bytes of each page through one
+ * env->write or env->read. Each page is a transaction of its own, and the first
+ * that is aborted ends the DMA: by the SMMU (recorded as an event) or by memory
+ * that does not answer (no event: it is not the SMMU's affair).
+ *
+ * Context:  any thread, several at once, env->lock not held. Takes it for each
+ *           translation; env->read and env->write of the data run without it, and
+ *           a CMD_SYNC after an invalidation is not completed before they return.
+ * Hardware: as uiommu_sim_smmuv3_translate(); may complete a CMD_SYNC.
+ * Return:   0, or
+ *   -UIOMMU_EFAULT  aborted; *@done bytes had been moved before
+ */
+int uiommu_sim_smmuv3_dma(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			  void *buf, size_t bytes, size_t *done);
+
+/* Counters since create. Commands and syncs are those consumed; events_lost are
+ * records that did not reach the queue (off, full, or memory aborted). */
+struct uiommu_sim_smmuv3_stats {
+	uint64_t translations, tlb_hits, tlb_misses, ste_fetches, cd_fetches, pte_fetches;
+	uint64_t commands, syncs, events, events_lost;
+};
+
+/**
+ * uiommu_sim_smmuv3_stats() - read the counters
+ * @s:   the simulator
+ * @out: a consistent copy
+ *
+ * Context: any thread, env->lock not held. Takes it.
+ */
+void uiommu_sim_smmuv3_stats(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_stats *out);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cd.c - (STE, SubstreamID) to CD, through a linear or two-level table
+ */
+#include "sim.h"
+
+/* a two-level table's lower level holds 64 (4 KiB) or 1024 (64 KiB) CDs */
+static unsigned l2_lg2(const struct sim_ste *ste)
+{
+	if (!ste->s1cdmax)
+		return 0;
+	return ste->s1fmt == STE_S1Fmt_L2_4K ? 6 : ste->s1fmt == STE_S1Fmt_L2_64K ? 10 : 0;
+}
+
+static struct sim_cd *end(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code)
+{
+	uiommu_sim_event_config(s, t, code);
+	return NULL;
+}
+
+static int read_l1cd(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+		     const struct sim_ste *ste, unsigned lg2, uint64_t *l1)
+{
+	uint32_t index = t->ssid >> lg2;
+	unsigned upper = ste->s1cdmax > lg2 ? ste->s1cdmax - lg2 : 0;
+	uint64_t key = sim_cfg_key(t->sid, index), pa;
+	struct cfg_way *w = uiommu_sim_cfg_find(&s->cfg_cache[CFG_L1CD], key, ste->cd_stamp);
+
+	if (!w) {
+		pa = (ste->ctxptr & ~(((uint64_t)8 << upper) - 1)) + (uint64_t)index * 8;
+		if (uiommu_sim_read_words(s, pa, l1, 1)) {
+			uiommu_sim_event_fetch(s, t, EVT_F_CD_FETCH, pa);
+			return -UIOMMU_EFAULT;
+		}
+		w = uiommu_sim_cfg_fill(&s->cfg_cache[CFG_L1CD], key, ste->cd_stamp);
+		w->l1 = *l1;
+	}
+	*l1 = w->l1;
+	return 0;
+}
+
+static bool locate(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+		   const struct sim_ste *ste, uint64_t *pa)
+{
+	unsigned lg2 = l2_lg2(ste);
+	uint64_t l1, ptr;
+
+	if (!lg2) {
+		*pa = (ste->ctxptr & ~(((uint64_t)CD_WORDS * 8 << ste->s1cdmax) - 1)) +
+		      (uint64_t)t->ssid * CD_WORDS * 8;
+		return true;
+	}
+	if (read_l1cd(s, t, ste, lg2, &l1))
+		return false;
+	ptr = l1 & FMASK(L1CD_L2Ptr) & ~(((uint64_t)CD_WORDS * 8 << lg2) - 1);
+	if (!FGET(L1CD_V, l1) || ptr >> s->cfg.oas_lg2) {
+		end(s, t, EVT_C_BAD_SUBSTREAMID);
+		return false;
+	}
+	*pa = ptr + (uint64_t)(t->ssid & ((1u << lg2) - 1)) * CD_WORDS * 8;
+	return true;
+}
+
+/* the granules of the two halves are encoded differently */
+static unsigned granule(const struct uiommu_sim_smmuv3 *s, bool upper, unsigned tg)
+{
+	static const uint8_t lg2[2][4] = {
+		{ [CD_TG0_4K] = 12, [CD_TG0_64K] = 16, [CD_TG0_16K] = 14 },
+		{ [CD_TG1_16K] = 14, [CD_TG1_4K] = 12, [CD_TG1_64K] = 16 },
+	};
+	unsigned g = lg2[upper][tg];
+
+	if ((g == 12 && s->cfg.gran4k) || (g == 14 && s->cfg.gran16k) ||
+	    (g == 16 && s->cfg.gran64k))
+		return g;
+	return 0;
+}
+
+/* Fields of a disabled half are IGNORED. TTBs outside the output size, sizes
+ * outside the architecture's limits and unsupported granules are ILLEGAL. */
+static bool decode_half(const struct uiommu_sim_smmuv3 *s, const struct sim_cd *cd,
+			struct sim_tt *tt, bool upper, unsigned tg, unsigned tsz)
+{
+	unsigned tsz_min = 16, oas = cd->oas_lg2;
+
+	if (tt->disabled)
+		return true;
+	tt->granule_lg2 = granule(s, upper, tg);
+	tt->ias_lg2 = 64 - tsz;
+	if (tt->granule_lg2 == 16 && s->cfg.vax52)
+		tsz_min = 12;
+	if (tt->granule_lg2 != 16 && oas > 48)
+		oas = 48;
+	return tt->granule_lg2 && tsz >= tsz_min && tsz <= 39 && !(tt->base >> oas);
+}
+
+static unsigned output_size(const struct uiommu_sim_smmuv3 *s, unsigned ips)
+{
+	static const uint8_t lg2[8] = { 32, 36, 40, 42, 44, 48, 52, 52 };
+
+	return lg2[ips] < s->cfg.oas_lg2 ? lg2[ips] : s->cfg.oas_lg2;
+}
+
+static bool legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_cd *cd)
+{
+	if (!FGET(CD_V, w[0]) || FGET(CD_S, w[0]) || !FGET(CD_AA64, w[0]))
+		return false;		/* STALL_MODEL, TTF */
+	if (FGET(CD_HA, w[0]) || FGET(CD_HD, w[0]))
+		return false;		/* IDR0.HTTU is 0 */
+	if (FGET(CD_ENDI, w[0]) && !(cd->tt[0].disabled && cd->tt[1].disabled))
+		return false;		/* TTENDIAN */
+	if (!s->cfg.asid16 && cd->asid > 0xff)
+		return false;
+	return decode_half(s, cd, &cd->tt[0], false, (unsigned)FGET(CD_TG0, w[0]),
+			   (unsigned)FGET(CD_T0SZ, w[0])) &&
+	       decode_half(s, cd, &cd->tt[1], true, (unsigned)FGET(CD_TG1, w[0]),
+			   (unsigned)FGET(CD_T1SZ, w[0]));
+}
+
+static void decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_cd *cd)
+{
+	*cd = (struct sim_cd){
+		.abort = FGET(CD_A, w[0]),
+		.record = FGET(CD_R, w[0]),
+		.affd = FGET(CD_AFFD, w[0]),
+		.wxn = FGET(CD_WXN, w[0]),
+		.pan = FGET(CD_PAN, w[0]),
+		.asid = (uint16_t)FGET(CD_ASID, w[0]),
+		.oas_lg2 = output_size(s, (unsigned)FGET(CD_IPS, w[0])),
+		.tt = {
+			{ .disabled = FGET(CD_EPD0, w[0]), .tbi = FGET(CD_TBI0, w[0]),
+			  .had = FGET(CD_HAD0, w[1]), .base = w[1] & FMASK(CD_TTB0) },
+			{ .disabled = FGET(CD_EPD1, w[0]), .tbi = FGET(CD_TBI1, w[0]),
+			  .had = FGET(CD_HAD1, w[2]), .base = w[2] & FMASK(CD_TTB1) },
+		},
+	};
+	cd->legal = legal(s, w, cd);
+}
+
+static struct sim_cd *fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			    const struct sim_ste *ste)
+{
+	uint64_t pa, words[CD_WORDS];
+	struct cfg_way *w;
+
+	if (!locate(s, t, ste, &pa))
+		return NULL;
+	s->stats.cd_fetches++;
+	if (uiommu_sim_read_words(s, pa, words, CD_WORDS)) {
+		uiommu_sim_event_fetch(s, t, EVT_F_CD_FETCH, pa);
+		return NULL;
+	}
+	w = uiommu_sim_cfg_fill(&s->cfg_cache[CFG_CD], sim_cfg_key(t->sid, t->ssid),
+				ste->cd_stamp);
+	decode(s, words, &w->cd);
+	return &w->cd;
+}
+
+struct sim_cd *uiommu_sim_cd(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			     const struct sim_ste *ste)
+{
+	struct cfg_way *w = uiommu_sim_cfg_find(&s->cfg_cache[CFG_CD],
+						sim_cfg_key(t->sid, t->ssid), ste->cd_stamp);
+	struct sim_cd *cd = w ? &w->cd : fetch(s, t, ste);
+
+	if (cd && !cd->legal)
+		return end(s, t, EVT_C_BAD_CD);
+	return cd;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmdq.c - the command queue
+ *
+ * Commands are executed when CMDQ_PROD moves, in order, each to its end, but for
+ * CMD_SYNC: it stays at the head of the queue while a DMA is moving data that may
+ * have been translated by what was invalidated before it. The thread that ends
+ * the last of them goes on with the queue, so nobody waits.
+ */
+#include "sim.h"
+
+enum { HAS_SSEC = 1, HAS_RANGE = 2, INVALIDATES = 4 };
+
+struct command {
+	unsigned flags;
+	void (*fn)(struct uiommu_sim_smmuv3 *s, const uint64_t *w);	/* NULL: unknown */
+};
+
+/* ---- configuration ---- */
+
+static void cfgi_ste(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uint32_t sid = (uint32_t)FGET(CMD_CFGI_STE_StreamID, w[0]);
+
+	/* CDs cached through the STE go with its stamp */
+	uiommu_sim_cfg_drop(&s->cfg_cache[CFG_STE], sid);
+	if (!FGET(CMD_CFGI_STE_Leaf, w[1]))
+		uiommu_sim_cfg_drop(&s->cfg_cache[CFG_L1STD], sid >> uiommu_sim_strtab_split(s));
+}
+
+static void cfgi_ste_range(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	unsigned n = uiommu_sim_strtab_split(s);
+	uint64_t span = (uint64_t)2 << FGET(CMD_CFGI_STE_RANGE_Range, w[1]);
+	uint64_t first = FGET(CMD_CFGI_STE_RANGE_StreamID, w[0]) & ~(span - 1);
+
+	uiommu_sim_cfg_drop_range(&s->cfg_cache[CFG_STE], first, first + span - 1);
+	uiommu_sim_cfg_drop_range(&s->cfg_cache[CFG_L1STD], first >> n, (first + span - 1) >> n);
+}
+
+/* The upper level's index depends on the STE's S1Fmt: both that it can be go. */
+static void cfgi_cd(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uint32_t sid = (uint32_t)FGET(CMD_CFGI_CD_StreamID, w[0]);
+	uint32_t ssid = (uint32_t)FGET(CMD_CFGI_CD_SubstreamID, w[0]);
+
+	uiommu_sim_cfg_drop(&s->cfg_cache[CFG_CD], sim_cfg_key(sid, ssid));
+	if (FGET(CMD_CFGI_CD_Leaf, w[1]))
+		return;
+	uiommu_sim_cfg_drop(&s->cfg_cache[CFG_L1CD], sim_cfg_key(sid, ssid >> 6));
+	uiommu_sim_cfg_drop(&s->cfg_cache[CFG_L1CD], sim_cfg_key(sid, ssid >> 10));
+}
+
+static void cfgi_cd_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uint32_t sid = (uint32_t)FGET(CMD_CFGI_CD_ALL_StreamID, w[0]);
+	struct cfg_way *ste = uiommu_sim_cfg_find(&s->cfg_cache[CFG_STE], sid, 0);
+
+	if (ste)
+		ste->ste.cd_stamp = ++s->stamp;
+}
+
+/* ---- translations ---- */
+
+/* VMIDs are matched only where there is stage 2 */
+static uint16_t vmid(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	(void)s;
+	(void)w;
+	return 0;
+}
+
+static uint16_t asid(const uint64_t *w)
+{
+	return (uint16_t)FGET(CMD_TLBI_NH_VA_ASID, w[0]);
+}
+
+static void tlbi_nh_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uiommu_sim_tlb_drop_vmid(s, vmid(s, w));
+}
+
+static void tlbi_nh_asid(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uiommu_sim_tlb_drop_asid(s, vmid(s, w), asid(w));
+}
+
+static void tlbi_nsnh_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	(void)w;
+	uiommu_sim_tlb_drop_all(s);
+}
+
+static unsigned tg(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	return s->cfg.range_inv ? (unsigned)FGET(CMD_TLBI_NH_VA_TG, w[1]) : CMD_TLBI_TG_NONE;
+}
+
+static unsigned level(unsigned granule, const uint64_t *w)
+{
+	unsigned ttl = (unsigned)FGET(CMD_TLBI_NH_VA_TTL, w[1]);
+
+	return granule == CMD_TLBI_TG_16K && ttl == 1 ? 0 : ttl;
+}
+
+/* Which addresses, of which granule and level. TTL and TG narrow what must go;
+ * nothing more goes here. The range does not wrap. */
+static void extent(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_tlb_match *m)
+{
+	static const uint8_t granule_lg2[4] = { 0, 12, 14, 16 };
+	unsigned g = tg(s, w), lg2 = granule_lg2[g];
+	uint64_t pages, scale = FGET(CMD_TLBI_NH_VA_SCALE, w[0]);
+
+	m->first = w[1] & FMASK(CMD_TLBI_NH_VA_Address);
+	m->last = m->first;	/* any entry that covers it */
+	if (g == CMD_TLBI_TG_NONE)
+		return;
+	m->granule_lg2 = lg2;
+	m->level = level(g, w);
+	pages = (FGET(CMD_TLBI_NH_VA_NUM, w[0]) + 1) << scale;
+	m->last = m->first + (pages << lg2) - 1;
+	if (m->last < m->first)
+		m->last = ~(uint64_t)0;
+}
+
+static void tlbi_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w, bool any_asid)
+{
+	struct sim_tlb_match m = { .vmid = vmid(s, w), .asid = asid(w), .any_asid = any_asid };
+
+	extent(s, w, &m);
+	uiommu_sim_tlb_drop_va(s, &m);
+}
+
+static void tlbi_nh_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	tlbi_va(s, w, false);
+}
+
+static void tlbi_nh_vaa(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	tlbi_va(s, w, true);
+}
+
+/* A hint; this implementation does not follow it. */
+static void prefetch(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	(void)s;
+	(void)w;
+}
+
+/* ---- the table of commands; what is not in it is unknown ---- */
+
+static const struct command commands[] = {
+	[CMD_PREFETCH_CONFIG]	= { HAS_SSEC, prefetch },
+	[CMD_PREFETCH_ADDR]	= { HAS_SSEC, prefetch },
+	[CMD_CFGI_STE]		= { HAS_SSEC | INVALIDATES, cfgi_ste },
+	[CMD_CFGI_STE_RANGE]	= { HAS_SSEC | INVALIDATES, cfgi_ste_range },
+	[CMD_CFGI_CD]		= { HAS_SSEC | INVALIDATES, cfgi_cd },
+	[CMD_CFGI_CD_ALL]	= { HAS_SSEC | INVALIDATES, cfgi_cd_all },
+	[CMD_TLBI_NH_ALL]	= { INVALIDATES, tlbi_nh_all },
+	[CMD_TLBI_NH_ASID]	= { INVALIDATES, tlbi_nh_asid },
+	[CMD_TLBI_NH_VA]	= { HAS_RANGE | INVALIDATES, tlbi_nh_va },
+	[CMD_TLBI_NH_VAA]	= { HAS_RANGE | INVALIDATES, tlbi_nh_vaa },
+	[CMD_TLBI_NSNH_ALL]	= { INVALIDATES, tlbi_nsnh_all },
+};
+
+/* granule information without a level or a range is a reserved encoding */
+static bool range_reserved(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	unsigned g = tg(s, w);
+
+	return g != CMD_TLBI_TG_NONE && !level(g, w) && !FGET(CMD_TLBI_NH_VA_NUM, w[0]) &&
+	       !FGET(CMD_TLBI_NH_VA_SCALE, w[0]);
+}
+
+static bool illegal(const struct uiommu_sim_smmuv3 *s, const struct command *c, const uint64_t *w)
+{
+	if (c->flags & HAS_SSEC && FGET(CMD_CFGI_STE_SSec, w[0]))
+		return true;		/* a secure stream, from the non-secure queue */
+	return c->flags & HAS_RANGE && range_reserved(s, w);
+}
+
+/* ---- CMD_SYNC ---- */
+
+/* Are there DMAs that may use what was invalidated? Those that began before the
+ * CMD_SYNC was met stay in the old half-period, later ones go to the other. The
+ * other can still be in use if a CMD_SYNC that waited was taken out of the queue. */
+static bool must_wait(struct uiommu_sim_smmuv3 *s)
+{
+	if (!s->invalidated)
+		return false;
+	if (s->in_flight[s->period ^ 1])
+		return true;
+	if (!s->sync_waits && s->in_flight[s->period]) {
+		s->sync_waits = true;
+		s->period ^= 1;
+		return true;
+	}
+	s->sync_waits = s->invalidated = false;
+	return false;
+}
+
+static void complete(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uint64_t addr = w[1] & FMASK(CMD_SYNC_MSIAddress);
+	uint32_t data = (uint32_t)FGET(CMD_SYNC_MSIData, w[0]);
+
+	s->stats.syncs++;
+	if (FGET(CMD_SYNC_CS, w[0]) != CMD_SYNC_CS_SIG_IRQ)
+		return;			/* SIG_SEV: nobody here is in WFE */
+	if (s->cfg.msi && addr && s->env.write(s->env.ctx, addr, &data, 4))
+		uiommu_sim_gerror(s, FMASK(GERROR_MSI_CMDQ_ABT_ERR));
+	uiommu_sim_irq(s, UIOMMU_SIM_IRQ_SYNC);
+}
+
+/* ---- the queue ---- */
+
+enum outcome { CONSUMED, WAITS, ILLEGAL };
+
+static enum outcome sync(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	if (FGET(CMD_SYNC_CS, w[0]) > CMD_SYNC_CS_SIG_SEV)
+		return ILLEGAL;
+	if (must_wait(s))
+		return WAITS;
+	complete(s, w);
+	return CONSUMED;
+}
+
+static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	unsigned op = (unsigned)FGET(CMD_Opcode, w[0]);
+	const struct command *c;
+
+	if (op == CMD_SYNC)
+		return sync(s, w);
+	if (op >= sizeof(commands) / sizeof(commands[0]))
+		return ILLEGAL;
+	c = &commands[op];
+	if (!c->fn || illegal(s, c, w))
+		return ILLEGAL;
+	c->fn(s, w);
+	if (c->flags & INVALIDATES)
+		s->invalidated = true;
+	return CONSUMED;
+}
+
+static void stop(struct uiommu_sim_smmuv3 *s, unsigned code)
+{
+	s->reg[R_CMDQ_CONS] = FSET(CMDQ_CONS_ERR, s->reg[R_CMDQ_CONS], code);
+	uiommu_sim_gerror(s, FMASK(GERROR_CMDQ_ERR));
+}
+
+/* false: the queue stops here, for now */
+static bool step(struct uiommu_sim_smmuv3 *s, unsigned lg2, uint32_t cons)
+{
+	uint64_t w[CMD_WORDS], pa = s->reg[R_CMDQ_BASE] & FMASK(CMDQ_BASE_ADDR);
+	enum outcome o;
+
+	pa &= ~(((uint64_t)CMD_WORDS * 8 << lg2) - 1);	/* aligned to its size */
+	pa += (uint64_t)sim_q_slot(cons, lg2) * CMD_WORDS * 8;
+	if (uiommu_sim_read_words(s, pa, w, CMD_WORDS)) {
+		stop(s, CERROR_ABT);
+		return false;
+	}
+	o = execute(s, w);
+	if (o == ILLEGAL)
+		stop(s, CERROR_ILL);
+	if (o != CONSUMED)
+		return false;
+	s->stats.commands++;
+	s->reg[R_CMDQ_CONS] = FSET(CMDQ_CONS_RD, s->reg[R_CMDQ_CONS],
+				   (cons + 1) & sim_q_mask(lg2));
+	return true;
+}
+
+void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s)
+{
+	unsigned lg2 = uiommu_sim_q_lg2(s, R_CMDQ_BASE);
+	uint32_t cons, mask = sim_q_mask(lg2);
+
+	for (;;) {
+		cons = (uint32_t)FGET(CMDQ_CONS_RD, s->reg[R_CMDQ_CONS]);
+		if (!sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) ||
+		    uiommu_sim_gerror_active(s, FMASK(GERROR_CMDQ_ERR)) ||
+		    !((cons ^ s->reg[R_CMDQ_PROD]) & mask) || !step(s, lg2, cons))
+			return;
+	}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dma.c - a transaction from its arrival to memory
+ */
+#include "sim.h"
+
+static enum sim_end straight_through(const struct uiommu_sim_smmuv3 *s, uint64_t addr,
+				     struct uiommu_sim_xlat *out)
+{
+	if (addr >> s->cfg.oas_lg2)
+		return SIM_ABORT;
+	out->pa = addr;
+	out->bytes = ((uint64_t)1 << s->cfg.oas_lg2) - addr;
+	return SIM_OK;
+}
+
+/* CR0.SMMUEN is 0: GBPA says what becomes of it; nothing is recorded */
+static enum sim_end global_bypass(const struct uiommu_sim_smmuv3 *s, uint64_t addr,
+				  struct uiommu_sim_xlat *out)
+{
+	if (sim_reg_bit(s, R_GBPA, FMASK(GBPA_ABORT)))
+		return SIM_ABORT;
+	return straight_through(s, addr, out);
+}
+
+/* Stage 1 does not translate; its "output" must still be an address. */
+static enum sim_end stage1_bypass(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+				  struct uiommu_sim_xlat *out)
+{
+	enum sim_end end = straight_through(s, t->addr, out);
+
+	if (end != SIM_OK)
+		uiommu_sim_event_stage1(s, t, EVT_F_ADDR_SIZE);
+	return end;
+}
+
+static enum sim_end config_error(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+				 unsigned code)
+{
+	uiommu_sim_event_config(s, t, code);
+	return SIM_ABORT;
+}
+
+/* Overrides of the STE; instruction writes do not exist. */
+static void override(struct sim_txn *t, const struct sim_ste *ste)
+{
+	if (ste->privcfg >= STE_PRIVCFG_UNPRIV)
+		t->priv = ste->privcfg == STE_PRIVCFG_PRIV;
+	if (ste->instcfg >= STE_INSTCFG_DATA)
+		t->inst = ste->instcfg == STE_INSTCFG_INSTRUCTION;
+	t->inst = t->inst && !t->write;
+}
+
+static enum sim_end translate(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			      const struct sim_ste *ste, struct uiommu_sim_xlat *out)
+{
+	const struct sim_cd *cd = uiommu_sim_cd(s, t, ste);
+	struct sim_tlb_entry e;
+	enum sim_end end;
+	uint64_t offset;
+
+	if (!cd)
+		return SIM_ABORT;
+	end = uiommu_sim_stage1(s, t, cd, &e);
+	if (end != SIM_OK)
+		return end;
+	offset = t->addr & (((uint64_t)1 << e.size_lg2) - 1);
+	out->pa = e.pa + offset;
+	out->bytes = ((uint64_t)1 << e.size_lg2) - offset;
+	return SIM_OK;
+}
+
+/* Which CD, if any: S1CDMax and S1DSS. */
+static enum sim_end substream(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			      const struct sim_ste *ste, struct uiommu_sim_xlat *out)
+{
+	if (t->ssv) {
+		if (!ste->s1cdmax || t->ssid >> ste->s1cdmax)
+			return config_error(s, t, EVT_C_BAD_SUBSTREAMID);
+		if (!t->ssid && ste->s1dss == STE_S1DSS_SSID0)
+			return config_error(s, t, EVT_F_STREAM_DISABLED);
+	} else if (ste->s1cdmax && ste->s1dss == STE_S1DSS_BYPASS) {
+		return stage1_bypass(s, t, out);
+	} else if (ste->s1cdmax && ste->s1dss != STE_S1DSS_SSID0) {
+		return config_error(s, t, EVT_F_STREAM_DISABLED);
+	}
+	return translate(s, t, ste, out);
+}
+
+static enum sim_end transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+				struct uiommu_sim_xlat *out)
+{
+	const struct sim_ste *ste;
+
+	s->stats.translations++;
+	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
+		return global_bypass(s, t->addr, out);
+	ste = uiommu_sim_ste(s, t);
+	if (!ste || ste->kind == STE_ABORT)
+		return SIM_ABORT;
+	override(t, ste);
+	if (ste->kind == STE_STAGE1)
+		return substream(s, t, ste, out);
+	if (t->ssv)
+		return config_error(s, t, EVT_C_BAD_SUBSTREAMID);
+	return stage1_bypass(s, t, out);
+}
+
+static struct sim_txn arrive(const struct uiommu_sim_access *a, uiommu_iova_t iova)
+{
+	return (struct sim_txn){
+		.sid = a->stream_id, .ssv = a->ssv, .ssid = a->ssv ? a->substream_id : 0,
+		.write = a->write, .inst = a->exec && !a->write, .priv = a->priv, .addr = iova,
+	};
+}
+
+int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+				struct uiommu_sim_xlat *out)
+{
+	struct sim_txn t = arrive(a, a->iova);
+	enum sim_end end;
+
+	*out = (struct uiommu_sim_xlat){ 0 };
+	uiommu_sim_enter(s);
+	end = transaction(s, &t, out);
+	uiommu_sim_leave(s);
+	out->raz_wi = end == SIM_RAZ_WI;
+	return end == SIM_ABORT ? -UIOMMU_EFAULT : 0;
+}
+
+/* ---- moving data ---- */
+
+static void zero(uint8_t *p, size_t n)
+{
+	while (n--)
+		*p++ = 0;
+}
+
+/* The old half-period is empty: a CMD_SYNC that waited for it can complete. */
+static void end_transfer(struct uiommu_sim_smmuv3 *s, unsigned period)
+{
+	uiommu_sim_enter(s);
+	if (!--s->in_flight[period] && period != s->period)
+		uiommu_sim_cmdq_run(s);
+	uiommu_sim_leave(s);
+}
+
+/* The part of a DMA up to the end of one page; env->lock is free while its data
+ * move, and its marker says that they do. */
+static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+		    uiommu_iova_t iova, uint8_t *buf, size_t bytes, size_t *moved)
+{
+	struct uiommu_sim_xlat x = { 0 };
+	struct sim_txn t = arrive(a, iova);
+	enum sim_end end;
+	unsigned period;
+	int err;
+
+	uiommu_sim_enter(s);
+	end = transaction(s, &t, &x);
+	period = s->period;
+	if (end == SIM_OK)
+		s->in_flight[period]++;
+	uiommu_sim_leave(s);
+	if (end == SIM_ABORT)
+		return -UIOMMU_EFAULT;
+	if (end == SIM_RAZ_WI) {
+		*moved = bytes;
+		if (!a->write)
+			zero(buf, bytes);
+		return 0;
+	}
+	*moved = bytes < x.bytes ? bytes : (size_t)x.bytes;
+	err = a->write ? s->env.write(s->env.ctx, x.pa, buf, *moved)
+		       : s->env.read(s->env.ctx, x.pa, buf, *moved);
+	end_transfer(s, period);
+	return err ? -UIOMMU_EFAULT : 0;
+}
+
+int uiommu_sim_smmuv3_dma(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			  void *buf, size_t bytes, size_t *done)
+{
+	size_t n = 0, moved;
+	int err = 0;
+
+	while (n < bytes) {
+		err = transfer(s, a, a->iova + n, (uint8_t *)buf + n, bytes - n, &moved);
+		if (err)
+			break;
+		n += moved;
+	}
+	if (done)
+		*done = n;
+	return err;
+}
