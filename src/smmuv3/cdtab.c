@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * src/smmuv3/cdtab.c - the PASID table of a device
+ *
+ * Made when the device first gets an address space of stage 1, kept until it
+ * goes. Linear while it fits 64 KiB (10 bits of PASID), else two levels whose
+ * second is filled lazily. A device without PASIDs has a table of CD 0 alone.
+ */
+#include "smmu.h"
+
+#define LEAF_LG2	10u		/* CDs of a 64 KiB leaf */
+#define LEAF_BYTES	(((size_t)CD_WORDS * 8) << LEAF_LG2)
+
+static size_t l1_entries(const struct smmu_cdtab *t)
+{
+	return (size_t)1 << (t->bits - LEAF_LG2);
+}
+
+static size_t top_bytes(const struct smmu_cdtab *t)
+{
+	size_t bytes = t->two_level ? l1_entries(t) * 8 : ((size_t)CD_WORDS * 8) << t->bits;
+
+	return bytes < 64 ? 64 : bytes;
+}
+
+static int make(struct smmu_master *m)
+{
+	const struct uiommu_host *h = m->smmu->host;
+	struct smmu_cdtab *t = &m->cdtab;
+
+	t->bits = m->dev->pasid_bits;
+	t->two_level = t->bits > LEAF_LG2;
+	if (t->two_level) {
+		t->leaf = host_alloc(h, l1_entries(t) * sizeof(*t->leaf));
+		if (!t->leaf)
+			return -UIOMMU_ENOMEM;
+	}
+	t->top = h->table_alloc(h->ctx, top_bytes(t));
+	if (t->top) {
+		port_clean(h, t->top, top_bytes(t));
+		return 0;
+	}
+	if (t->two_level)
+		host_free(h, t->leaf, l1_entries(t) * sizeof(*t->leaf));
+	t->leaf = NULL;
+	return -UIOMMU_ENOMEM;
+}
+
+static int add_leaf(struct smmu_master *m, uiommu_pasid_t pasid)
+{
+	const struct uiommu_host *h = m->smmu->host;
+	struct smmu_cdtab *t = &m->cdtab;
+	uint64_t *leaf = h->table_alloc(h->ctx, LEAF_BYTES), *l1 = &t->top[pasid >> LEAF_LG2];
+
+	if (!leaf)
+		return -UIOMMU_ENOMEM;
+	port_clean(h, leaf, LEAF_BYTES);
+	t->leaf[pasid >> LEAF_LG2] = leaf;
+	port_dma_wmb();
+	port_store64(l1, FPREP(L1CD_V, 1) | (port_virt_to_pa(h, leaf) & FMASK(L1CD_L2Ptr)));
+	port_clean(h, l1, sizeof(*l1));
+	return uiommu_smmuv3_cfgi_cd(m, pasid, false);
+}
+
+int uiommu_smmuv3_cdtab_reserve(struct smmu_master *m, uiommu_pasid_t pasid)
+{
+	struct smmu_cdtab *t = &m->cdtab;
+	int err = t->top ? 0 : make(m);
+
+	if (err || !t->two_level || t->leaf[pasid >> LEAF_LG2])
+		return err;
+	return add_leaf(m, pasid);
+}
+
+uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t pasid)
+{
+	const struct smmu_cdtab *t = &m->cdtab;
+	uint64_t *leaf;
+
+	if (!t->top)
+		return NULL;
+	if (!t->two_level)
+		return &t->top[(size_t)pasid * CD_WORDS];
+	leaf = t->leaf[pasid >> LEAF_LG2];
+	return leaf ? &leaf[(pasid & ((1u << LEAF_LG2) - 1)) * CD_WORDS] : NULL;
+}
+
+void uiommu_smmuv3_cdtab_free(struct smmu_master *m)
+{
+	const struct uiommu_host *h = m->smmu->host;
+	struct smmu_cdtab *t = &m->cdtab;
+
+	if (!t->top)
+		return;
+	/* also the L1 descriptors: the next device with this StreamID has others */
+	uiommu_smmuv3_cfgi_cd_all(m);
+	if (t->two_level) {
+		for (size_t i = 0; i < l1_entries(t); i++)
+			if (t->leaf[i])
+				h->table_free(h->ctx, t->leaf[i], LEAF_BYTES);
+		host_free(h, t->leaf, l1_entries(t) * sizeof(*t->leaf));
+	}
+	h->table_free(h->ctx, t->top, top_bytes(t));
+	t->top = NULL;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * src/smmuv3/cmdq.c - commands go to hardware in batches, and are waited for
+ *
+ * Any thread may submit. A batch is stored and published under the lock; waiting
+ * is done without it, so that others can publish meanwhile. Positions are counted
+ * from the beginning in 64 bits: a waiter that slept through a wrap of the queue
+ * still sees that its position is behind CONS.
+ *
+ * Everybody who waits also looks at GERROR: a refused command would otherwise
+ * keep CONS where it is, with or without an interrupt.
+ */
+#include "smmu.h"
+#include "text.h"
+
+#define TIMEOUT_NS	1000000000ull	/* without CONS moving */
+
+static void lock(struct smmu *s) UIOMMU_TAKES(uiommu_cmdq_lock);
+static void lock(struct smmu *s)
+{
+	host_lock(s->host, &s->cmdq.lock);
+}
+
+static void unlock(struct smmu *s) UIOMMU_GIVES(uiommu_cmdq_lock);
+static void unlock(struct smmu *s)
+{
+	host_unlock(s->host, &s->cmdq.lock);
+}
+
+static size_t ring_bytes(const struct smmu_cmdq *q)
+{
+	size_t bytes = (size_t)CMD_WORDS * 8 << q->lg2;
+
+	return bytes < 64 ? 64 : bytes;
+}
+
+static uint64_t *slot(const struct smmu_cmdq *q, uint64_t pos)
+{
+	return &q->ring[(pos & (((uint64_t)1 << q->lg2) - 1)) * CMD_WORDS];
+}
+
+int uiommu_smmuv3_cmdq_init(struct smmu *s, unsigned lg2)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	int err = host_lock_init(s->host, &q->lock, UIOMMU_LOCK_SPIN);
+
+	if (err)
+		return err;
+	q->lg2 = lg2;
+	q->ring = s->host->table_alloc(s->host->ctx, ring_bytes(q));
+	if (q->ring)
+		return 0;
+	host_lock_fini(s->host, &q->lock);
+	return -UIOMMU_ENOMEM;
+}
+
+void uiommu_smmuv3_cmdq_fini(struct smmu *s)
+{
+	s->host->table_free(s->host->ctx, s->cmdq.ring, ring_bytes(&s->cmdq));
+	host_lock_fini(s->host, &s->cmdq.lock);
+}
+
+/* ---- errors ---- */
+
+static void log_refused(struct smmu *s, const uint64_t *cmd, unsigned code)
+{
+	char line[160];
+	struct text t = text_begin(line, sizeof(line));
+
+	text_str(&t, s->base.name);
+	text_str(&t, ": command refused: CERROR ");
+	text_num(&t, code, 10, 1);
+	text_str(&t, ", opcode ");
+	text_hex(&t, FGET(CMD_Opcode, cmd[0]));
+	text_str(&t, ": ");
+	text_hex(&t, cmd[0]);
+	text_char(&t, ' ');
+	text_hex(&t, cmd[1]);
+	host_log(s->host, UIOMMU_LOG_ERR, line);
+}
+
+/*
+ * CMDQ_ERR: hardware stopped at CONS. It goes on when the error is acknowledged,
+ * so the reason has to be gone by then. A command that it does not know, or whose
+ * fields it does not like, is replaced by CMD_SYNC. CERROR_ABT (it could not read
+ * the command) is tried again: if that never helps, the waiter's time runs out.
+ */
+static void repair(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void repair(struct smmu *s)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	uint32_t cons = smmu_read(s, SMMU_CMDQ_CONS);
+	unsigned code = FGET(CMDQ_CONS_ERR, cons);
+	uint64_t *cmd = slot(q, FGET(CMDQ_CONS_RD, cons));
+
+	if (code == CERROR_ABT || code == CERROR_NONE)
+		return;
+	__atomic_fetch_add(&q->refused, 1, __ATOMIC_RELAXED);
+	log_refused(s, cmd, code);
+	if (code == CERROR_ATC_INV_SYNC)
+		return;
+	port_store64(&cmd[0], FPREP(CMD_Opcode, CMD_SYNC));
+	port_store64(&cmd[1], 0);
+	port_clean(s->host, cmd, CMD_WORDS * 8);
+}
+
+static const struct {
+	uint32_t bit;
+	const char *text;
+} gerrors[] = {
+	{ FMASK(GERROR_EVENTQ_ABT_ERR), ": an event record could not be written, it is lost" },
+	{ FMASK(GERROR_PRIQ_ABT_ERR), ": a page request could not be written, it is lost" },
+	{ FMASK(GERROR_MSI_CMDQ_ABT_ERR), ": an MSI of a CMD_SYNC was aborted" },
+	{ FMASK(GERROR_MSI_EVENTQ_ABT_ERR), ": an MSI of the event queue was aborted" },
+	{ FMASK(GERROR_MSI_PRIQ_ABT_ERR), ": an MSI of the page request queue was aborted" },
+	{ FMASK(GERROR_MSI_GERROR_ABT_ERR), ": an MSI of GERROR was aborted" },
+	{ FMASK(GERROR_SFM_ERR), ": service failure mode: every DMA aborts" },
+};
+
+static void log_name(struct smmu *s, const char *text)
+{
+	char line[128];
+	struct text t = text_begin(line, sizeof(line));
+
+	text_str(&t, s->base.name);
+	text_str(&t, text);
+	host_log(s->host, UIOMMU_LOG_ERR, line);
+}
+
+static void gerror_locked(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void gerror_locked(struct smmu *s)
+{
+	uint32_t error = smmu_read(s, SMMU_GERROR), acked = smmu_read(s, SMMU_GERRORN);
+	uint32_t active = error ^ acked;
+
+	if (!active)
+		return;
+	for (unsigned i = 0; i < sizeof(gerrors) / sizeof(gerrors[0]); i++)
+		if (active & gerrors[i].bit)
+			log_name(s, gerrors[i].text);
+	if (active & FMASK(GERROR_SFM_ERR))
+		s->cmdq.dead = true;
+	if (active & FMASK(GERROR_CMDQ_ERR))
+		repair(s);
+	smmu_write(s, SMMU_GERRORN, error);
+}
+
+void uiommu_smmuv3_gerror(struct smmu *s)
+{
+	lock(s);
+	gerror_locked(s);
+	unlock(s);
+}
+
+/* SMMUEN=0 makes GBPA decide, and GBPA says ABORT since probe. */
+void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
+{
+	bool first;
+
+	lock(s);
+	first = !s->cmdq.dead;
+	s->cmdq.dead = true;
+	if (first)
+		smmu_write(s, SMMU_CR0, smmu_read(s, SMMU_CR0) & ~FMASK(CR0_SMMUEN));
+	unlock(s);
+	if (first)
+		log_name(s, why);
+}
+
+/* ---- giving and waiting ---- */
+
+static void read_cons(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void read_cons(struct smmu *s)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
+	uint64_t cons = FGET(CMDQ_CONS_RD, smmu_read(s, SMMU_CMDQ_CONS));
+
+	q->cons += (cons - q->cons) & wrap;
+}
+
+/* Until CONS has passed @pos. 0, -EIO: the queue is dead, -ETIMEDOUT: now it is. */
+static int wait_for(struct smmu *s, uint64_t pos)
+{
+	const struct uiommu_host *h = s->host;
+	uint64_t seen = UINT64_MAX, since = 0;
+
+	for (;;) {
+		uint64_t cons;
+		bool dead;
+
+		lock(s);
+		if (s->cmdq.cons < pos)
+			read_cons(s);
+		if (s->cmdq.cons < pos)
+			gerror_locked(s);
+		cons = s->cmdq.cons;
+		dead = s->cmdq.dead;
+		unlock(s);
+		if (cons >= pos)
+			return 0;
+		if (dead)
+			return -UIOMMU_EIO;
+		if (cons != seen) {
+			seen = cons;
+			since = h->now_ns(h->ctx);
+		} else if (h->now_ns(h->ctx) - since > TIMEOUT_NS) {
+			uiommu_smmuv3_shut_off(s, ": the command queue does not move: shut off, "
+						  "every DMA aborts");
+			return -UIOMMU_ETIMEDOUT;
+		}
+		host_relax(h);
+	}
+}
+
+static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
+	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
+{
+	uint64_t *to = slot(&s->cmdq, s->cmdq.prod++);
+
+	for (unsigned i = 0; i < CMD_WORDS; i++)
+		port_store64(&to[i], cmd[i]);
+	port_clean(s->host, to, CMD_WORDS * 8);
+}
+
+/* As many as there is room for, in one publish; adds to *@done. -EIO: dead. */
+static int publish(struct smmu *s, const uint64_t (*cmd)[CMD_WORDS], unsigned n,
+		   unsigned *done, uint64_t *end)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1, room;
+	unsigned i;
+	bool dead;
+
+	lock(s);
+	dead = q->dead;
+	room = ((uint64_t)1 << q->lg2) - (q->prod - q->cons);
+	if (room < n) {
+		read_cons(s);
+		room = ((uint64_t)1 << q->lg2) - (q->prod - q->cons);
+	}
+	for (i = 0; i < n && i < room && !dead; i++)
+		put(s, cmd[i]);
+	/* port_write32() orders the stores before it */
+	if (i)
+		smmu_write(s, SMMU_CMDQ_PROD, (uint32_t)(q->prod & wrap));
+	*end = q->prod;
+	unlock(s);
+	*done += i;
+	return dead ? -UIOMMU_EIO : 0;
+}
+
+/* All of the batch into the queue; *@end: the position behind it. */
+static int flush(struct smmu *s, struct smmu_batch *b, uint64_t *end)
+{
+	unsigned done = 0;
+	int err;
+
+	do {
+		err = publish(s, (const uint64_t (*)[CMD_WORDS])&b->cmd[done], b->n - done, &done,
+			      end);
+		/* full: one entry must be taken before more can be given */
+		if (!err && done < b->n)
+			err = wait_for(s, *end - ((uint64_t)1 << s->cmdq.lg2) + 1);
+	} while (!err && done < b->n);
+	b->n = 0;
+	return err;
+}
+
+void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b)
+{
+	b->n = 0;
+	b->refused = __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED);
+}
+
+void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1)
+{
+	uint64_t end;
+
+	/* an error here comes up again in the sync: the queue is dead then */
+	if (b->n == SMMU_BATCH)
+		flush(s, b, &end);
+	b->cmd[b->n][0] = w0;
+	b->cmd[b->n++][1] = w1;
+}
+
+int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
+{
+	uint64_t end;
+	int err;
+
+	b->cmd[b->n][0] = FPREP(CMD_Opcode, CMD_SYNC) | FPREP(CMD_SYNC_CS, CMD_SYNC_CS_SIG_NONE);
+	b->cmd[b->n++][1] = 0;
+	err = flush(s, b, &end);
+	if (!err)
+		err = wait_for(s, end);
+	/* which one it was, and whether it was ours, hardware does not keep */
+	if (!err && __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED) != b->refused)
+		err = -UIOMMU_EIO;
+	return err;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * src/smmuv3/domain.c - the driver's operations: what the core decided, done
+ *
+ * The STE of a device follows from what its RID has and whether any PASID is
+ * attached; CD n of its table from what PASID n has, CD 0 from what the RID has.
+ * Order: a CD is in memory before an STE leads to it, and goes when none does or
+ * when PASID n alone stops.
+ */
+#include "smmu.h"
+
+#define MAX_IAS_LG2	48u
+#define MAX_OAS_LG2	48u
+
+/* ---- entries into memory ---- */
+
+struct ste_sync {
+	struct smmu *s;
+	uint32_t sid;
+};
+
+static int sync_ste(void *ctx)
+{
+	const struct ste_sync *c = ctx;
+
+	return uiommu_smmuv3_cfgi_ste(c->s, c->sid, true);
+}
+
+static int write_ste(struct smmu *s, uint32_t sid, const uint64_t *target)
+{
+	struct ste_sync ctx = { s, sid };
+	const struct smmu_writer w = {
+		.host = s->host,
+		.used = uiommu_smmuv3_ste_used,
+		.safe = uiommu_smmuv3_ste_safe,
+		.sync = sync_ste,
+		.ctx = &ctx,
+	};
+
+	return uiommu_smmuv3_write_entry(&w, uiommu_smmuv3_strtab_entry(s, sid), target);
+}
+
+static int write_stes(struct smmu_master *m, const uint64_t *target)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < m->dev->num_streams; i++) {
+		int e = write_ste(m->smmu, m->dev->streams[i].id, target);
+
+		err = err ? err : e;
+	}
+	return err;
+}
+
+struct cd_sync {
+	struct smmu_master *m;
+	uiommu_pasid_t pasid;
+};
+
+static int sync_cd(void *ctx)
+{
+	const struct cd_sync *c = ctx;
+
+	return uiommu_smmuv3_cfgi_cd(c->m, c->pasid, true);
+}
+
+static bool cd_valid(const uint64_t *cd)
+{
+	return cd && FGET(CD_V, port_load64(&cd[CD_V_WORD]));
+}
+
+/* CD @pasid becomes @target; counts the PASIDs that have one. */
+static int write_cd(struct smmu_master *m, uiommu_pasid_t pasid, const uint64_t *target)
+{
+	struct cd_sync ctx = { m, pasid };
+	const struct smmu_writer w = {
+		.host = m->smmu->host,
+		.used = uiommu_smmuv3_cd_used,
+		.sync = sync_cd,
+		.ctx = &ctx,
+	};
+	uint64_t *cd = uiommu_smmuv3_cdtab_entry(m, pasid);
+	bool before = cd_valid(cd);
+	int err = uiommu_smmuv3_write_entry(&w, cd, target);
+
+	if (pasid != UIOMMU_NO_PASID)
+		m->num_pasids += (unsigned)cd_valid(cd) - (unsigned)before;
+	return err;
+}
+
+static int set_cd(struct smmu_master *m, uiommu_pasid_t pasid, const struct uiommu_link *link)
+{
+	uint64_t cd[CD_WORDS];
+
+	uiommu_smmuv3_cd(cd, &link->dom->pt, link->tag, m->smmu->caps.coherent);
+	return write_cd(m, pasid, cd);
+}
+
+static int clear_cd(struct smmu_master *m, uiommu_pasid_t pasid)
+{
+	static const uint64_t none[CD_WORDS];
+
+	return cd_valid(uiommu_smmuv3_cdtab_entry(m, pasid)) ? write_cd(m, pasid, none) : 0;
+}
+
+/* ---- what the STE has to be ---- */
+
+static const struct {
+	unsigned config, s1dss;
+} rid_kinds[] = {
+	[UIOMMU_DOMAIN_BLOCKED]	 = { STE_Config_ABORT, STE_S1DSS_TERMINATE },
+	[UIOMMU_DOMAIN_IDENTITY] = { STE_Config_BYPASS, STE_S1DSS_BYPASS },
+	[UIOMMU_DOMAIN_PAGING]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
+};
+
+/* With PASIDs attached S1DSS does for untagged traffic what Config did. */
+static int update_ste(struct smmu_master *m)
+{
+	const struct smmu_caps *caps = &m->smmu->caps;
+	struct smmu_ste_cfg cfg = {
+		.config = m->num_pasids ? (unsigned)STE_Config_S1
+					: rid_kinds[m->rid->dom->type].config,
+		.s1dss = rid_kinds[m->rid->dom->type].s1dss,
+		.cd_bits = m->cdtab.bits,
+		.s1fmt = m->cdtab.two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
+		.coherent = caps->coherent,
+		.no_stall = caps->stalls,
+	};
+	uint64_t ste[STE_WORDS];
+
+	if (m->cdtab.top)
+		cfg.cdtab = port_virt_to_pa(m->smmu->host, m->cdtab.top);
+	uiommu_smmuv3_ste(ste, &cfg);
+	return write_stes(m, ste);
+}
+
+static bool translates(const struct uiommu_link *link)
+{
+	return link->dom->type == UIOMMU_DOMAIN_PAGING;
+}
+
+static int commit_rid(struct smmu_master *m, const struct uiommu_link *now)
+{
+	int err = translates(now) ? set_cd(m, UIOMMU_NO_PASID, now) : 0;
+
+	m->rid = now;
+	if (!err)
+		err = update_ste(m);
+	if (!err && !translates(now))
+		err = clear_cd(m, UIOMMU_NO_PASID);
+	return err;
+}
+
+static int commit_pasid(struct smmu_master *m, uiommu_pasid_t pasid,
+			const struct uiommu_link *now)
+{
+	int err = translates(now) ? set_cd(m, pasid, now) : clear_cd(m, pasid);
+
+	return err ? err : update_ste(m);
+}
+
+static int attach_commit(struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			 const struct uiommu_link *old, const struct uiommu_link *now)
+{
+	struct smmu_master *m = dev->drv;
+
+	(void)old;
+	return pasid == UIOMMU_NO_PASID ? commit_rid(m, now) : commit_pasid(m, pasid, now);
+}
+
+static int attach_prepare(struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			  const struct uiommu_link *now)
+{
+	(void)now;
+	return uiommu_smmuv3_cdtab_reserve(dev->drv, pasid);
+}
+
+/* ---- devices ---- */
+
+static int device_add(struct uiommu_dev *dev)
+{
+	struct smmu *s = to_smmu(dev->iommu);
+	struct smmu_master *m;
+
+	for (unsigned i = 0; i < dev->num_streams; i++) {
+		int err = uiommu_smmuv3_strtab_reserve(s, dev->streams[i].id);
+
+		if (err)
+			return err;
+	}
+	m = host_alloc(dev->host, sizeof(*m));
+	if (!m)
+		return -UIOMMU_ENOMEM;
+	m->smmu = s;
+	m->dev = dev;
+	m->rid = &dev->iommu->blocked;
+	dev->drv = m;
+	return 0;
+}
+
+/* An invalid STE aborts too, and says so: whoever still does DMA is unknown. */
+static void device_remove(struct uiommu_dev *dev)
+{
+	static const uint64_t none[STE_WORDS];
+	struct smmu_master *m = dev->drv;
+
+	write_stes(m, none);
+	uiommu_smmuv3_cdtab_free(m);
+	host_free(dev->host, m, sizeof(*m));
+	dev->drv = NULL;
+}
+
+static void hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
+{
+	const struct smmu *s = to_smmu(dev->iommu);
+
+	out->type = 2;			/* IOMMU_HW_INFO_TYPE_ARM_SMMUV3 */
+	out->data = s->hw_info;
+	out->bytes = sizeof(s->hw_info);
+	out->capabilities = 1u << 3;	/* IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: it is off */
+}
+
+/* ---- domains and links ---- */
+
+static unsigned min(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static int domain_init(struct uiommu_domain *dom, struct uiommu_dev *dev, unsigned flags)
+{
+	const struct smmu *s = to_smmu(dev->iommu);
+	const struct uiommu_pt_config cfg = {
+		.ias_lg2 = MAX_IAS_LG2,
+		.oas_lg2 = min(s->caps.oas_lg2, MAX_OAS_LG2),
+	};
+
+	(void)flags;		/* stage 1 is what there is, and it can be on a PASID */
+	return uiommu_pt_arm_s1_4k_ops.init(&dom->pt, dev->host, &cfg);
+}
+
+static int domain_check(const struct uiommu_domain *dom, struct uiommu_dev *dev,
+			uiommu_pasid_t pasid)
+{
+	const struct smmu *s = to_smmu(dev->iommu);
+
+	(void)pasid;
+	if (dom->type != UIOMMU_DOMAIN_PAGING)
+		return 0;
+	if (dom->pt.ops != &uiommu_pt_arm_s1_4k_ops || dom->pt.oas_lg2 > s->caps.oas_lg2)
+		return -UIOMMU_EINVAL;
+	return 0;
+}
+
+/* ASID 0 is nobody's: a mistake that leaves a zero behind hits no domain. */
+static int link_init(struct uiommu_link *link)
+{
+	struct smmu *s = to_smmu(link->iommu);
+
+	for (uint32_t w = 0; w < 1u << s->caps.asid_bits; w += 64) {
+		uint64_t free = ~s->asids[w / 64];
+
+		if (!free)
+			continue;
+		link->tag = w + port_ctz64(free);
+		s->asids[w / 64] |= free & -free;
+		return 0;
+	}
+	return -UIOMMU_ENOSPC;
+}
+
+static void link_fini(struct uiommu_link *link)
+{
+	struct smmu *s = to_smmu(link->iommu);
+
+	uiommu_smmuv3_forget_asid(s, link->tag);
+	s->asids[link->tag / 64] &= ~((uint64_t)1 << link->tag % 64);
+}
+
+const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
+	.name = "smmuv3",
+	.device_add = device_add,
+	.device_remove = device_remove,
+	.domain_init = domain_init,
+	.domain_check = domain_check,
+	.link_init = link_init,
+	.link_fini = link_fini,
+	.attach_prepare = attach_prepare,
+	.attach_commit = attach_commit,
+	.invalidate = uiommu_smmuv3_invalidate,
+	.hw_info = hw_info,
+	.remove = uiommu_smmuv3_remove,
+};

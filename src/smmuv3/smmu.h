@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * src/smmuv3/smmu.h - what the files of the driver share. Legend of the fields:
+ * (i) set at probe, never changes, (u) instance lock, (c) cmdq.lock, (e)
+ * evtq.lock, (a) atomic, (h) hardware also reads or writes it.
+ */
+#ifndef UIOMMU_SMMUV3_SMMU_H
+#define UIOMMU_SMMUV3_SMMU_H
+
+#include <uiommu/driver.h>
+#include <uiommu/smmuv3.h>
+
+#include "../core/hostcall.h"
+#include "fields.h"
+
+/* What the ID registers say, as far as it is used. */
+struct smmu_caps {
+	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi;
+	unsigned sid_bits, pasid_bits, asid_bits;
+	unsigned cmdq_lg2, evtq_lg2;		/* largest */
+	unsigned oas_lg2;
+};
+
+struct smmu_cmdq {
+	struct uiommu_lock lock;
+	uint64_t *ring;				/* (i)(h) */
+	unsigned lg2;				/* (i) */
+	uint64_t prod, cons;			/* (c) commands ever given, ever taken */
+	unsigned refused;			/* (a) commands ever refused */
+	bool dead;				/* (c) it stopped: nothing is given any more */
+};
+
+struct smmu_evtq {
+	struct uiommu_lock lock;
+	uint64_t *ring;				/* (i)(h) */
+	unsigned lg2;				/* (i) */
+	uint32_t cons;				/* (e) as the register has it */
+};
+
+struct smmu_strtab {
+	uint64_t *top;				/* (i)(h) */
+	uint64_t **leaf;			/* (u) two levels: by L1 index */
+	unsigned sid_bits;			/* (i) */
+	bool two_level;				/* (i) */
+};
+
+struct smmu {
+	struct uiommu_iommu base;
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_mmio mmio;		/* (i) */
+	struct smmu_caps caps;			/* (i) */
+	uint32_t hw_info[10];			/* (i) the uAPI's iommu_hw_info_arm_smmuv3 */
+	struct smmu_cmdq cmdq;
+	struct smmu_evtq evtq;
+	struct smmu_strtab strtab;
+	uint64_t *asids;			/* (u) bit n: ASID n is taken */
+	bool irqs;				/* (i) */
+	unsigned irq_evtq, irq_gerror;		/* (i) */
+	unsigned irqs_held;			/* (i) requested: 0, evtq, both */
+};
+
+/* The PASID table belongs to the device; no domain sees it. */
+struct smmu_cdtab {
+	uint64_t *top;				/* (u)(h) NULL until first needed */
+	uint64_t **leaf;			/* (u) two levels: by L1 index */
+	unsigned bits;				/* (i) log2 of its CDs */
+	bool two_level;				/* (i) */
+};
+
+/* A device, as this driver sees it: dev->drv. */
+struct smmu_master {
+	struct smmu *smmu;			/* (i) */
+	struct uiommu_dev *dev;			/* (i) */
+	struct smmu_cdtab cdtab;
+	const struct uiommu_link *rid;		/* (u) what the RID has */
+	unsigned num_pasids;			/* (u) valid CDs but CD 0 */
+};
+
+static inline struct smmu *to_smmu(const struct uiommu_iommu *iommu)
+{
+	return uiommu_container_of(iommu, struct smmu, base);
+}
+
+static inline uint32_t smmu_read(const struct smmu *s, unsigned reg)
+{
+	return port_read32(&s->mmio, reg);
+}
+
+static inline void smmu_write(const struct smmu *s, unsigned reg, uint32_t v)
+{
+	port_write32(&s->mmio, reg, v);
+}
+
+/* ---- entry.c: STE and CD as values ---- */
+
+struct smmu_ste_cfg {
+	unsigned config;			/* STE_Config_* */
+	uiommu_pa_t cdtab;			/* the rest: S1 only */
+	unsigned cd_bits, s1fmt, s1dss;
+	bool coherent, no_stall;
+};
+
+void uiommu_smmuv3_ste(uint64_t ste[STE_WORDS], const struct smmu_ste_cfg *cfg);
+void uiommu_smmuv3_cd(uint64_t cd[CD_WORDS], const struct uiommu_pt *pt, uint32_t asid,
+		      bool coherent);
+/* the bits of an entry that hardware looks at */
+void uiommu_smmuv3_ste_used(const uint64_t *ste, uint64_t *used);
+void uiommu_smmuv3_cd_used(const uint64_t *cd, uint64_t *used);
+/* bits of a live STE that may change at any time between these two */
+void uiommu_smmuv3_ste_safe(const uint64_t *from, const uint64_t *to, uint64_t *safe);
+
+/* ---- writer.c ---- */
+
+#define SMMU_ENTRY_WORDS 8
+
+struct smmu_writer {
+	const struct uiommu_host *host;
+	void (*used)(const uint64_t *entry, uint64_t *used);
+	void (*safe)(const uint64_t *from, const uint64_t *to, uint64_t *safe);	/* or NULL */
+	/* hardware forgets what it has of the entry, and has done so on return */
+	int (*sync)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * @entry, which hardware may read at any time, becomes @target. The valid bit is in
+ * word 0, and a word 0 of zero is invalid. 0, or the error of a sync: then the entry
+ * is somewhere on the way, never a mixture, and can be written again.
+ */
+int uiommu_smmuv3_write_entry(const struct smmu_writer *w, uint64_t *entry,
+			      const uint64_t *target);
+
+/* ---- cmdq.c ---- */
+
+#define SMMU_BATCH 63			/* with its CMD_SYNC: 64 entries, one doorbell */
+
+struct smmu_batch {
+	unsigned n;
+	unsigned refused;		/* the queue's count when it began */
+	uint64_t cmd[SMMU_BATCH + 1][CMD_WORDS];
+};
+
+int uiommu_smmuv3_cmdq_init(struct smmu *s, unsigned lg2);
+void uiommu_smmuv3_cmdq_fini(struct smmu *s);
+void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b);
+/* One more command; a full batch is published on the way. */
+void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1);
+/* Publishes what is left with a CMD_SYNC and waits for it: 0; -EIO when a command was
+ * refused meanwhile or the queue is dead; -ETIMEDOUT when that was found now. */
+int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b);
+/* Looks at GERROR: errors are repaired or said, and acknowledged. */
+void uiommu_smmuv3_gerror(struct smmu *s);
+/* Nothing may translate any more: hardware does not do what it is told. */
+void uiommu_smmuv3_shut_off(struct smmu *s, const char *why);
+
+/* ---- evtq.c ---- */
+
+int uiommu_smmuv3_evtq_init(struct smmu *s, unsigned lg2);
+void uiommu_smmuv3_evtq_fini(struct smmu *s);
+void uiommu_smmuv3_evtq_drain(struct smmu *s);
+void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f);
+
+/* ---- strtab.c ---- */
+
+int uiommu_smmuv3_strtab_init(struct smmu *s);
+void uiommu_smmuv3_strtab_fini(struct smmu *s);
+int uiommu_smmuv3_strtab_reserve(struct smmu *s, uint32_t sid);
+uint64_t *uiommu_smmuv3_strtab_entry(const struct smmu *s, uint32_t sid);
+uint64_t uiommu_smmuv3_strtab_base(const struct smmu *s);
+uint32_t uiommu_smmuv3_strtab_cfg(const struct smmu *s);
+
+/* ---- cdtab.c ---- */
+
+int uiommu_smmuv3_cdtab_reserve(struct smmu_master *m, uiommu_pasid_t pasid);
+/* NULL: there is no table, or no part of it, for @pasid */
+uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t pasid);
+void uiommu_smmuv3_cdtab_free(struct smmu_master *m);
+
+/* ---- invalidate.c ---- */
+
+int uiommu_smmuv3_cfgi_ste(struct smmu *s, uint32_t sid, bool leaf);
+int uiommu_smmuv3_cfgi_cd(struct smmu_master *m, uiommu_pasid_t pasid, bool leaf);
+int uiommu_smmuv3_cfgi_cd_all(struct smmu_master *m);
+int uiommu_smmuv3_forget_all(struct smmu *s);
+void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g);
+void uiommu_smmuv3_forget_asid(struct smmu *s, uint32_t asid);
+
+/* ---- domain.c ---- */
+
+extern const struct uiommu_iommu_ops uiommu_smmuv3_ops;
+
+/* ---- probe.c ---- */
+
+int uiommu_smmuv3_identify(struct smmu *s, const struct uiommu_smmuv3_config *cfg);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/driver/bench.h - the real driver on the real simulator, in one process,
+ * and devices that are nothing but a StreamID that does DMA
+ */
+#ifndef TESTS_DRIVER_BENCH_H
+#define TESTS_DRIVER_BENCH_H
+
+#include "../core/thost.h"
+
+#include <uiommu/driver.h>
+#include <uiommu/sim/smmuv3.h>
+#include <uiommu/smmuv3.h>
+
+#include "src/smmuv3/smmu.h"
+
+#define PAGE	4096u
+#define RW	(UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)
+
+struct bench {
+	struct thost t;
+	struct uiommu_sim_smmuv3 *sim;
+	struct uiommu *u;
+	struct uiommu_iommu *iommu;
+	pthread_mutex_t sim_lock;
+	unsigned char *cleaned;			/* non-coherent: what hardware sees */
+	uint64_t noise[8];			/* and what it sees of the rest */
+	unsigned late_reads;			/* of memory that was given back */
+	unsigned nfaults, irqs[4];
+	struct uiommu_fault fault;		/* the last one */
+	char text[200];				/* and in words */
+	/* between driver and simulator: what a test plays or watches */
+	uint64_t (*hook_read)(struct bench *b, uint64_t off, uint64_t v);
+	bool (*hook_write)(struct bench *b, uint64_t off, uint64_t v);
+	void *test;
+};
+
+/* ---- the simulator's world ---- */
+
+static inline int bench_mem(struct bench *b, uiommu_pa_t pa, void *buf, size_t n, bool write)
+{
+	unsigned char *p = thost_at(&b->t, pa, n);
+	size_t i = 0;
+
+	if (!p)
+		return -UIOMMU_EFAULT;
+	if (thost_is_freed(&b->t, p))
+		__atomic_fetch_add(&b->late_reads, 1, __ATOMIC_RELAXED);
+	if (b->cleaned && write)
+		memcpy(b->cleaned + (p - b->t.mem), buf, n);
+	if (b->cleaned && !write)
+		p = b->cleaned + (p - b->t.mem);
+	while (i < n) {
+		unsigned step = !((pa + i) % 8) && n - i >= 8 ? 8 : 1;
+
+		if (step == 8 && write) {
+			uint64_t v;
+
+			memcpy(&v, (char *)buf + i, 8);
+			__atomic_store_n((uint64_t *)(p + i), v, __ATOMIC_RELEASE);
+		} else if (step == 8) {
+			uint64_t v = __atomic_load_n((uint64_t *)(p + i), __ATOMIC_ACQUIRE);
+
+			memcpy((char *)buf + i, &v, 8);
+		} else if (write) {
+			__atomic_store_n(p + i, ((unsigned char *)buf)[i], __ATOMIC_RELEASE);
+		} else {
+			((unsigned char *)buf)[i] = __atomic_load_n(p + i, __ATOMIC_ACQUIRE);
+		}
+		i += step;
+	}
+	return 0;
+}
+
+static inline int bench_sim_read(void *ctx, uiommu_pa_t pa, void *buf, size_t n)
+{
+	return bench_mem(ctx, pa, buf, n, false);
+}
+
+static inline int bench_sim_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t n)
+{
+	return bench_mem(ctx, pa, (void *)(uintptr_t)buf, n, true);
+}
+
+static inline void *bench_sim_alloc(void *ctx, size_t bytes)
+{
+	return calloc(1, bytes);
+}
+
+static inline void bench_sim_free(void *ctx, void *p, size_t bytes)
+{
+	free(p);
+}
+
+static inline void bench_sim_irq(void *ctx, enum uiommu_sim_irq line)
+{
+	__atomic_fetch_add(&((struct bench *)ctx)->irqs[line], 1, __ATOMIC_RELAXED);
+}
+
+static inline void bench_sim_lock(void *ctx)
+{
+	pthread_mutex_lock(&((struct bench *)ctx)->sim_lock);
+}
+
+static inline void bench_sim_unlock(void *ctx)
+{
+	pthread_mutex_unlock(&((struct bench *)ctx)->sim_lock);
+}
+
+/* ---- the driver's registers ---- */
+
+static inline uint64_t bench_read(struct bench *b, uint64_t off, unsigned size)
+{
+	uint64_t v = uiommu_sim_smmuv3_mmio_read(b->sim, off, size);
+
+	return b->hook_read ? b->hook_read(b, off, v) : v;
+}
+
+static inline void bench_write(struct bench *b, uint64_t off, uint64_t v, unsigned size)
+{
+	if (!b->hook_write || b->hook_write(b, off, v))
+		uiommu_sim_smmuv3_mmio_write(b->sim, off, v, size);
+}
+
+static inline uint32_t bench_read32(void *ctx, uint64_t off)
+{
+	return (uint32_t)bench_read(ctx, off, 4);
+}
+
+static inline uint64_t bench_read64(void *ctx, uint64_t off)
+{
+	return bench_read(ctx, off, 8);
+}
+
+static inline void bench_write32(void *ctx, uint64_t off, uint32_t v)
+{
+	bench_write(ctx, off, v, 4);
+}
+
+static inline void bench_write64(void *ctx, uint64_t off, uint64_t v)
+{
+	bench_write(ctx, off, v, 8);
+}
+
+static const struct uiommu_mmio_ops bench_mmio = {
+	bench_read32, bench_write32, bench_read64, bench_write64,
+};
+
+static inline void bench_fault(void *ctx, const struct uiommu_fault *f)
+{
+	struct bench *b = ctx;
+
+	b->nfaults++;
+	b->fault = *f;
+	uiommu_fault_text(f, b->text, sizeof(b->text));
+}
+
+/* ---- up and down ---- */
+
+static const struct uiommu_smmuv3_config bench_smmu = {
+	.name = "smmu@9050000", .mmio_pa = 0x9050000, .mmio_bytes = 0x20000,
+	.coherent = true, .has_irqs = true, .irq_evtq = 1, .irq_gerror = 2,
+};
+
+static inline void bench_init_sim(struct bench *b, const struct uiommu_sim_smmuv3_config *sim,
+				  bool threads)
+{
+	const struct uiommu_sim_env env = {
+		.ctx = b, .alloc = bench_sim_alloc, .free = bench_sim_free,
+		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
+		.lock = bench_sim_lock, .unlock = bench_sim_unlock,
+	};
+
+	memset(b, 0, sizeof(*b));
+	thost_init(&b->t, threads);
+	pthread_mutex_init(&b->sim_lock, NULL);
+	assert_int_equal(uiommu_sim_smmuv3_create(sim, &env, &b->sim), 0);
+	b->t.mmio_ops = &bench_mmio;
+	b->t.mmio_ctx = b;
+}
+
+static inline void bench_init(struct bench *b, const struct uiommu_sim_smmuv3_config *sim,
+			      const struct uiommu_smmuv3_config *smmu, bool threads)
+{
+	const struct uiommu_observer obs = { .ctx = b, .fault = bench_fault };
+
+	bench_init_sim(b, sim, threads);
+	assert_int_equal(uiommu_create(&b->t.host, &obs, &b->u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(b->u, smmu, &b->iommu), 0);
+}
+
+/* Hardware that does not see CPU caches: only what is cleaned, the rest is noise. */
+static inline void bench_clean(void *ctx, const void *p, size_t bytes)
+{
+	struct bench *b = uiommu_container_of((struct thost *)ctx, struct bench, t);
+	size_t off = (size_t)((const unsigned char *)p - b->t.mem);
+
+	memcpy(b->cleaned + off, p, bytes);
+}
+
+static inline void bench_add_noise(struct thost *t, void *p, size_t bytes)
+{
+	struct bench *b = uiommu_container_of(t, struct bench, t);
+	size_t off = (size_t)((unsigned char *)p - t->mem);
+
+	for (size_t i = 0; i < bytes; i += 64)
+		memcpy(b->cleaned + off + i, b->noise, 64);
+}
+
+static inline void bench_make_noncoherent(struct bench *b)
+{
+	b->cleaned = mmap(NULL, THOST_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(b->cleaned, MAP_FAILED);
+	b->t.on_table = bench_add_noise;
+	b->t.host.cache_clean = bench_clean;
+}
+
+static inline void bench_fini(struct bench *b)
+{
+	uiommu_destroy(b->u);
+	uiommu_sim_smmuv3_destroy(b->sim);
+	assert_int_equal(b->late_reads, 0);
+	thost_fini(&b->t);
+	if (b->cleaned)
+		munmap(b->cleaned, THOST_BYTES);
+}
+
+static inline struct uiommu_dev *bench_add(struct bench *b, const char *name, uint32_t sid,
+					   unsigned pasid_bits)
+{
+	const struct uiommu_dev_config cfg = {
+		.name = name, .iommu = b->iommu, .rid = sid, .stream_ids = &sid,
+		.num_stream_ids = 1, .pasid_bits = pasid_bits, .group = -1,
+		.default_type = UIOMMU_DOMAIN_BLOCKED,
+	};
+	struct uiommu_dev *dev = NULL;
+
+	assert_int_equal(uiommu_device_add(b->u, &cfg, &dev), 0);
+	return dev;
+}
+
+/* ---- DMA ---- */
+
+static inline int bench_dma(struct bench *b, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			    bool write, uiommu_iova_t iova, void *buf, size_t bytes)
+{
+	const struct uiommu_sim_access a = {
+		.stream_id = dev->streams[0].id, .substream_id = pasid, .ssv = pasid != 0,
+		.write = write, .iova = iova,
+	};
+	size_t done = 0;
+
+	return uiommu_sim_smmuv3_dma(b->sim, &a, buf, bytes, &done);
+}
+
+/* the word a device reads there; 0 and a non-zero return: blocked */
+static inline int bench_peek(struct bench *b, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			     uiommu_iova_t iova, uint64_t *v)
+{
+	*v = 0;
+	return bench_dma(b, dev, pasid, false, iova, v, sizeof(*v));
+}
+
+static inline int bench_poke(struct bench *b, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			     uiommu_iova_t iova, uint64_t v)
+{
+	return bench_dma(b, dev, pasid, true, iova, &v, sizeof(v));
+}
+
+/* a page of memory with @v in its first word */
+static inline uint64_t *bench_page(struct bench *b, uint64_t v)
+{
+	uint64_t *p = thost_table_alloc(&b->t, PAGE);
+
+	*p = v;
+	return p;
+}
+
+static inline void bench_page_free(struct bench *b, uint64_t *p)
+{
+	thost_table_free(&b->t, p, PAGE);
+}
+
+static inline struct uiommu_domain *bench_domain(struct uiommu_dev *dev)
+{
+	struct uiommu_domain *dom = NULL;
+
+	assert_int_equal(uiommu_domain_alloc_paging(dev, UIOMMU_DOMAIN_ALLOC_PASID, &dom), 0);
+	return dom;
+}
+
+static inline void bench_map(struct bench *b, struct uiommu_domain *dom, uiommu_iova_t iova,
+			     const void *page)
+{
+	uint64_t done = 0;
+
+	assert_int_equal(uiommu_map(dom, iova, thost_pa(&b->t, page), PAGE, RW, &done), 0);
+	assert_int_equal(done, PAGE);
+}
+
+/* the domain as a device sees it at @iova: @v, or blocked when @v is 0 */
+static inline void bench_sees(struct bench *b, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			      uiommu_iova_t iova, uint64_t v)
+{
+	uint64_t got;
+	int err = bench_peek(b, dev, pasid, iova, &got);
+
+	if (v) {
+		assert_int_equal(err, 0);
+		assert_int_equal(got, v);
+	} else {
+		assert_int_not_equal(err, 0);
+	}
+}
+
+static inline const char *bench_fault_text(struct bench *b)
+{
+	b->text[0] = 0;
+	uiommu_smmuv3_poll(b->iommu);
+	return b->text;
+}
+
+#endif
