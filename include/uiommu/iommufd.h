@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * uiommu/iommufd.h - the /dev/iommu object model, as a library
+ *
+ * One context per open("/dev/iommu"). A front end (a preloaded library's
+ * server, a supervisor) turns system calls into these calls. Nothing here
+ * belongs to "this process": programs are reached through uiommu/uaccess.h.
+ *
+ * A context holds objects with numbers: I/O address spaces (IOAS), page tables
+ * of them (HWPT, each a core domain), bound devices. It is referenced by the
+ * program's open file and by each device bound to it, so either may be closed
+ * first, as with a kernel.
+ *
+ * Locking: one mutex per context, taken inside each call; any thread, any number
+ * of contexts. It is held while a program's memory is copied and pinned, so
+ * uaccess may not call back here for the same context. Order: a VFIO device's
+ * lock, a context's, the core's. The host's lock functions may be NULL in a
+ * single-threaded host.
+ */
+#ifndef UIOMMU_IOMMUFD_H
+#define UIOMMU_IOMMUFD_H
+
+#include <uiommu/iommu.h>
+#include <uiommu/uaccess.h>
+
+struct uiommu_iommufd;		/* a context */
+struct uiommu_iommufd_dev;	/* the DEVICE object that a VFIO bind makes */
+
+/* The kind to pass to uaccess->file_object() for a context. Compared by address. */
+extern const char uiommu_iommufd_kind[];
+
+/**
+ * struct uiommu_iommufd_config - what a context works with
+ * @u:         the instance whose devices it may be given
+ * @host:      memory and locks for its own objects; must outlive the context
+ * @uaccess:   how its programs are reached; must outlive the context
+ * @msi_base:  bytes, multiple of 4096. The MSI window: the IOVA range that
+ *             IOAS_IOVA_RANGES leaves out once a device's RID is attached, where
+ *             the device's doorbell pages are mapped. Linux: 0x8000000
+ * @msi_bytes: bytes, multiple of 4096; Linux: 0x100000. 0: no window, and no
+ *             interrupts. No more than the first 256 pages are used
+ */
+struct uiommu_iommufd_config {
+	struct uiommu *u;
+	const struct uiommu_host *host;
+	const struct uiommu_uaccess *uaccess;
+	uiommu_iova_t msi_base;
+	uint64_t msi_bytes;
+};
+
+/**
+ * uiommu_iommufd_create() - a new, empty context: open("/dev/iommu")
+ * @cfg: copied; see there
+ * @out: the context with one reference, the caller's; only set on success
+ *
+ * Context:   any thread; may sleep.
+ * Ownership: give the reference back with uiommu_iommufd_put(), before @cfg->u is
+ *            destroyed.
+ * Return:    0, or
+ *   -UIOMMU_EINVAL  the MSI window is not whole pages, or wraps   nothing made
+ *   -UIOMMU_ENOMEM  no memory, or no lock                         nothing made
+ */
+int uiommu_iommufd_create(const struct uiommu_iommufd_config *cfg, struct uiommu_iommufd **out);
+
+/**
+ * uiommu_iommufd_get() - take a reference
+ * @ctx: a context that the caller knows to be alive
+ *
+ * Context: any thread; takes the context's lock. Cannot fail.
+ */
+void uiommu_iommufd_get(struct uiommu_iommufd *ctx);
+
+/**
+ * uiommu_iommufd_put() - give a reference back
+ * @ctx: not used by the caller any more
+ *
+ * The last put destroys every object, in an order that works: page tables are
+ * emptied and freed, pins released, address spaces of programs let go.
+ *
+ * Context:  a thread that may sleep and on which uaccess->unpin() and as_put() may
+ *           be called; takes the context's lock. Allocates nothing, cannot fail.
+ * Hardware: the last one invalidates what the page tables held; no device is
+ *           attached to them any more, since each would hold a reference.
+ */
+void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
+
+/**
+ * uiommu_iommufd_ioctl() - one ioctl of a program on its /dev/iommu file
+ * @ctx: the context behind the file
+ * @as:  who calls; kept (uaccess->as_get()) for as long as a mapping names its memory
+ * @cmd: as given to ioctl(), the whole 32 bits
+ * @arg: as given: an address in @as
+ *
+ * Implemented: DESTROY, IOAS_ALLOC, IOAS_ALLOW_IOVAS, IOAS_COPY, IOAS_IOVA_RANGES,
+ * IOAS_MAP, IOAS_UNMAP, OPTION (RLIMIT_MODE can only be read), VFIO_IOAS,
+ * HWPT_ALLOC (flags 0 or PASID), GET_HW_INFO. Understood, and answered as on
+ * hardware without nesting and dirty bits: HWPT_ALLOC with other flags or data,
+ * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP, HWPT_INVALIDATE, VIOMMU_ALLOC,
+ * VDEVICE_ALLOC, VEVENTQ_ALLOC, HW_QUEUE_ALLOC. And, as on Linux, the calls of a
+ * VFIO container for the IOAS that VFIO_IOAS named: GET_API_VERSION,
+ * CHECK_EXTENSION, SET_IOMMU (type 1 and 1v2), IOMMU_GET_INFO, MAP_DMA, UNMAP_DMA.
+ *
+ * Memory is pinned while the address space has a page table: IOAS_MAP pins at once
+ * if there is one, otherwise the first HWPT_ALLOC or attach does, and a bad
+ * address (-EFAULT) or a limit (-ENOMEM) shows then. All page tables, and what
+ * IOAS_COPY made of it, share the pin.
+ *
+ * Context:   a thread that may sleep and serves a request of @as; takes the
+ *            context's lock, calls uaccess under it.
+ * Hardware:  when IOAS_UNMAP has returned, no DMA reaches the memory any more.
+ * Return:    0 (CHECK_EXTENSION: 0 or 1) or a negative error, with Linux's number
+ *            and meaning. A call that fails has changed nothing, also where it
+ *            fails because its answer could not be written. Of every structure:
+ *   -UIOMMU_EFAULT      it cannot be read or written
+ *   -UIOMMU_EINVAL      it is shorter than the ioctl needs
+ *   -UIOMMU_E2BIG       it is longer than known and the tail is not zero
+ *   -UIOMMU_EOPNOTSUPP  an unknown flag, or a reserved member is not zero
+ *   -UIOMMU_ENOTTY      there is no such ioctl (FAULT_QUEUE_ALLOC, IOAS_MAP_FILE,
+ *                       IOAS_CHANGE_PROCESS, and unknown ones)
+ *   -UIOMMU_ENOENT      no object of that number and kind; nothing mapped there, or
+ *                       a mapping would have to be split
+ *   -UIOMMU_EBUSY       DESTROY of what something else uses
+ *   -UIOMMU_EEXIST      IOAS_MAP over a mapping
+ *   -UIOMMU_EADDRINUSE  the allowed IOVAs or a mapping collide with a reservation
+ *   -UIOMMU_ENOSPC      no IOVA range is left that fits
+ *   -UIOMMU_EOVERFLOW   a range ends beyond 64 bits
+ *   -UIOMMU_EMSGSIZE    IOAS_IOVA_RANGES: the array is short, num_iovas says how long
+ *   -UIOMMU_EPERM       a writable copy of a read-only mapping; SET of RLIMIT_MODE
+ *   -UIOMMU_ENODEV      VFIO_IOAS, and the container's calls: none is set
+ *   -UIOMMU_ENOMEM      the host has no memory, or the program may not pin so much
+ */
+int uiommu_iommufd_ioctl(struct uiommu_iommufd *ctx, struct uiommu_as *as, uint32_t cmd,
+			 uint64_t arg);
+
+/* ---- for VFIO ---- */
+
+/**
+ * uiommu_iommufd_bind() - make a device an object of a context
+ * @ctx:    referenced until uiommu_iommufd_unbind()
+ * @dev:    claimed; must stay until then
+ * @out:    out; only set on success
+ * @out_id: the object's number; only set on success
+ *
+ * Context:   any thread; may sleep; takes the context's lock.
+ * Hardware:  @dev, and every device of its group, goes from its default domain to
+ *            BLOCKED.
+ * Ownership: the caller's, until uiommu_iommufd_unbind(). DESTROY of the number
+ *            answers -EBUSY meanwhile.
+ * Return:    0, or
+ *   -UIOMMU_EPERM   the group belongs to another owner     nothing changed
+ *   -UIOMMU_EBUSY   something is attached to it            nothing changed
+ *   -UIOMMU_ENOMEM  no memory                              nothing changed
+ *   -UIOMMU_EIO     the IOMMU does not answer              the device is BLOCKED
+ */
+int uiommu_iommufd_bind(struct uiommu_iommufd *ctx, struct uiommu_dev *dev,
+			struct uiommu_iommufd_dev **out, uint32_t *out_id);
+
+/**
+ * uiommu_iommufd_unbind() - detach everything, give the device back
+ * @idev: gone afterwards; no other call on it is under way
+ *
+ * Context:  as uiommu_iommufd_put(), which it ends with. Cannot fail.
+ * Hardware: when it returns no DMA of the device reaches a page table of the
+ *           context; the device has its default domain.
+ */
+void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev);
+
+/**
+ * uiommu_iommufd_attach() - attach to, or replace on, a RID or a PASID
+ * @idev:  the device
+ * @pasid: UIOMMU_NO_PASID for the RID, else 1 up to what the device has
+ * @pt_id: in: number of a HWPT, or of an IOAS: then one of the page tables that
+ *         were made this way for it is used, or a new one, which goes again with
+ *         the last detach. Out: the HWPT's number; unchanged on failure
+ *
+ * Page tables of PASIDs must have been made with IOMMU_HWPT_ALLOC_PASID, and the
+ * RID's too as long as a PASID is attached. Devices of one group share what is at
+ * a PASID: a second device can only attach to the same, and a replace moves all.
+ *
+ * Context:  a thread that may sleep and on which uaccess->pin() may be called for
+ *           the address spaces mapped in the IOAS; takes the context's lock.
+ * Hardware: a replace goes from the old page table to the new one without a moment
+ *           without either. A RID's page table has the device's doorbells
+ *           (uiommu_iommufd_msi_map()) before the device uses it.
+ * Return:   0, or, with everything as it was,
+ *   -UIOMMU_ENOENT      no object *@pt_id
+ *   -UIOMMU_EINVAL      it is a device; the PASID rule or the group's; no such PASID
+ *   -UIOMMU_EADDRINUSE  something is mapped or allowed in the MSI window or beyond
+ *                       the page table's reach, or is less aligned than it needs
+ *   -UIOMMU_EFAULT      memory mapped in the IOAS cannot be pinned
+ *   -UIOMMU_ENOMEM      no memory, or the program may not pin so much
+ *   -UIOMMU_ENOSPC      no ASID is left
+ *   -UIOMMU_EIO         the IOMMU does not answer; the device ends BLOCKED
+ */
+int uiommu_iommufd_attach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, uint32_t *pt_id);
+
+/**
+ * uiommu_iommufd_detach() - a RID or a PASID goes back to BLOCKED
+ * @idev:  the device
+ * @pasid: as for uiommu_iommufd_attach(); nothing attached there: does nothing
+ *
+ * Context:  as uiommu_iommufd_put(); takes the context's lock. Allocates nothing,
+ *           cannot fail.
+ * Hardware: when it returns, no DMA with that PASID reaches the page table.
+ */
+void uiommu_iommufd_detach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid);
+
+/**
+ * uiommu_iommufd_msi_map() - where a device must write to ring a doorbell
+ * @idev:        the device
+ * @doorbell_pa: physical address of the doorbell register
+ * @iova:        out: what to program into the device; only set on success
+ *
+ * The doorbell's page gets a place in the context's MSI window, is mapped in the
+ * page table that the RID has now, if any, and in every one it gets later, before
+ * the device uses it. It is unmapped from a page table with the last RID that
+ * leaves it. While the RID is BLOCKED, messages are too.
+ *
+ * Context:  any thread; may sleep; takes the context's lock.
+ * Hardware: adds one mapping at most; no invalidation.
+ * Return:   0, or
+ *   -UIOMMU_ENOSPC  the window is full                  nothing changed
+ *   -UIOMMU_ENOMEM  no memory for the table             nothing is mapped
+ */
+int uiommu_iommufd_msi_map(struct uiommu_iommufd_dev *idev, uiommu_pa_t doorbell_pa,
+			   uiommu_iova_t *iova);
+
+#endif
