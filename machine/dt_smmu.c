@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* dt_smmu.c - arm,smmu-v3 and arm,gic-v3-its nodes */
+#include <stdio.h>
+#include <string.h>
+
+#include "dt.h"
+
+#define SMMU_BYTES	0x20000u	/* both register pages */
+#define ITS_BYTES	0x20000u	/* control and translation frame */
+#define GIC_SPI_BASE	32u		/* SPI n is interrupt number 32 + n */
+#define IRQ_CELLS	3
+
+/* ---- interrupts ---- */
+
+struct irq_slot {
+	const char *name;
+	unsigned *irq;
+	bool *has;
+};
+
+static int irq_parent(const struct dt *t, int node)
+{
+	struct dt_cells c;
+
+	for (int n = node; n >= 0; n = fdt_parent_offset(t->fdt, n)) {
+		if (uiommu_dt_cells(t, n, "interrupt-parent", &c))
+			return -1;
+		if (c.p && c.n == 1)
+			return fdt_node_offset_by_phandle(t->fdt, uiommu_dt_cell(&c, 0));
+	}
+	return -1;
+}
+
+/* GIC: type, number, flags; type 0 is an SPI. */
+static int irq_number(const struct dt *t, int node, const struct dt_cells *c, int i, unsigned *irq)
+{
+	if (uiommu_dt_cell(c, IRQ_CELLS * i) != 0)
+		return uiommu_dt_error(
+			t, node, "property interrupts: entry %d is not an SPI (first cell 0)", i);
+	if (uiommu_dt_cell(c, IRQ_CELLS * i + 1) > 987)
+		return uiommu_dt_error(
+			t, node,
+			"property interrupts: entry %d names SPI %u, of which there are 988", i,
+			uiommu_dt_cell(c, IRQ_CELLS * i + 1));
+	*irq = GIC_SPI_BASE + uiommu_dt_cell(c, IRQ_CELLS * i + 1);
+	return 0;
+}
+
+static int irq_checks(const struct dt *t, int node, const struct dt_cells *c)
+{
+	int parent = irq_parent(t, node);
+	uint32_t cells = 0;
+
+	if (parent < 0)
+		return uiommu_dt_error(
+			t, node, "property interrupts: no interrupt-parent leads to a controller");
+	if (uiommu_dt_u32(t, parent, "#interrupt-cells", 1, 8, &cells))
+		return -UIOMMU_EINVAL;
+	if (cells != IRQ_CELLS)
+		return uiommu_dt_error(t, parent, "property #interrupt-cells is %u, not %d", cells,
+				       IRQ_CELLS);
+	if (c->n % IRQ_CELLS)
+		return uiommu_dt_error(t, node,
+				       "property interrupts has %d cells, not a multiple of %d",
+				       c->n, IRQ_CELLS);
+	return 0;
+}
+
+static int smmu_irqs(const struct dt *t, int node, struct desc_smmu *s)
+{
+	bool evtq = false, gerror = false;
+	struct irq_slot slots[] = {
+		{ "eventq", &s->irq_evtq, &evtq },
+		{ "gerror", &s->irq_gerror, &gerror },
+		{ "priq", &s->irq_priq, &s->has_priq_irq },
+		{ "cmdq-sync", &s->irq_sync, &s->has_sync_irq },
+	};
+	struct dt_cells c;
+
+	if (uiommu_dt_cells(t, node, "interrupts", &c))
+		return -UIOMMU_EINVAL;
+	if (!c.p)
+		return 0;		/* polled */
+	if (irq_checks(t, node, &c))
+		return -UIOMMU_EINVAL;
+	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+		int at = fdt_stringlist_search(t->fdt, node, "interrupt-names", slots[i].name);
+
+		if (at < 0)
+			continue;
+		if (IRQ_CELLS * at >= c.n)
+			return uiommu_dt_error(t, node,
+					       "property interrupts has no entry for \"%s\"",
+					       slots[i].name);
+		if (irq_number(t, node, &c, at, slots[i].irq))
+			return -UIOMMU_EINVAL;
+		*slots[i].has = true;
+	}
+	if (!evtq || !gerror)
+		return uiommu_dt_error(t, node, "property interrupt-names does not name \"%s\"",
+				evtq ? "gerror" : "eventq");
+	s->has_irqs = true;
+	return 0;
+}
+
+static int irqs_clash(const struct dt *t, int node, const struct desc_smmu *s)
+{
+	for (unsigned i = 0; i + 1 < t->d->num_smmus; i++) {
+		const struct desc_smmu *o = &t->d->smmus[i];
+
+		if (s->has_irqs && o->has_irqs &&
+		    (s->irq_evtq == o->irq_evtq || s->irq_evtq == o->irq_gerror ||
+		     s->irq_gerror == o->irq_evtq || s->irq_gerror == o->irq_gerror))
+			return uiommu_dt_error(t, node,
+					       "property interrupts shares an interrupt with %s",
+					       o->name);
+	}
+	if (s->has_irqs && s->irq_evtq == s->irq_gerror)
+		return uiommu_dt_error(t, node,
+				       "property interrupts: eventq and gerror are the same one");
+	return 0;
+}
+
+/* ---- what the ID registers say ---- */
+
+struct id_prop {
+	const char *name;
+	uint32_t min, max;
+	unsigned *field;
+};
+
+static int smmu_ids(const struct dt *t, int node, struct uiommu_sim_smmuv3_config *c)
+{
+	const struct id_prop props[] = {
+		{ "uiommu,sidsize", 1, 20, &c->sidsize },
+		{ "uiommu,ssidsize", 0, 20, &c->ssidsize },
+		{ "uiommu,cmdq-max-lg2", 1, 19, &c->cmdq_max_lg2 },
+		{ "uiommu,evtq-max-lg2", 1, 19, &c->evtq_max_lg2 },
+		{ "uiommu,tlb-entries-lg2", 2, 20, &c->tlb_entries_lg2 },
+	};
+	uint32_t oas = 48, asid_bits = c->asid16 ? 16 : 8;
+	bool no_ril;
+
+	for (unsigned i = 0; i < sizeof(props) / sizeof(props[0]); i++)
+		if (uiommu_dt_u32(t, node, props[i].name, props[i].min, props[i].max,
+				  props[i].field))
+			return -UIOMMU_EINVAL;
+	if (uiommu_dt_u32(t, node, "uiommu,asid-bits", 8, 16, &asid_bits) ||
+	    uiommu_dt_u32(t, node, "uiommu,oas", 32, 48, &oas) ||
+	    uiommu_dt_flag(t, node, "uiommu,no-range-invalidation", &no_ril) ||
+	    uiommu_dt_flag(t, node, "dma-coherent", &c->coherent))
+		return -UIOMMU_EINVAL;
+	if (asid_bits != 8 && asid_bits != 16)
+		return uiommu_dt_error(t, node, "property uiommu,asid-bits is %u, not 8 or 16",
+				       asid_bits);
+	if (oas != 32 && oas != 36 && oas != 40 && oas != 42 && oas != 44 && oas != 48)
+		return uiommu_dt_error(
+			t, node, "property uiommu,oas is %u, not 32, 36, 40, 42, 44 or 48", oas);
+	c->asid16 = c->vmid16 = asid_bits == 16;
+	c->oas_lg2 = oas;
+	if (no_ril)
+		c->range_inv = false;
+	return 0;
+}
+
+int uiommu_dt_smmu(const struct dt *t, int node)
+{
+	struct desc_smmu *s = &t->d->smmus[t->d->num_smmus];
+	uint32_t cells = 0;
+
+	if (t->d->num_smmus == DESC_MAX_SMMUS)
+		return uiommu_dt_error(t, node, "more than %d SMMUs", DESC_MAX_SMMUS);
+	t->d->num_smmus++;
+	s->node = node;
+	s->phandle = fdt_get_phandle(t->fdt, node);
+	snprintf(s->name, sizeof(s->name), "%s", uiommu_dt_name(t, node));
+	if (uiommu_dt_reg(t, node, &s->pa, &s->bytes))
+		return -UIOMMU_EINVAL;
+	if (s->bytes < SMMU_BYTES || s->pa % 0x10000)
+		return uiommu_dt_error(
+			t, node, "property reg must be 0x%x bytes, aligned to 64 KiB", SMMU_BYTES);
+	s->bytes = SMMU_BYTES;
+	if (uiommu_dt_u32(t, node, "#iommu-cells", 0, 8, &cells))
+		return -UIOMMU_EINVAL;
+	if (cells != 1)
+		return uiommu_dt_error(t, node, "property #iommu-cells must be 1");
+	uiommu_sim_smmuv3_config_init(&s->sim);
+	if (smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s))
+		return -UIOMMU_EINVAL;
+	return irqs_clash(t, node, s);
+}
+
+/* ---- ITS ---- */
+
+int uiommu_dt_its(const struct dt *t, int node)
+{
+	struct desc_its *s = &t->d->its[t->d->num_its];
+
+	if (t->d->num_its == DESC_MAX_ITS)
+		return uiommu_dt_error(t, node, "more than %d MSI controllers", DESC_MAX_ITS);
+	t->d->num_its++;
+	s->node = node;
+	s->phandle = fdt_get_phandle(t->fdt, node);
+	snprintf(s->name, sizeof(s->name), "%s", uiommu_dt_name(t, node));
+	if (uiommu_dt_reg(t, node, &s->pa, &s->bytes))
+		return -UIOMMU_EINVAL;
+	if (s->bytes < ITS_BYTES || s->pa % 0x10000)
+		return uiommu_dt_error(
+			t, node, "property reg must be 0x%x bytes, aligned to 64 KiB", ITS_BYTES);
+	s->bytes = ITS_BYTES;
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* smmu.c - a simulated SMMUv3 in the machine's memory map, with our driver on it */
+#include "internal.h"
+
+/* ---- the simulator's world ---- */
+
+static void *env_alloc(void *ctx, size_t bytes)
+{
+	const struct uiommu_host *h = ((struct mach_smmu *)ctx)->m->host;
+
+	return h->alloc(h->ctx, bytes);
+}
+
+static void env_free(void *ctx, void *p, size_t bytes)
+{
+	const struct uiommu_host *h = ((struct mach_smmu *)ctx)->m->host;
+
+	h->free(h->ctx, p, bytes);
+}
+
+static int env_read(void *ctx, uiommu_pa_t pa, void *buf, size_t bytes)
+{
+	return uiommu_posix_pa_read(((struct mach_smmu *)ctx)->m->posix, pa, buf, bytes);
+}
+
+static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
+{
+	return uiommu_posix_pa_write(((struct mach_smmu *)ctx)->m->posix, pa, buf, bytes);
+}
+
+static void env_irq(void *ctx, enum uiommu_sim_irq line)
+{
+	struct mach_smmu *s = ctx;
+
+	if (!s->d->has_irqs)
+		return;
+	if (line == UIOMMU_SIM_IRQ_EVTQ)
+		uiommu_posix_raise_irq(s->m->posix, s->d->irq_evtq);
+	else if (line == UIOMMU_SIM_IRQ_GERROR)
+		uiommu_posix_raise_irq(s->m->posix, s->d->irq_gerror);
+	else if (line == UIOMMU_SIM_IRQ_PRIQ && s->d->has_priq_irq)
+		uiommu_posix_raise_irq(s->m->posix, s->d->irq_priq);
+	else if (line == UIOMMU_SIM_IRQ_SYNC && s->d->has_sync_irq)
+		uiommu_posix_raise_irq(s->m->posix, s->d->irq_sync);
+}
+
+static void env_lock(void *ctx)
+{
+	pthread_mutex_lock(&((struct mach_smmu *)ctx)->lock);
+}
+
+static void env_unlock(void *ctx)
+{
+	pthread_mutex_unlock(&((struct mach_smmu *)ctx)->lock);
+}
+
+static const struct uiommu_sim_env env_template = {
+	.alloc = env_alloc,
+	.free = env_free,
+	.read = env_read,
+	.write = env_write,
+	.irq = env_irq,
+	.lock = env_lock,
+	.unlock = env_unlock,
+};
+
+/* ---- its registers ---- */
+
+static uint32_t mmio_read32(void *ctx, uint64_t offset)
+{
+	struct mach_smmu *s = ctx;
+
+	return (uint32_t)uiommu_sim_smmuv3_mmio_read(s->sim, offset, 4);
+}
+
+static void mmio_write32(void *ctx, uint64_t offset, uint32_t value)
+{
+	struct mach_smmu *s = ctx;
+
+	uiommu_sim_smmuv3_mmio_write(s->sim, offset, value, 4);
+}
+
+static uint64_t mmio_read64(void *ctx, uint64_t offset)
+{
+	struct mach_smmu *s = ctx;
+
+	return uiommu_sim_smmuv3_mmio_read(s->sim, offset, 8);
+}
+
+static void mmio_write64(void *ctx, uint64_t offset, uint64_t value)
+{
+	struct mach_smmu *s = ctx;
+
+	uiommu_sim_smmuv3_mmio_write(s->sim, offset, value, 8);
+}
+
+static const struct uiommu_mmio_ops mmio_ops = {
+	.read32 = mmio_read32,
+	.write32 = mmio_write32,
+	.read64 = mmio_read64,
+	.write64 = mmio_write64,
+};
+
+/* ---- life ---- */
+
+static int probe(struct mach_smmu *s)
+{
+	const struct uiommu_smmuv3_config cfg = {
+		.name = s->d->name,
+		.mmio_pa = s->d->pa,
+		.mmio_bytes = s->d->bytes,
+		.coherent = s->d->sim.coherent,
+		.has_irqs = s->d->has_irqs,
+		.irq_evtq = s->d->irq_evtq,
+		.irq_gerror = s->d->irq_gerror,
+	};
+	int ret = uiommu_smmuv3_probe(s->m->u, &cfg, &s->iommu);
+
+	return ret ? uiommu_mach_error(s->m, ret,
+				       "%s: the SMMUv3 driver does not take it (error %d)",
+				       s->d->name, -ret)
+		   : 0;
+}
+
+int uiommu_mach_smmu_start(struct uiommu_machine *m, struct mach_smmu *s, const struct desc_smmu *d)
+{
+	int ret;
+
+	s->m = m;
+	s->d = d;
+	s->env = env_template;
+	s->env.ctx = s;
+	pthread_mutex_init(&s->lock, NULL);
+	ret = uiommu_sim_smmuv3_create(&d->sim, &s->env, &s->sim);
+	if (ret)
+		return uiommu_mach_error(
+			m, ret, "%s: no simulator with these properties (error %d)", d->name, -ret);
+	ret = uiommu_posix_add_mmio(m->posix, d->pa, d->bytes, &mmio_ops, s);
+	if (ret)
+		return uiommu_mach_error(m, ret,
+					 "%s: property reg: 0x%llx is where something else is",
+					 d->name, (unsigned long long)d->pa);
+	s->mmio = true;
+	return probe(s);
+}
+
+void uiommu_mach_smmu_stop(struct mach_smmu *s)
+{
+	if (!s->m)
+		return;
+	if (s->iommu)
+		uiommu_smmuv3_remove(s->iommu);
+	if (s->mmio)
+		uiommu_posix_remove_mmio(s->m->posix, s->d->pa);
+	if (s->sim)
+		uiommu_sim_smmuv3_destroy(s->sim);
+	pthread_mutex_destroy(&s->lock);
+}

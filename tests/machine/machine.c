@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole machine, from the ioctl to the bytes: the pictures of S1, step by step. */
+#include "machine/internal.h"
+#include "rig.h"
+
+#define IOVA 0x50000000ull
+#define X 0x11
+#define Y 0x22
+
+static struct rig rig;
+static struct rig *const r = &rig;
+static uint8_t dtb[DTB_MAX];
+
+/* The first picture of S1. */
+struct picture {
+	uint32_t ioas[3], hwpt[3];
+	uint8_t *mem[3];
+};
+
+static void draw(struct picture *p, bool threads, const void *blob, size_t n)
+{
+	rig_start(r, blob, n, threads);
+	rig_bind(r, 0);
+	rig_bind(r, 1);
+	for (int i = 0; i < 3; i++) {
+		p->ioas[i] = rig_ioas(r);
+		p->mem[i] = rig_pages(4);
+		assert_int_equal(rig_map(r, p->ioas[i], p->mem[i], 4 * PAGE, IOVA), 0);
+		p->hwpt[i] = rig_hwpt(r, 0, p->ioas[i]);
+	}
+	assert_int_equal(rig_attach(r, 0, 0, p->hwpt[0]), 0);
+	assert_int_equal(rig_attach(r, 0, X, p->hwpt[1]), 0);
+	assert_int_equal(rig_attach(r, 0, Y, p->hwpt[2]), 0);
+	assert_int_equal(rig_attach(r, 1, 0, p->hwpt[2]), 0);
+	rig_msi(r, 0);
+	rig_msi(r, 1);
+	set_pasid(r, 0, 1, X);
+	set_pasid(r, 0, 2, Y);
+}
+
+static void rub_out(struct picture *p)
+{
+	rig_stop(r);
+	for (int i = 0; i < 3; i++)
+		munmap(p->mem[i], 4 * PAGE);
+}
+
+static void three_queues_three_memories(void **state)
+{
+	struct picture p;
+
+	draw(&p, false, NULL, 0);
+	for (int i = 0; i < 3; i++)
+		memset(p.mem[i], 'a' + i, PAGE);
+	for (unsigned q = 0; q < 3; q++) {
+		assert_true(rig_copies(r, 0, q, IOVA, IOVA + PAGE));
+		assert_int_equal(p.mem[q][PAGE], 'a' + q);
+		assert_int_equal(p.mem[q][PAGE + 255], 'a' + q);
+		assert_int_equal(p.mem[q][PAGE + 256], 0);
+		for (unsigned other = q + 1; other < 3; other++)
+			assert_int_equal(p.mem[other][PAGE], 0);
+	}
+	assert_int_equal(rig_messages(r, 0), 6);
+	/* RID2 sees vm2's memory */
+	memset(p.mem[2] + 2 * PAGE, 'z', 256);
+	assert_true(rig_copies(r, 1, 0, IOVA + 2 * PAGE, IOVA + 3 * PAGE));
+	assert_int_equal(p.mem[2][3 * PAGE], 'z');
+	assert_int_equal(rig_messages(r, 1), 2);
+	assert_int_equal(r->faults, 0);
+	rub_out(&p);
+}
+
+static void expect_fault(unsigned n, const char *dev, const char *name, uint32_t pasid,
+			 uint64_t iova)
+{
+	const struct fault_seen *f = &r->fault[n];
+
+	assert_int_equal(r->faults, n + 1);
+	assert_string_equal(f->dev, dev);
+	assert_string_equal(f->name, name);
+	assert_int_equal(f->pasid, pasid);
+	assert_int_equal(!!(f->flags & UIOMMU_FAULT_HAS_PASID), pasid != 0);
+	if (iova)
+		assert_int_equal(f->iova, iova);
+}
+
+static void what_is_not_mapped_faults(void **state)
+{
+	struct picture p;
+
+	draw(&p, false, NULL, 0);
+	assert_int_equal(rig_dma(r, 0, 0, IOVA + 4 * PAGE, 64, true), DMA_ABORTED);
+	expect_fault(0, "0000:01:00.0", "F_TRANSLATION", 0, IOVA + 4 * PAGE);
+	assert_true(r->fault[0].flags & UIOMMU_FAULT_WRITE);
+	assert_int_equal(r->fault[0].sid, 0x40);
+
+	memset(p.mem[1], 'm', 64);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_unmap(r, p.ioas[1], IOVA, 4 * PAGE), 0);
+	memset(p.mem[1], 'n', 64);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, true), DMA_ABORTED);
+	expect_fault(1, "0000:01:00.0", "F_TRANSLATION", X, IOVA);
+	assert_int_equal(p.mem[1][0], 'n');
+
+	set_pasid(r, 0, 1, 0x33);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, true), DMA_ABORTED);
+	assert_int_equal(r->faults, 3);
+	assert_int_equal(r->fault[2].pasid, 0x33);
+	assert_string_equal(r->fault[2].dev, "0000:01:00.0");
+	assert_int_equal(rig_dma(r, 0, 2, IOVA, 64, false), DMA_OK);
+	rub_out(&p);
+}
+
+/* A message is a DMA of the RID: it needs the RID's domain, not the queue's. */
+static void a_message_is_a_dma(void **state)
+{
+	struct picture p;
+
+	draw(&p, false, NULL, 0);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);
+	assert_int_equal(rig_detach(r, 0, 0), 0);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, false), DMA_OK);	/* X is still there */
+	assert_int_equal(rig_messages(r, 0), 0);
+	assert_int_equal(rig_attach(r, 0, 0, p.hwpt[1]), 0);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);
+	/* RID2's messages never ring RID1's eventfd, though the data is the same */
+	assert_int_equal(rig_dma(r, 1, 0, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 0);
+	assert_int_equal(rig_messages(r, 1), 1);
+	rub_out(&p);
+}
+
+/* Only GITS_TRANSLATER is a doorbell, only for a write of its size, and what rings
+ * is the writer's own vector, not one that it names. */
+static void only_the_doorbell_rings(void **state)
+{
+	const uint64_t bell = 0x8000000 + 0x40;
+	struct picture p;
+
+	draw(&p, false, NULL, 0);
+	memset(p.mem[0], 0, 64);
+	assert_int_equal(rig_dma(r, 0, 0, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);	/* each DMA's own */
+	assert_int_equal(rig_dma(r, 0, 0, bell, 4, true), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 2);
+	assert_int_equal(rig_messages(r, 1), 0);
+	assert_int_equal(rig_dma(r, 0, 0, bell + 4, 4, true), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);
+	assert_int_equal(rig_dma(r, 0, 0, bell, 8, true), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);
+	/* an event that nobody has, and one beyond all vectors */
+	p.mem[0][0] = 1;
+	assert_int_equal(rig_dma(r, 0, 0, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_dma(r, 0, 0, bell, 4, true), DMA_OK);
+	p.mem[0][3] = 0xff;
+	assert_int_equal(rig_dma(r, 0, 0, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_dma(r, 0, 0, bell, 4, true), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 4);
+	rub_out(&p);
+}
+
+/* A fault that no device of ours had a part in: the interrupt alone tells it. */
+static void the_event_interrupt_is_wired(void **state)
+{
+	const struct uiommu_sim_access a = { .stream_id = 0x40, .iova = IOVA };
+	struct uiommu_sim_xlat x;
+
+	rig_start(r, NULL, 0, false);
+	rig_bind(r, 0);
+	assert_int_equal(rig_attach(r, 0, 0, rig_ioas(r)), 0);
+	assert_true(uiommu_sim_smmuv3_translate(r->m->smmus[0].sim, &a, &x) < 0);
+	assert_int_equal(r->faults, 0);
+	uiommu_posix_poll_irqs(r->posix);
+	expect_fault(0, "0000:01:00.0", "F_TRANSLATION", 0, IOVA);
+	assert_true(r->fault[0].flags & UIOMMU_FAULT_READ);
+	rig_stop(r);
+}
+
+static void message_registers(void **state)
+{
+	struct uiommu_sim_dev *d;
+
+	rig_start(r, NULL, 0, false);
+	d = r->m->fns[0].sim;
+	uiommu_mach_msi_program(&r->m->fns[0], 1, 0, 0x123456789abcull, 0x77);
+	assert_int_equal(uiommu_sim_cfg_read(d, d->msi_cap + 4, 4), 0x56789abc);
+	assert_int_equal(uiommu_sim_cfg_read(d, d->msi_cap + 8, 4), 0x1234);
+	assert_int_equal(uiommu_sim_cfg_read(d, d->msi_cap + 12, 2), 0x77);
+	rig_stop(r);
+}
+
+struct count {
+	unsigned n;
+	unsigned pasids[8];
+	const char *devs[8];
+};
+
+static int count_attach(void *ctx, const struct uiommu_attach_status *st)
+{
+	struct count *c = ctx;
+
+	assert_true(c->n < 8);
+	c->devs[c->n] = uiommu_device_name(st->dev);
+	c->pasids[c->n++] = st->pasid;
+	return 0;
+}
+
+static struct uiommu_domain *rid_domain;
+
+static int remember_domain(void *ctx, const struct uiommu_attach_status *st)
+{
+	if (st->pasid == UIOMMU_NO_PASID)
+		rid_domain = st->dom;
+	return 0;
+}
+
+static void status_from_both_ends(void **state)
+{
+	struct picture p;
+	struct count c = { 0 }, d = { 0 };
+	struct uiommu_dev *rid1, *rid2;
+
+	draw(&p, false, NULL, 0);
+	rid1 = uiommu_machine_vfio(r->m, 0)->dev;
+	rid2 = uiommu_machine_vfio(r->m, 1)->dev;
+	uiommu_device_for_each_attach(rid1, count_attach, &c);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(c.pasids[0] + c.pasids[1] + c.pasids[2], X + Y);
+	uiommu_device_for_each_attach(rid2, remember_domain, NULL);
+	uiommu_domain_for_each_attach(rid_domain, count_attach, &d);
+	assert_int_equal(d.n, 2);
+	assert_int_equal(d.pasids[0] + d.pasids[1], Y);
+	assert_true(strcmp(d.devs[0], d.devs[1]) != 0);
+	assert_true(r->changes >= 4);
+	rub_out(&p);
+}
+
+static void reset_keeps_what_linux_keeps(void **state)
+{
+	struct picture p;
+
+	draw(&p, false, NULL, 0);
+	set_reg(r, 0, 0x04, 5, 4);
+	set_reg(r, 0, 0x98, 1, 4);			/* pending, and forgotten */
+	assert_int_equal(vfio_ioctl(r, 0, VFIO_DEVICE_RESET, NULL), 0);
+	uiommu_machine_step(r->m);
+	assert_int_equal(reg(r, 0, 0x04), 0xffffffff);
+	assert_int_equal(reg(r, 0, 0xa8), 0);
+	/* BARs, bus mastering, PASIDs and messages are as before */
+	set_pasid(r, 0, 1, X);
+	assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, false), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);
+	rub_out(&p);
+}
+
+/* close() gives the device back quiet: no bus mastering, no messages, BLOCKED. */
+static void closed_and_opened_again(void **state)
+{
+	struct picture p;
+	struct count c = { 0 };
+
+	draw(&p, false, NULL, 0);
+	uiommu_vfio_close(r->file[0]);
+	uiommu_device_for_each_attach(uiommu_machine_vfio(r->m, 0)->dev, count_attach, &c);
+	assert_int_equal(c.n, 1);
+	close(r->event[0]);
+	rig_bind(r, 0);
+	rig_msi(r, 0);
+	assert_int_equal(reg(r, 0, 0xa8), 0);
+	assert_int_equal(rig_dma(r, 0, 0, IOVA, 64, true), DMA_ABORTED);
+	assert_int_equal(rig_attach(r, 0, 0, p.hwpt[0]), 0);
+	assert_int_equal(rig_dma(r, 0, 0, IOVA, 64, true), DMA_OK);
+	assert_int_equal(rig_messages(r, 0), 1);
+	rub_out(&p);
+}
+
+/* The same program on machines of other makes. */
+static void other_machines(void **state)
+{
+	static const char *const changes[][2] = {
+		{ "interrupts = <0 74 1>, <0 75 1>, <0 76 1>, <0 77 1>;", "" },
+		{ "uiommu,sidsize = <10>;", "uiommu,sidsize = <16>; uiommu,asid-bits = <8>;" },
+		{ "uiommu,sidsize = <10>;",
+		  "uiommu,sidsize = <10>; uiommu,no-range-invalidation;" },
+		{ "uiommu,sidsize = <10>;",
+		  "uiommu,sidsize = <10>; uiommu,cmdq-max-lg2 = <2>; uiommu,evtq-max-lg2 = <2>;" },
+		{ "uiommu,pasid-bits = <20>;", "uiommu,pasid-bits = <6>;" },
+		{ "iommu-map = <0x0100 &smmu 0x40 0x200>;", "iommu-map = <0 &smmu 0 0x300>;" },
+	};
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		size_t n = dts_compile(changes[i][0], changes[i][1], dtb);
+		struct picture p;
+
+		assert_true(n);
+		draw(&p, false, dtb, n);
+		memset(p.mem[1], 'q', PAGE);
+		assert_true(rig_copies(r, 0, 1, IOVA, IOVA + PAGE));
+		assert_int_equal(p.mem[1][PAGE], 'q');
+		assert_int_equal(rig_unmap(r, p.ioas[1], IOVA, 4 * PAGE), 0);
+		assert_int_equal(rig_dma(r, 0, 1, IOVA, 64, true), DMA_ABORTED);
+		expect_fault(0, "0000:01:00.0", "F_TRANSLATION", X, IOVA);
+		rub_out(&p);
+	}
+}
+
+/* One address space behind two SMMUs: an unmap reaches both. */
+static void two_smmus(void **state)
+{
+	size_t n = dts_compile(NULL, "/ { pcie@30000000 {"
+		"	iommu-map = <0x0100 &smmu 0x40 0x100>, <0x0200 &smmu2 3 0x10>; };"
+		"smmu2: iommu@2b500000 {"
+		"	compatible = \"arm,smmu-v3\"; reg = <0 0x2b500000 0 0x20000>;"
+		"	interrupts = <0 80 1>, <0 81 1>; dma-coherent;"
+		"	interrupt-names = \"eventq\", \"gerror\";"
+		"	#iommu-cells = <1>; uiommu,sidsize = <5>; }; };", dtb);
+	uint8_t *mem = rig_pages(2);
+	uint32_t ioas;
+
+	assert_true(n);
+	rig_start(r, dtb, n, false);
+	rig_bind(r, 0);
+	rig_bind(r, 1);
+	ioas = rig_ioas(r);
+	assert_int_equal(rig_map(r, ioas, mem, 2 * PAGE, IOVA), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(rig_attach(r, i, 0, ioas), 0);
+		rig_msi(r, i);
+		memset(mem, 'A' + (int)i, 256);
+		assert_true(rig_copies(r, i, 0, IOVA, IOVA + PAGE));
+		assert_int_equal(mem[PAGE], 'A' + i);
+		assert_int_equal(rig_messages(r, i), 2);
+	}
+	assert_int_equal(rig_unmap(r, ioas, IOVA, 2 * PAGE), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(rig_dma(r, i, 0, IOVA, 64, true), DMA_ABORTED);
+	assert_int_equal(r->faults, 2);
+	assert_string_equal(r->fault[1].dev, "0000:02:00.0");
+	assert_int_equal(r->fault[1].sid, 3);
+	rig_stop(r);
+	munmap(mem, 2 * PAGE);
+}
+
+/* Refused machines leave nothing behind: the host would complain. */
+static void what_cannot_be_built(void **state)
+{
+	size_t n = dts_compile("reg = <0x0 0x2b400000 0x0 0x20000>;",
+			       "reg = <0x40 0x00000000 0x0 0x20000>;", dtb);
+	char err[256];
+
+	rig_init(r, false);
+	assert_true(rig_create(r, dtb, n, false, err, sizeof(err)) < 0);
+	assert_non_null(strstr(err, "iommu@2b400000: property reg"));
+	assert_int_equal(rig_create(r, dtb, 10, false, err, sizeof(err)), -UIOMMU_EINVAL);
+	assert_int_equal(rig_create(r, dtb, 10, false, NULL, 0), -UIOMMU_EINVAL);
+	assert_null(r->m);
+	assert_int_equal(rig_create(r, NULL, 0, false, err, sizeof(err)), 0);
+	assert_string_equal(err, "");
+	assert_null(uiommu_machine_vfio(r->m, 2));
+	assert_int_equal(uiommu_machine_num_vfio(r->m), 2);
+	rig_stop(r);
+}
+
+static void no_devices_at_all(void **state)
+{
+	size_t n = dts_compile("bus-range = <0x00 0xff>;", "status = \"disabled\";", dtb);
+
+	rig_start(r, dtb, n, false);
+	assert_int_equal(uiommu_machine_num_vfio(r->m), 0);
+	rig_stop(r);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_queues_three_memories),
+		cmocka_unit_test(what_is_not_mapped_faults),
+		cmocka_unit_test(a_message_is_a_dma),
+		cmocka_unit_test(only_the_doorbell_rings),
+		cmocka_unit_test(the_event_interrupt_is_wired),
+		cmocka_unit_test(message_registers),
+		cmocka_unit_test(status_from_both_ends),
+		cmocka_unit_test(reset_keeps_what_linux_keeps),
+		cmocka_unit_test(closed_and_opened_again),
+		cmocka_unit_test(other_machines),
+		cmocka_unit_test(two_smmus),
+		cmocka_unit_test(what_cannot_be_built),
+		cmocka_unit_test(no_devices_at_all),
+	};
+
+	if (argc < 2 || dts_load(argv[1])) {
+		fprintf(stderr, "usage: %s machine/default.dts\n", argv[0]);
+		return 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
