@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Stands where the preloaded library will be. */
+int uiommu_dummy;
