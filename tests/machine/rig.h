@@ -187,7 +187,9 @@ static inline void rig_init(struct rig *r, bool threads)
 		r, ua_copy_in, ua_copy_out, ua_pin, ua_unpin, ua_as, ua_as, ua_file_get,
 		ua_file_put, ua_file_object, ua_is_eventfd, ua_signal
 	};
-	r->observer = (struct uiommu_observer){ r, on_fault, on_change };
+	r->observer = (struct uiommu_observer){
+		.ctx = r, .fault = on_fault, .attach_changed = on_change
+	};
 }
 
 static inline int rig_create(struct rig *r, const void *dtb, size_t n, bool threads, char *err,
