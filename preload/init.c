@@ -144,18 +144,23 @@ static void keep_preload(void)
 	keep("ASAN_OPTIONS", "verify_asan_link_order=0", "verify_asan_link_order");
 }
 
-/* What realpath() and /proc say about the tree is its name without links. */
+/* What realpath() and /proc say about the tree is its name without links. A tree
+ * that is gone has only the name that it was given: path.c's is_node(). */
 static void find_root(const char *root)
 {
 	char link[PL_FD_LINK];
 	long fd = pl_sys(SYS_openat, AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	long n;
+	long n = (long)strlen(root);
 
-	if (fd < 0)
+	if (fd >= 0) {
+		pl_fd_link((int)fd, link);
+		n = pl_sys(SYS_readlink, link, pl_env.root, sizeof(pl_env.root) - 1);
+		pl_sys(SYS_close, fd);
+	} else if (fd == -ENOENT && n < (long)sizeof(pl_env.root)) {
+		memcpy(pl_env.root, root, (size_t)n);
+	} else {
 		return;
-	pl_fd_link((int)fd, link);
-	n = pl_sys(SYS_readlink, link, pl_env.root, sizeof(pl_env.root) - 1);
-	pl_sys(SYS_close, fd);
+	}
 	if (n > 1 && n < PATH_MAX - 256)
 		pl_env.root_len = (size_t)n;
 	pl_env.root[pl_env.root_len] = 0;

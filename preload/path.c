@@ -190,7 +190,11 @@ static bool base_cannot_be_ours(const struct logical *l, const char *path)
 	return !strstr(path, "..");
 }
 
-/* "/dev/iommu", "/dev/vfio/devices/vfio<n>" that the tree really has */
+/*
+ * "/dev/iommu", "/dev/vfio/devices/vfio<n>" that the tree really has. Once the
+ * whole tree is gone, because its server was killed and a later one tidied up,
+ * nobody can say which there were: all are, and opening one is -ENODEV.
+ */
 static bool is_node(const struct logical *l, const char *name, struct pl_obj *o)
 {
 	static const char vfio[] = "/dev/vfio/devices/vfio";
@@ -209,8 +213,9 @@ static bool is_node(const struct logical *l, const char *name, struct pl_obj *o)
 	} else {
 		return false;
 	}
-	return pl_sys(SYS_newfstatat, AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode);
+	if (pl_sys(SYS_newfstatat, AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISREG(st.st_mode);
+	return pl_sys(SYS_newfstatat, AT_FDCWD, pl_env.root, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT;
 }
 
 static enum pl_where place(const struct logical *l, bool slash, bool in_tree, struct pl_path *p)
@@ -245,7 +250,11 @@ enum pl_where pl_resolve(int dirfd, const char *path, struct pl_path *p)
 	if (*path == '/') {
 		if (cannot_be_ours(path))
 			return PL_ELSEWHERE;
-	} else if (!base_of(dirfd, &l, &in_tree) || (!in_tree && base_cannot_be_ours(&l, path))) {
+	} else if (!base_of(dirfd, &l, &in_tree) || (!in_tree && base_cannot_be_ours(&l, path)) ||
+		   (in_tree && !ours(&l, p->name))) {
+		/* The last: <root>/sys and the like, which nobody gets to by a name of the
+		 * real system, but a program that walks all of /tmp does. It must stay in
+		 * the tree: what it may want is to delete it. */
 		return PL_ELSEWHERE;
 	}
 	if (!append(&l, path))

@@ -96,7 +96,7 @@ static void flags(void)
 	CHECK(lseek(fd, 0, SEEK_SET) == -1 && errno == ESPIPE);
 	CHECK(pread(fd, buf, 4, 0) == -1 && errno == EINVAL);
 	CHECK(ioctl(fd, _IO('x', 1), 0) == -1 && errno == ENOTTY);
-	alarm(10);
+	alarm(60);
 	for (int i = 0; i < 5000; i++)
 		if (write(fd, buf, 4) < 0)
 			break;
@@ -263,6 +263,27 @@ static void directories(void)
 	CHECK(d && closedir(d) == 0);
 }
 
+/*
+ * Somebody who walks the tree by its real name (rm -rf /tmp/x) stays in it, even
+ * where the real system has a directory of that name.
+ */
+static void walked_by_its_real_name(void)
+{
+	static const char *const steps[] = { "sys", "bus", "pci", "devices" };
+	int fd = open(getenv("UIOMMU_ROOT"), O_RDONLY | O_DIRECTORY);
+	struct stat root, st;
+
+	CHECK(fd >= 0 && !fstat(fd, &root));
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		int next = openat(fd, steps[i], O_RDONLY | O_DIRECTORY);
+
+		CHECK(next >= 0 && !fstat(next, &st) && st.st_dev == root.st_dev);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+}
+
 static void streams(void)
 {
 	char line[32] = "";
@@ -302,6 +323,7 @@ int main(void)
 	stats();
 	links();
 	directories();
+	walked_by_its_real_name();
 	streams();
 	return failed != 0;
 }
