@@ -277,11 +277,12 @@ static int alias_areas(struct uiommu_iommufd *ctx, const struct uiommu_iopt *src
 		return -UIOMMU_EOVERFLOW;
 	while (length) {
 		struct uiommu_range *r = uiommu_ranges_overlap(&src->areas, iova, iova);
-		struct uiommu_area *from = uiommu_container_of(r, struct uiommu_area, r);
+		struct uiommu_area *from;
 		uint64_t bytes;
 
 		if (!r)
 			return -UIOMMU_ENOENT;
+		from = uiommu_container_of(r, struct uiommu_area, r);
 		bytes = r->last - iova < length - 1 ? r->last - iova + 1 : length;
 		*link = new_area(ctx, from->pages, from->off + (iova - r->start), bytes, prot);
 		if (!*link)

@@ -62,6 +62,17 @@ static void access_step(struct rig *r, struct uiommu_vfio_file *f, uint64_t *see
 	*(uint64_t *)rig_ptr(r, RIG_VA) = rig_random(seed);
 }
 
+/* One draw a statement: a seed is to mean the same with every compiler. */
+static void store_step(struct rig *r, struct uiommu_vfio_file *f, uint64_t *seed)
+{
+	unsigned region = rig_random(seed) % 8, size = 1u << rig_random(seed) % 4;
+	uint64_t off = word(seed), v = word(seed);
+
+	uiommu_vfio_store(f, region, off, v, size);
+	for (unsigned i = 0; i < 20 && uiommu_sim_step(r->fns[0].sim); i++)
+		;
+}
+
 static void step(struct rig *r, struct uiommu_vfio_file **files, uint64_t *seed)
 {
 	struct uiommu_vfio_file **f = &files[rig_random(seed) % 2];
@@ -84,10 +95,7 @@ static void step(struct rig *r, struct uiommu_vfio_file **files, uint64_t *seed)
 		access_step(r, *f, seed);
 		break;
 	case 25 ... 28:
-		uiommu_vfio_store(*f, rig_random(seed) % 8, word(seed), word(seed),
-				  1u << rig_random(seed) % 4);
-		for (unsigned i = 0; i < 20 && uiommu_sim_step(r->fns[0].sim); i++)
-			;
+		store_step(r, *f, seed);
 		break;
 	default:
 		ioctl_step(r, *f, seed);
