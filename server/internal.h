@@ -101,11 +101,18 @@ struct range64 {
 	bool moved;
 };
 
+/* What the kernel drew for a program when it was exec'ed (AT_RANDOM); zeros: not
+ * to be had. */
+struct birth {
+	uint8_t random[16];
+};
+
 struct uiommu_as {
 	atomic_uint refs;		/* (a) */
 	struct uiommu_server *s;	/* (i) */
 	pid_t pid;			/* (i) */
 	int pidfd, memfd;		/* (i) -1: not allowed */
+	struct birth birth;		/* (i) */
 	struct conn *conn;		/* NULL: it has none now */
 	struct ring *rings;
 	bool no_rings;			/* it could not make one */
@@ -120,6 +127,7 @@ void as_unref(struct uiommu_as *as);
 /* does the memory that it stood for when made still exist */
 bool as_alive(const struct uiommu_as *as);
 extern const struct uiommu_uaccess uaccess_template;
+/* of the memory that the handle names, even if its process has other memory now */
 int as_copy(struct uiommu_as *as, void *local, uint64_t remote, size_t bytes, bool write);
 
 /* ---- conn.c ---- */

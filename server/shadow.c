@@ -95,6 +95,23 @@ static char *temporary_root(void)
 	return root;
 }
 
+/*
+ * Another server that is sweeping takes a "lock" that nobody holds for a dead
+ * one's: ours has that name only when we hold it. A directory that was given is
+ * not swept, but another server may be in it.
+ */
+static int lock_take(struct uiommu_server *s)
+{
+	const char *name = s->root_temporary ? "lock.new" : "lock";
+
+	s->lock_fd = openat(s->root_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB))
+		return -errno;
+	if (s->root_temporary && renameat(s->root_fd, name, s->root_fd, "lock"))
+		return -errno;
+	return 0;
+}
+
 int root_make(struct uiommu_server *s, const char *dir)
 {
 	s->root_temporary = !dir;
@@ -104,10 +121,7 @@ int root_make(struct uiommu_server *s, const char *dir)
 	s->root_fd = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->root_fd < 0)
 		return -errno;
-	s->lock_fd = openat(s->root_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB))
-		return -errno;
-	return 0;
+	return lock_take(s);
 }
 
 void root_remove(struct uiommu_server *s)

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -75,6 +76,32 @@ static bool as_open(struct uiommu_as *as, int conn_fd)
 	return true;
 }
 
+static uint64_t auxv_entry(pid_t pid, uint64_t key)
+{
+	uint64_t pair[2], found = 0;
+	char path[32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+	f = fopen(path, "re");
+	while (f && !found && fread(pair, sizeof(pair), 1, f) == 1)
+		found = pair[0] == key ? pair[1] : 0;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static struct birth birth_of(pid_t pid)
+{
+	struct birth b = { 0 };
+	struct iovec l = { b.random, sizeof(b.random) };
+	struct iovec r = { (void *)(uintptr_t)auxv_entry(pid, AT_RANDOM), l.iov_len };
+
+	if (process_vm_readv(pid, &l, 1, &r, 1, 0) != sizeof(b.random))
+		memset(&b, 0, sizeof(b));
+	return b;
+}
+
 static struct uiommu_as *as_new(struct uiommu_server *s, pid_t pid, int conn_fd)
 {
 	struct uiommu_as *as = calloc(1, sizeof(*as));
@@ -89,9 +116,22 @@ static struct uiommu_as *as_new(struct uiommu_server *s, pid_t pid, int conn_fd)
 		free(as);
 		return NULL;
 	}
+	as->birth = birth_of(pid);
 	as->next = s->ases;
 	s->ases = as;
 	return as;
+}
+
+/* Memory lives on for a moment after its exec or exit when somebody is reading
+ * /proc/<pid>: that it is alive does not say that it is still the process's. */
+static bool as_is_of(const struct uiommu_as *as, pid_t pid)
+{
+	struct birth b;
+
+	if (as->pid != pid || !as_alive(as))
+		return false;
+	b = birth_of(pid);
+	return !memcmp(&b, &as->birth, sizeof(b));
 }
 
 /* A process that comes again with pages hidden for it is the one it was. */
@@ -100,7 +140,7 @@ struct uiommu_as *as_for(struct uiommu_server *s, pid_t pid, int conn_fd)
 	struct uiommu_as *as;
 
 	for (as = s->ases; as; as = as->next)
-		if (as->pid == pid && as->hidden && as_alive(as)) {
+		if (as->hidden && as_is_of(as, pid)) {
 			as_ref(as);
 			return as;
 		}
@@ -142,16 +182,36 @@ static void uaccess_as_put(void *ctx, struct uiommu_as *as)
 
 /* ---- copies ---- */
 
+static ssize_t copy_by_pid(const struct uiommu_as *as, void *local, uint64_t remote, size_t bytes,
+			   bool write)
+{
+	struct iovec l = { local, bytes };
+	struct iovec r = { (void *)(uintptr_t)remote, bytes };
+
+	return write ? process_vm_writev(as->pid, &l, 1, &r, 1, 0)
+		     : process_vm_readv(as->pid, &l, 1, &r, 1, 0);
+}
+
+/* By the memory's own file: as a debugger, and as a device that has pinned the
+ * page, this also writes what the process itself may only read. */
+static ssize_t copy_by_memory(const struct uiommu_as *as, void *local, uint64_t remote,
+			      size_t bytes, bool write)
+{
+	return write ? pwrite(as->memfd, local, bytes, remote)
+		     : pread(as->memfd, local, bytes, remote);
+}
+
+typedef ssize_t copy_fn(const struct uiommu_as *as, void *local, uint64_t remote, size_t bytes,
+			bool write);
+
 /* The kernel copies at most 2 GiB in one call. */
-int as_copy(struct uiommu_as *as, void *local, uint64_t remote, size_t bytes, bool write)
+static int copy_all(copy_fn *fn, const struct uiommu_as *as, void *local, uint64_t remote,
+		    size_t bytes, bool write)
 {
 	char *p = local;
 
 	while (bytes) {
-		struct iovec l = { p, bytes < 1u << 30 ? bytes : 1u << 30 };
-		struct iovec r = { (void *)(uintptr_t)remote, l.iov_len };
-		ssize_t n = write ? process_vm_writev(as->pid, &l, 1, &r, 1, 0)
-				  : process_vm_readv(as->pid, &l, 1, &r, 1, 0);
+		ssize_t n = fn(as, p, remote, bytes < 1u << 30 ? bytes : 1u << 30, write);
 
 		if (n <= 0)
 			return -UIOMMU_EFAULT;
@@ -162,14 +222,18 @@ int as_copy(struct uiommu_as *as, void *local, uint64_t remote, size_t bytes, bo
 	return 0;
 }
 
-/* A process that is in its own request is there; any other may have gone, and
- * its number be somebody else's. */
+int as_copy(struct uiommu_as *as, void *local, uint64_t remote, size_t bytes, bool write)
+{
+	return copy_all(copy_by_memory, as, local, remote, bytes, write);
+}
+
+/* A process that is in its own request is there; any other may have gone or have
+ * exec'ed, and its number be another memory's. */
 static int copy(struct uiommu_as *as, void *local, uint64_t remote, size_t bytes, bool write)
 {
-	if (!as->s->current || as->s->current->as != as)
-		if (!as_alive(as))
-			return -UIOMMU_EFAULT;
-	return as_copy(as, local, remote, bytes, write);
+	copy_fn *fn = as->s->current && as->s->current->as == as ? copy_by_pid : copy_by_memory;
+
+	return copy_all(fn, as, local, remote, bytes, write);
 }
 
 static int uaccess_copy_in(void *ctx, struct uiommu_as *as, void *dst, uint64_t src, size_t bytes)

@@ -52,7 +52,7 @@ static bool have_uring(void)
 /* An orphan of the program may be on its way out when all its files are closed. */
 static void no_children(void)
 {
-	alarm(20);
+	alarm(100);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	alarm(0);
@@ -87,11 +87,15 @@ static int run_with(struct uiommu_server_config cfg, struct heard *h, const char
 	return st;
 }
 
+/* The program exits with 77 where this system does not let it try everything; it
+ * said why on the stdout that we share. */
 static void scenario(const char *a, const char *b)
 {
 	struct heard h;
 	int st = run_with((struct uiommu_server_config){ 0 }, &h, a, b);
 
+	if (WIFEXITED(st) && WEXITSTATUS(st) == 77)
+		skip();
 	if (st)
 		print_error("scenario %s %s: status %#x; rerun: %s\n", a, b ? b : "", st, h.line);
 	assert_int_equal(st, 0);
@@ -450,6 +454,25 @@ static void living_is_not_swept(void **state)
 	uiommu_server_destroy(f.s);
 }
 
+/* Nor one that has been made this moment and has no lock by its name yet: it gets
+ * that when it is held, so that nobody can take it before. */
+static void newborn_is_not_swept(void **state)
+{
+	struct uiommu_server_config cfg = { .preload = TEST_DUMMY };
+	char lock[280], young[280];
+	struct fake f = { 0 };
+	struct heard h;
+
+	assert_int_equal(fake_server(&f, &cfg), 0);
+	snprintf(lock, sizeof(lock), "%s/lock", uiommu_server_root(f.s));
+	snprintf(young, sizeof(young), "%s/lock.new", uiommu_server_root(f.s));
+	assert_int_equal(access(young, F_OK), -1);
+	assert_int_equal(rename(lock, young), 0);
+	assert_int_equal(start("true", &h), 0);
+	assert_int_equal(access(young, F_OK), 0);
+	uiommu_server_destroy(f.s);
+}
+
 /* ---- the shadow tree ---- */
 
 static void check_text(const char *root, const char *path, const char *want)
@@ -613,6 +636,7 @@ int main(void)
 		cmocka_unit_test(term_is_passed_on),
 		cmocka_unit_test(swept_after_kill),
 		cmocka_unit_test(living_is_not_swept),
+		cmocka_unit_test(newborn_is_not_swept),
 		cmocka_unit_test(shadow_tree),
 		cmocka_unit_test(shadow_shows_real),
 		cmocka_unit_test(given_root_is_kept),
