@@ -6,6 +6,16 @@ set -eu
 . "$(dirname "$0")/common.sh"
 uiommu=$1 prog=$2 mode=$3
 
+# Waits for a WORD from the program; a hang is a failure, a slow machine is not.
+until_it_says() {
+	n=0
+	until grep -q "$1" "$work/out" || [ $n -gt 1500 ]; do
+		sleep 0.02
+		n=$((n + 1))
+	done
+	says out "$1"
+}
+
 case $mode in
 killed)
 	want 137 "$uiommu" run --quiet -- "$prog" killed
@@ -16,25 +26,16 @@ exits-with-42)
 server-killed)
 	"$uiommu" run --quiet -- "$prog" server-killed >"$work/out" 2>"$work/err" &
 	tool=$!
-	n=0
-	until grep -q ready "$work/out" || [ $n -gt 500 ]; do
-		sleep 0.02
-		n=$((n + 1))
-	done
+	until_it_says ready
 	kill -9 $tool
 	wait $tool || :
-	n=0
-	until grep -q done "$work/out" || [ $n -gt 500 ]; do
-		sleep 0.02
-		n=$((n + 1))
-	done
-	says out done
+	until_it_says done
 	rm -rf "$TMPDIR"/*	# nobody was left to tidy up
 	;;
 term)
-	"$uiommu" run --quiet -- sleep 100 &
+	"$uiommu" run --quiet -- sh -c 'echo ready; exec sleep 100' >"$work/out" &
 	tool=$!
-	sleep 0.3
+	until_it_says ready
 	kill -TERM $tool
 	wait $tool && got=0 || got=$?
 	[ $got -eq 143 ] || fail "exited with $got instead of 143"
