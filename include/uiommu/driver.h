@@ -72,8 +72,9 @@ struct uiommu_attach {
 	struct uiommu_dev *dev;			/* (i) */
 	uiommu_pasid_t pasid;			/* (i) */
 	struct uiommu_link *link;		/* (i) */
-	bool base;				/* (i) part of the device: its state when
-						   nothing is attached to the RID */
+	bool base;				/* (i) what the RID has when nothing is
+						   attached: in its list always, also
+						   while something else is attached */
 	const struct uiommu_host *host;		/* (i) */
 	struct uiommu_node node;		/* (r) link->attaches */
 	struct uiommu_retire retire;
@@ -93,7 +94,8 @@ struct uiommu_dev {
 	struct uiommu_group *group;		/* (i) */
 	uint32_t rid;				/* (i) */
 	unsigned pasid_bits;			/* (i) min(device, IOMMU) */
-	enum uiommu_domain_type default_type;	/* (i) */
+	bool shared;				/* (i) one with its group: one PASID table */
+	struct uiommu_dev *sharer;		/* (u) device_add(): one that it shares with */
 	unsigned num_streams;			/* (i) */
 	struct uiommu_stream *streams;		/* (i) */
 	const char *name;			/* (i) */
@@ -102,7 +104,12 @@ struct uiommu_dev {
 	void *pasids;				/* (r) PASID -> attachment; 0: the RID's */
 	unsigned num_pasids;			/* (u) attached, the RID's not counted */
 	unsigned claims;			/* (u) */
-	struct uiommu_attach base[2];		/* (i) default domain; BLOCKED */
+	struct uiommu_attach *def, *new_def;	/* (u) base: the default domain */
+	struct uiommu_attach blocked;		/* (i) base: while the group is claimed */
+	struct {				/* (u) within one call */
+		struct uiommu_attach *old, *now;
+		bool restored;
+	} move;
 	struct uiommu_node node;		/* (r) u->devices */
 	struct uiommu_dev *group_next;		/* (u) */
 	struct uiommu_retire retire;
@@ -120,13 +127,17 @@ struct uiommu_iommu_ops {
 	const char *name;			/* "smmuv3" */
 
 	/*
-	 * A device appears. All its numbers are free in this IOMMU. Sets
-	 * dev->drv. Afterwards, and until the first attach_commit(), its DMA is
+	 * A device appears. All its numbers are free in this IOMMU, but for those of
+	 * devices that it is shared with: dev->sharer has the PASID table that it
+	 * uses too, NULL: it is the first. Sets dev->drv. Afterwards, and until the first attach_commit(), its DMA is
 	 * blocked. 0, -ENOMEM, -ERANGE (a number is beyond the tables); then
 	 * nothing stays.
 	 */
 	int (*device_add)(struct uiommu_dev *dev);
-	/* Blocks its DMA and forgets it. Nothing is attached but the base. */
+	/*
+	 * Blocks its DMA and forgets it. Nothing is attached but its base; where it
+	 * shares, what the others have stays in the table.
+	 */
 	void (*device_remove)(struct uiommu_dev *dev);
 
 	/* Makes dom->pt, a table for use behind @dev. 0, -ENOMEM, -EOPNOTSUPP. */
@@ -153,6 +164,8 @@ struct uiommu_iommu_ops {
 	 * translates by @old. Allocates nothing. BLOCKED on a PASID takes its entry
 	 * away. On an error (hardware did not answer) the entry may be either, and
 	 * the core calls again: back to @old, and to BLOCKED if that fails too.
+	 * Of devices that share a table each gets its call, one after another: what
+	 * is in the table is done with the first.
 	 */
 	int (*attach_commit)(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			     const struct uiommu_link *old, const struct uiommu_link *now);

@@ -105,7 +105,12 @@ enum uiommu_domain_type {
  * @group:          -1: a group of its own with the lowest free number; else that
  *                  group's number, which others may name too
  * @default_type:   BLOCKED or IDENTITY: what it is attached to when nobody claims
- *                  its group and nothing is attached to its RID
+ *                  its group and nothing is attached to its RID. Another one, an
+ *                  address space for DMA too: uiommu_device_set_default()
+ * @shared:         it and the other devices of @group, which all say so, are one to
+ *                  the IOMMU: they have one PASID table, StreamIDs of one may be
+ *                  another's too (aliases behind a bridge), and whatever is attached
+ *                  to one of them, RID or PASID, is attached to all
  */
 struct uiommu_dev_config {
 	const char *name;
@@ -116,6 +121,7 @@ struct uiommu_dev_config {
 	unsigned pasid_bits;
 	int group;
 	enum uiommu_domain_type default_type;
+	bool shared;
 };
 
 /**
@@ -129,9 +135,12 @@ struct uiommu_dev_config {
  *            when the group is claimed.
  * Ownership: the instance's; the caller's to remove.
  * Return:    0, or (nothing is added then)
- *   -UIOMMU_EINVAL     a member of @cfg is out of its range, or of another instance
+ *   -UIOMMU_EINVAL     a member of @cfg is out of its range, or of another instance;
+ *                      @cfg->shared without a group, or with one whose devices do not
+ *                      share, are behind another IOMMU or have other PASIDs
  *   -UIOMMU_EEXIST     the name, or a StreamID behind this IOMMU, is taken
- *   -UIOMMU_EBUSY      @cfg->group is the number of a group that is a device's own
+ *   -UIOMMU_EBUSY      @cfg->group is the number of a group that is a device's own, or
+ *                      of one that shares, while something is attached to it
  *   -UIOMMU_ERANGE     a StreamID is beyond what the IOMMU can look up
  *   -UIOMMU_ENOMEM     the host gave no memory
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer
@@ -226,7 +235,8 @@ int uiommu_device_claim(struct uiommu_dev *dev, const void *owner);
  * @dev:   the device
  * @owner: who claimed it; from anybody else the call does nothing
  *
- * With the last claim of the device all that is attached to it is detached. With
+ * With the last claim of the device (where it is shared: of its group) all that is
+ * attached to it is detached. With
  * the last one of its group all devices of the group go back to their default
  * domains.
  *
@@ -234,6 +244,84 @@ int uiommu_device_claim(struct uiommu_dev *dev, const void *owner);
  * Hardware:  as uiommu_detach_device_pasid() for each attachment.
  */
 void uiommu_device_release(struct uiommu_dev *dev, const void *owner);
+
+/**
+ * uiommu_device_set_default() - choose what the RID has when nothing is attached
+ * @dev: the device; with its group, when it is shared
+ * @dom: IDENTITY, BLOCKED or a PAGING domain of the instance
+ *
+ * Context:   takes the instance lock; may call host->alloc(), host->table_alloc().
+ * Hardware:  where the RID has the old default, from that to @dom as
+ *            uiommu_replace_device_pasid() does it.
+ * Ownership: holds @dom, also while something else is attached, until another
+ *            default is chosen or the device removed. Its tag is taken as long.
+ * Return:    0, or (everything is as before then)
+ *   -UIOMMU_EBUSY   the group is claimed, or is being reset
+ *   others          as uiommu_attach_device_pasid()
+ */
+int uiommu_device_set_default(struct uiommu_dev *dev, struct uiommu_domain *dom);
+
+/**
+ * enum uiommu_pci_kind - what a PCI function is to the way of a request
+ * @UIOMMU_PCI_ENDPOINT:   where DMA begins
+ * @UIOMMU_PCI_ROOT_PORT:  of the root complex
+ * @UIOMMU_PCI_UPSTREAM:   the port of a switch that looks at the root
+ * @UIOMMU_PCI_DOWNSTREAM: one that looks away from it
+ * @UIOMMU_PCI_BRIDGE:     to conventional PCI, where requests have no identity
+ */
+enum uiommu_pci_kind {
+	UIOMMU_PCI_ENDPOINT,
+	UIOMMU_PCI_ROOT_PORT,
+	UIOMMU_PCI_UPSTREAM,
+	UIOMMU_PCI_DOWNSTREAM,
+	UIOMMU_PCI_BRIDGE,
+};
+
+/**
+ * struct uiommu_pci_fn - one function of a PCI hierarchy
+ * @rid:         its bus, device and function number
+ * @kind:        see there
+ * @parent:      index of the port or bridge above it; -1: on the root bus
+ * @multi:       its device has several functions
+ * @acs:         Source Validation, Request and Completion Redirect and Upstream
+ *               Forwarding are on: what it sends to a neighbour goes up first.
+ *               Also for those that are known to behave so without the capability
+ * @aliases:     requester IDs that its requests may carry besides @rid: what a bridge
+ *               puts on them is known without; a quirk of the device is stated here
+ * @num_aliases: how many
+ */
+struct uiommu_pci_fn {
+	uint16_t rid;
+	enum uiommu_pci_kind kind;
+	int parent;
+	bool multi, acs;
+	const uint16_t *aliases;
+	unsigned num_aliases;
+};
+
+/**
+ * uiommu_pci_groups() - which functions cannot be told or kept apart
+ * @fns:   the hierarchy; parents stand before their children
+ * @n:     how many
+ * @group: out: for each the index of the lowest function of its group
+ *
+ * Three rules. Functions whose requests may carry the same requester ID are one
+ * group: so is all that is behind a bridge to conventional PCI, with it. So are the
+ * functions of one device that lack ACS, as they may talk among themselves. And all
+ * that is below a port that lacks ACS, or a bridge, is one group with it: there a
+ * request may turn around before an IOMMU has seen it. One port of a switch that
+ * lacks ACS spoils the whole switch: what is below it reaches what is below the
+ * others.
+ *
+ * Give devices of one group one number in uiommu_dev_config.group, and say shared
+ * where their StreamIDs are the same.
+ *
+ * Context:   any; a pure function. Takes n * n steps, times the ports on the way up.
+ * Return:    0, or
+ *   -UIOMMU_EINVAL  a parent is out of range, stands behind its child, or is an
+ *                   endpoint; @group is not touched
+ */
+int uiommu_pci_groups(const struct uiommu_pci_fn *fns, unsigned n, unsigned *group);
 
 /**
  * struct uiommu_hw_info - hardware's description of itself, for GET_HW_INFO
@@ -432,7 +520,8 @@ int uiommu_iova_to_phys(struct uiommu_domain *dom, uiommu_iova_t iova, uiommu_pa
  *         is the caller's choice
  *
  * The place must be free. A RID is, while it has its default domain or BLOCKED. It
- * does not matter to the PASIDs what the RID has, nor the other way round.
+ * does not matter to the PASIDs what the RID has, nor the other way round. Of devices
+ * that are shared the whole group is meant: here, in replace and in detach.
  *
  * Context:   takes the instance lock; may call host->alloc(), host->table_alloc().
  * Hardware:  when it returns 0, accesses translate by @dom. On the way they see what
@@ -484,6 +573,42 @@ int uiommu_replace_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *de
  * Ownership: does not hold the domain any more.
  */
 void uiommu_detach_device_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid);
+
+/**
+ * uiommu_attach_group_pasid() - give all devices of a group an address space
+ * @dom:   as for uiommu_attach_device_pasid()
+ * @dev:   any device of the group
+ * @pasid: likewise; devices of the group that have no PASIDs at all are left alone
+ *
+ * All or none: where the k-th device fails, those before it are put back.
+ *
+ * Context, Hardware, Ownership, Return: as uiommu_attach_device_pasid(), for each. An
+ *            error of one device is that of the call.
+ */
+int uiommu_attach_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			      uiommu_pasid_t pasid);
+
+/**
+ * uiommu_replace_group_pasid() - another address space in the place of theirs
+ * @dom:   as for uiommu_attach_group_pasid()
+ * @dev:   any device of the group
+ * @pasid: likewise; something was attached to each of them there, not necessarily the
+ *         same
+ *
+ * Context, Hardware, Ownership, Return: as uiommu_replace_device_pasid(), for each; all
+ *            or none.
+ */
+int uiommu_replace_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			       uiommu_pasid_t pasid);
+
+/**
+ * uiommu_detach_group_pasid() - take all devices of a group their address space
+ * @dev:   any device of the group
+ * @pasid: as for uiommu_attach_group_pasid()
+ *
+ * Context, Hardware, Ownership: as uiommu_detach_device_pasid(), for each.
+ */
+void uiommu_detach_group_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid);
 
 /**
  * uiommu_attach_device() - give the RID an address space

@@ -50,24 +50,34 @@ static void free_attach(struct uiommu_retire *r)
 	host_free(att->host, att, sizeof(*att));
 }
 
-/* Readers of the list find it from here on. */
+/* Readers of the list find it from here on. A base is there always. */
 static void show(struct uiommu_attach *att)
 {
-	list_add(&att->link->attaches, &att->node);
+	if (!att->base)
+		list_add(&att->link->attaches, &att->node);
 }
 
 static void hide(struct uiommu_attach *att)
 {
-	list_del(&att->link->attaches, &att->node);
+	if (!att->base)
+		list_del(&att->link->attaches, &att->node);
+}
+
+/* Never seen by anybody: gone at once. */
+static void unmake(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void unmake(struct uiommu_attach *att)
+{
+	uiommu_link_put(att->link);
+	host_free(att->host, att, sizeof(*att));
 }
 
 /* Out of every list, its reference on the link given back. */
 static void drop(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static void drop(struct uiommu_attach *att)
 {
-	hide(att);
 	if (att->base)
 		return;
+	hide(att);
 	uiommu_link_put(att->link);
 	host_retire(att->host, &att->retire, free_attach);
 }
@@ -155,65 +165,138 @@ static void record_blocked(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 static void record_blocked(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			   struct uiommu_attach *old)
 {
-	struct uiommu_attach *now = pasid == UIOMMU_NO_PASID ? &dev->base[1] : NULL;
+	struct uiommu_attach *now = pasid == UIOMMU_NO_PASID ? &dev->blocked : NULL;
 
 	host_log(dev->host, UIOMMU_LOG_ERR,
 		 "uiommu: hardware does not answer; an attachment ends BLOCKED");
-	if (old == now)
-		return;
-	if (now)
-		show(now);
-	record(dev, pasid, old, now);
+	if (old != now)
+		record(dev, pasid, old, now);
+}
+
+/* ---- one call, one device or all of a group ---- */
+
+struct set {
+	struct uiommu_dev *first;
+	uiommu_pasid_t pasid;
+	bool whole;
+};
+
+static struct set set_of(struct uiommu_dev *dev, uiommu_pasid_t pasid, bool whole)
+{
+	struct set s = { dev, pasid, whole || dev->shared };
+
+	if (s.whole)
+		s.first = dev->group->devs;
+	return s;
+}
+
+/* A member without PASIDs is left alone when the group gets one. */
+static struct uiommu_dev *skip(const struct set *s, struct uiommu_dev *d)
+{
+	while (d && s->whole && s->pasid != UIOMMU_NO_PASID && !d->pasid_bits)
+		d = d->group_next;
+	return d;
+}
+
+static struct uiommu_dev *next(const struct set *s, const struct uiommu_dev *d)
+{
+	return s->whole ? skip(s, d->group_next) : NULL;
+}
+
+#define for_each(d, s) for ((d) = skip(s, (s)->first); (d); (d) = next(s, d))
+
+static bool moves(const struct uiommu_dev *d)
+{
+	return d->move.old != d->move.now;
+}
+
+/* Back to what it had, else BLOCKED. */
+static void put_back(struct uiommu_dev *d, uiommu_pasid_t pasid)
+{
+	d->move.restored = !commit(d, pasid, d->move.now, d->move.old);
+	if (!d->move.restored)
+		commit(d, pasid, d->move.old, NULL);
+}
+
+/* The @last device of the set would not go: nobody goes. */
+static void roll_back(const struct set *s, const struct uiommu_dev *last)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void roll_back(const struct set *s, const struct uiommu_dev *last)
+{
+	bool reached = false;
+	struct uiommu_dev *d;
+
+	for_each(d, s) {
+		d->move.restored = true;
+		if (moves(d) && !reached)
+			put_back(d, s->pasid);
+		reached |= d == last;
+	}
+	for_each(d, s) {
+		if (!moves(d))
+			continue;
+		if (d->move.now)
+			drop(d->move.now);
+		if (!d->move.restored)
+			record_blocked(d, s->pasid, d->move.old);
+	}
 }
 
 /*
- * (dev, pasid) from @old to @now, either NULL: nothing (only on a PASID). @now is
- * in its list, and its link in the domain's, before hardware can see the entry,
- * and a concurrent unmap that did not see it there cleared its entries before
- * hardware could walk to them: that is what the barrier is for (docs/LOCKING.md).
+ * Each device of the set from move.old to move.now, either NULL: nothing (only on a
+ * PASID). What is new is in its list, and its link in the domain's, before hardware
+ * can see the entry, and a concurrent unmap that did not see it there cleared its
+ * entries before hardware could walk to them: that is what the barrier is for
+ * (docs/LOCKING.md). What is old stays recorded until hardware has let go of it in
+ * all of them: a device that shares a table loses it with the first.
  */
-static int move(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *old,
-		struct uiommu_attach *now) UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int move(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *old,
-		struct uiommu_attach *now)
+static int move(const struct set *s) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int move(const struct set *s)
 {
-	bool restored;
-	int err;
+	struct uiommu_dev *d;
+	int err = 0;
 
-	if (now)
-		show(now);
+	for_each(d, s)
+		if (moves(d) && d->move.now)
+			show(d->move.now);
 	port_dma_mb();
-	err = commit(dev, pasid, old, now);
-	if (!err) {
-		record(dev, pasid, old, now);
-		return 0;
+	for_each(d, s) {
+		if (moves(d))
+			err = commit(d, s->pasid, d->move.old, d->move.now);
+		if (err) {
+			roll_back(s, d);
+			return err;
+		}
 	}
-	restored = !commit(dev, pasid, now, old);
-	if (!restored)
-		commit(dev, pasid, old, NULL);
-	if (now)
-		drop(now);
-	if (!restored)
-		record_blocked(dev, pasid, old);
-	return err;
+	for_each(d, s)
+		if (moves(d))
+			record(d, s->pasid, d->move.old, d->move.now);
+	return 0;
 }
 
-/* As move(), but @old goes whatever hardware says. */
+static int move_one(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *old,
+		    struct uiommu_attach *now) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int move_one(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *old,
+		    struct uiommu_attach *now)
+{
+	const struct set s = { dev, pasid, false };
+
+	dev->move.old = old;
+	dev->move.now = now;
+	return move(&s);
+}
+
+/* As move_one(), but @old goes whatever hardware says. */
 static void move_out(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *old,
 		     struct uiommu_attach *now) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static void move_out(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_attach *old,
 		     struct uiommu_attach *now)
 {
-	if (now)
-		show(now);
-	port_dma_mb();
 	if (!commit(dev, pasid, old, now)) {
 		record(dev, pasid, old, now);
 		return;
 	}
 	commit(dev, pasid, old, NULL);
-	if (now)
-		hide(now);
 	record_blocked(dev, pasid, old);
 }
 
@@ -232,40 +315,88 @@ static bool occupied(const struct uiommu_attach *att)
 	return att->link->dom->type != UIOMMU_DOMAIN_BLOCKED;
 }
 
-static int attach(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid)
-	UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int attach(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid)
-{
-	struct uiommu_attach *old = uiommu_index_get(dev, pasid), *now;
-	int err = check(dom, dev, pasid);
+enum how {
+	ATTACH,		/* where nothing is */
+	REPLACE,	/* where something is */
+};
 
-	if (!err && occupied(old))
-		err = -UIOMMU_EBUSY;
-	if (err || means_detach(dom, pasid))
-		return err;
-	err = make(dom, dev, pasid, &now);
-	return err ? err : move(dev, pasid, old, now);
+static int check_place(const struct uiommu_attach *old, enum how how)
+{
+	if (how == ATTACH)
+		return occupied(old) ? -UIOMMU_EBUSY : 0;
+	return !old || old->base ? -UIOMMU_EINVAL : 0;
 }
 
-static int replace(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid)
-	UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int replace(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid)
+/* All that can fail for want of something, for one device. */
+static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasid_t pasid,
+		    enum how how) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasid_t pasid,
+		    enum how how)
 {
-	struct uiommu_attach *old = uiommu_index_get(dev, pasid), *now = NULL;
-	int err = check(dom, dev, pasid);
+	struct uiommu_attach *old = uiommu_index_get(d, pasid), *now = NULL;
+	int err = check(dom, d, pasid);
 
-	if (!err && (!old || old->base))
-		err = -UIOMMU_EINVAL;
-	if (err || old->link->dom == dom)
+	d->move.old = d->move.now = old;
+	if (!err)
+		err = check_place(old, how);
+	if (err || (how == REPLACE && dom_of(old) == dom))
 		return err;
 	if (!means_detach(dom, pasid))
-		err = make(dom, dev, pasid, &now);
-	return err ? err : move(dev, pasid, old, now);
+		err = make(dom, d, pasid, &now);
+	if (!err)
+		d->move.now = now;
+	return err;
 }
 
-static void detach(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+static void unplan(const struct set *s, const struct uiommu_dev *end)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static void detach(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+static void unplan(const struct set *s, const struct uiommu_dev *end)
+{
+	struct uiommu_dev *d;
+
+	for_each(d, s) {
+		if (d == end)
+			return;
+		if (moves(d) && d->move.now)
+			unmake(d->move.now);
+	}
+}
+
+static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
+{
+	struct uiommu_dev *d;
+
+	if (!skip(s, s->first))
+		return -UIOMMU_EINVAL;
+	for_each(d, s) {
+		int err = plan_one(dom, d, s->pasid, how);
+
+		if (err) {
+			unplan(s, d);
+			return err;
+		}
+	}
+	return move(s);
+}
+
+static int enter_locked(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			bool whole, enum how how)
+{
+	struct set s;
+	int err;
+
+	core_lock(dev->u);
+	s = set_of(dev, pasid, whole);
+	err = enter(dom, &s, how);
+	core_unlock(dev->u);
+	return err;
+}
+
+static void detach_one(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void detach_one(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 {
 	struct uiommu_attach *old = uiommu_index_get(dev, pasid);
 
@@ -274,32 +405,52 @@ static void detach(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 	move_out(dev, pasid, old, pasid == UIOMMU_NO_PASID ? uiommu_attach_base(dev) : NULL);
 }
 
+static void leave(struct uiommu_dev *dev, uiommu_pasid_t pasid, bool whole)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void leave(struct uiommu_dev *dev, uiommu_pasid_t pasid, bool whole)
+{
+	const struct set s = set_of(dev, pasid, whole);
+	struct uiommu_dev *d;
+
+	for_each(d, &s)
+		detach_one(d, pasid);
+}
+
 int uiommu_attach_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid)
 {
-	int err;
+	return enter_locked(dom, dev, pasid, false, ATTACH);
+}
 
-	core_lock(dev->u);
-	err = attach(dom, dev, pasid);
-	core_unlock(dev->u);
-	return err;
+int uiommu_attach_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			      uiommu_pasid_t pasid)
+{
+	return enter_locked(dom, dev, pasid, true, ATTACH);
 }
 
 int uiommu_replace_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 				uiommu_pasid_t pasid)
 {
-	int err;
+	return enter_locked(dom, dev, pasid, false, REPLACE);
+}
 
-	core_lock(dev->u);
-	err = replace(dom, dev, pasid);
-	core_unlock(dev->u);
-	return err;
+int uiommu_replace_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			       uiommu_pasid_t pasid)
+{
+	return enter_locked(dom, dev, pasid, true, REPLACE);
 }
 
 void uiommu_detach_device_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 {
 	core_lock(dev->u);
-	detach(dev, pasid);
+	leave(dev, pasid, false);
+	core_unlock(dev->u);
+}
+
+void uiommu_detach_group_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+{
+	core_lock(dev->u);
+	leave(dev, pasid, true);
 	core_unlock(dev->u);
 }
 
@@ -307,9 +458,7 @@ void uiommu_detach_device_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 
 struct uiommu_attach *uiommu_attach_base(struct uiommu_dev *dev)
 {
-	bool ours = !dev->group->owner;
-
-	return &dev->base[ours ? 0 : 1];
+	return dev->group->owner ? &dev->blocked : dev->def;
 }
 
 int uiommu_attach_rebase(struct uiommu_dev *dev)
@@ -317,7 +466,7 @@ int uiommu_attach_rebase(struct uiommu_dev *dev)
 	struct uiommu_attach *old = uiommu_index_get(dev, UIOMMU_NO_PASID);
 	struct uiommu_attach *now = uiommu_attach_base(dev);
 
-	return old == now ? 0 : move(dev, UIOMMU_NO_PASID, old, now);
+	return old == now ? 0 : move_one(dev, UIOMMU_NO_PASID, old, now);
 }
 
 static void forget_rid(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
@@ -328,26 +477,113 @@ static void forget_rid(struct uiommu_dev *dev)
 	if (!rid)
 		return;
 	uiommu_index_set(dev, UIOMMU_NO_PASID, NULL);
-	hide(rid);
 	tell(dev, UIOMMU_NO_PASID, dom_of(rid), NULL);
 }
 
-int uiommu_attach_start(struct uiommu_dev *dev)
+/* A base goes into its list here, and out in end_base(). */
+static int make_base(struct uiommu_domain *dom, struct uiommu_dev *dev,
+		     struct uiommu_attach **out) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int make_base(struct uiommu_domain *dom, struct uiommu_dev *dev,
+		     struct uiommu_attach **out)
 {
-	struct uiommu_link *links[2] = { &dev->iommu->blocked, &dev->iommu->blocked };
-	int err = uiommu_index_reserve(dev, UIOMMU_NO_PASID);
+	int err = make(dom, dev, UIOMMU_NO_PASID, out);
 
-	if (dev->default_type == UIOMMU_DOMAIN_IDENTITY)
-		links[0] = &dev->iommu->identity;
-	for (unsigned i = 0; i < 2; i++) {
-		setup(&dev->base[i], dev, UIOMMU_NO_PASID, links[i]);
-		dev->base[i].base = true;
-	}
 	if (err)
 		return err;
-	err = move(dev, UIOMMU_NO_PASID, NULL, uiommu_attach_base(dev));
+	show(*out);
+	(*out)->base = true;
+	return 0;
+}
+
+static void end_base(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void end_base(struct uiommu_attach *att)
+{
+	att->base = false;
+	drop(att);
+}
+
+static int make_bases(struct uiommu_domain *dom, const struct set *s)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int make_bases(struct uiommu_domain *dom, const struct set *s)
+{
+	struct uiommu_dev *d, *done;
+	int err = 0;
+
+	for_each(d, s) {
+		err = check(dom, d, UIOMMU_NO_PASID);
+		if (!err)
+			err = make_base(dom, d, &d->new_def);
+		if (err)
+			break;
+	}
+	for (done = s->first; err && done != d; done = next(s, done))
+		end_base(done->new_def);
+	return err;
+}
+
+/* Where the RID has the old default it goes to the new one. */
+static int adopt(const struct set *s) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int adopt(const struct set *s)
+{
+	struct uiommu_dev *d;
+	int err;
+
+	for_each(d, s) {
+		d->move.old = uiommu_index_get(d, UIOMMU_NO_PASID);
+		d->move.now = d->move.old == d->def ? d->new_def : d->move.old;
+	}
+	err = move(s);
+	for_each(d, s) {
+		struct uiommu_attach *gone = err ? d->new_def : d->def;
+
+		if (!err)
+			d->def = d->new_def;
+		end_base(gone);
+	}
+	return err;
+}
+
+static bool can_be_default(const struct uiommu_domain *dom)
+{
+	return dom->type <= UIOMMU_DOMAIN_PAGING;
+}
+
+int uiommu_device_set_default(struct uiommu_dev *dev, struct uiommu_domain *dom)
+{
+	const struct set s = set_of(dev, UIOMMU_NO_PASID, false);
+	int err = can_be_default(dom) ? 0 : -UIOMMU_EINVAL;
+
+	core_lock(dev->u);
+	if (!err && dev->group->owner)
+		err = -UIOMMU_EBUSY;
+	if (!err)
+		err = make_bases(dom, &s);
+	if (!err)
+		err = adopt(&s);
+	core_unlock(dev->u);
+	return err;
+}
+
+static void unstart(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void unstart(struct uiommu_dev *dev)
+{
+	forget_rid(dev);
+	list_del(&dev->blocked.link->attaches, &dev->blocked.node);
+	end_base(dev->def);
+}
+
+int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
+{
+	int err = make_base(def, dev, &dev->def);
+
 	if (err)
-		forget_rid(dev);
+		return err;
+	setup(&dev->blocked, dev, UIOMMU_NO_PASID, &dev->iommu->blocked);
+	show(&dev->blocked);
+	dev->blocked.base = true;
+	err = move_one(dev, UIOMMU_NO_PASID, NULL, uiommu_attach_base(dev));
+	if (err)
+		unstart(dev);
 	return err;
 }
 
@@ -359,16 +595,36 @@ void uiommu_attach_drop_all(struct uiommu_dev *dev)
 	while (dev->num_pasids) {
 		pasid++;
 		uiommu_index_next(dev, &pasid);
-		detach(dev, pasid);
+		detach_one(dev, pasid);
 	}
-	detach(dev, UIOMMU_NO_PASID);
+	detach_one(dev, UIOMMU_NO_PASID);
 	rid = uiommu_index_get(dev, UIOMMU_NO_PASID);
 	if (rid != uiommu_attach_base(dev))
 		move_out(dev, UIOMMU_NO_PASID, rid, uiommu_attach_base(dev));
 }
 
+/* The records alone: hardware has lost the device already. */
+static void forget_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void forget_all(struct uiommu_dev *dev)
+{
+	struct uiommu_attach *att;
+
+	for (uiommu_pasid_t p = 1; (att = uiommu_index_next(dev, &p)); p++)
+		record(dev, p, att, NULL);
+	att = uiommu_index_get(dev, UIOMMU_NO_PASID);
+	if (!att->base)
+		record(dev, UIOMMU_NO_PASID, att, &dev->blocked);
+}
+
+/* What is in a table that others use as well stays there. */
 void uiommu_attach_end(struct uiommu_dev *dev)
 {
-	uiommu_attach_drop_all(dev);
-	forget_rid(dev);
+	bool alone = !dev->shared || (dev->group->devs == dev && !dev->group_next);
+
+	if (alone)
+		uiommu_attach_drop_all(dev);
+	dev->iommu->ops->device_remove(dev);
+	if (!alone)
+		forget_all(dev);
+	unstart(dev);
 }

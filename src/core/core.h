@@ -56,6 +56,8 @@ void uiommu_index_free(struct uiommu_dev *dev);
 
 int uiommu_group_join(struct uiommu *u, struct uiommu_dev *dev, int number)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* Nothing but the default domain, or BLOCKED by a claim, on any of its devices. */
+bool uiommu_group_at_rest(const struct uiommu_group *g);
 void uiommu_group_leave(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 
 /* ---- link.c ---- */
@@ -73,8 +75,10 @@ struct uiommu_attach *uiommu_attach_base(struct uiommu_dev *dev)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
 /* The RID from one base to the one that is right now; an error leaves it. */
 int uiommu_attach_rebase(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
-/* The first and the last attachment of a device; start may fail, end not. */
-int uiommu_attach_start(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* The first and the last attachment of a device; start may fail, end not, and tells
+ * the driver that the device goes. */
+int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_attach_end(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_attach_drop_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 

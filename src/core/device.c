@@ -37,10 +37,18 @@ static bool listed_twice(const uint32_t *ids, unsigned n)
 	return false;
 }
 
+/* Devices that are one to the IOMMU may have one StreamID. */
+static bool may_have(const struct uiommu_dev_config *cfg, const struct uiommu_dev *owner)
+{
+	if (!owner)
+		return true;
+	return owner->shared && cfg->shared && owner->group->number == (unsigned)cfg->group;
+}
+
 static bool stream_taken(const struct uiommu_dev_config *cfg)
 {
 	for (unsigned i = 0; i < cfg->num_stream_ids; i++)
-		if (uiommu_stream_find(cfg->iommu, cfg->stream_ids[i]))
+		if (!may_have(cfg, uiommu_stream_find(cfg->iommu, cfg->stream_ids[i])))
 			return true;
 	return listed_twice(cfg->stream_ids, cfg->num_stream_ids);
 }
@@ -50,7 +58,7 @@ static int check(const struct uiommu *u, const struct uiommu_dev_config *cfg)
 	if (!cfg->name || !cfg->iommu || cfg->iommu->u != u || !cfg->stream_ids ||
 	    !cfg->num_stream_ids || cfg->num_stream_ids > UINT16_MAX || cfg->pasid_bits > 20)
 		return -UIOMMU_EINVAL;
-	if (cfg->default_type > UIOMMU_DOMAIN_IDENTITY)
+	if (cfg->default_type > UIOMMU_DOMAIN_IDENTITY || (cfg->shared && cfg->group < 0))
 		return -UIOMMU_EINVAL;
 	if (name_taken(u, cfg->name) || stream_taken(cfg))
 		return -UIOMMU_EEXIST;
@@ -72,7 +80,7 @@ static struct uiommu_dev *make(struct uiommu *u, const struct uiommu_dev_config 
 	dev->bytes = bytes;
 	dev->iommu = cfg->iommu;
 	dev->rid = cfg->rid;
-	dev->default_type = cfg->default_type;
+	dev->shared = cfg->shared;
 	dev->pasid_bits = cfg->pasid_bits < cfg->iommu->pasid_bits ? cfg->pasid_bits
 								   : cfg->iommu->pasid_bits;
 	dev->num_streams = cfg->num_stream_ids;
@@ -116,11 +124,14 @@ static void hide(struct uiommu_dev *dev)
 }
 
 /* Shown before its first attachment: a fault may come right after that. */
-static int start(struct uiommu_dev *dev, int group) UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int start(struct uiommu_dev *dev, int group)
+static int start(struct uiommu_dev *dev, const struct uiommu_dev_config *cfg)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int start(struct uiommu_dev *dev, const struct uiommu_dev_config *cfg)
 {
 	const struct uiommu_iommu_ops *ops = dev->iommu->ops;
-	int err = uiommu_group_join(dev->u, dev, group);
+	struct uiommu *u = dev->u;
+	bool open = cfg->default_type == UIOMMU_DOMAIN_IDENTITY;
+	int err = uiommu_group_join(u, dev, cfg->group);
 
 	if (err)
 		return err;
@@ -130,7 +141,7 @@ static int start(struct uiommu_dev *dev, int group)
 		return err;
 	}
 	show(dev);
-	err = uiommu_attach_start(dev);
+	err = uiommu_attach_start(dev, open ? &u->identity : &u->blocked);
 	if (err) {
 		hide(dev);
 		ops->device_remove(dev);
@@ -151,7 +162,7 @@ static int add(struct uiommu *u, const struct uiommu_dev_config *cfg, struct uio
 	dev = make(u, cfg);
 	if (!dev)
 		return -UIOMMU_ENOMEM;
-	err = start(dev, cfg->group);
+	err = start(dev, cfg);
 	if (err)
 		host_retire(dev->host, &dev->retire, free_device);
 	else
@@ -173,7 +184,6 @@ int uiommu_device_add(struct uiommu *u, const struct uiommu_dev_config *cfg,
 void uiommu_device_remove_locked(struct uiommu_dev *dev)
 {
 	uiommu_attach_end(dev);
-	dev->iommu->ops->device_remove(dev);
 	hide(dev);
 	uiommu_group_leave(dev);
 	host_retire(dev->host, &dev->retire, free_device);

@@ -33,17 +33,35 @@ static struct uiommu_group *make(struct uiommu *u, unsigned number, bool named)
 	return g;
 }
 
+/* Whoever joins a PASID table finds in it what the others have: nothing yet. */
+static int may_share(const struct uiommu_group *g, const struct uiommu_dev *dev)
+{
+	const struct uiommu_dev *d = g->devs;
+
+	if (dev->shared != d->shared)
+		return -UIOMMU_EINVAL;
+	if (!dev->shared)
+		return 0;
+	if (d->iommu != dev->iommu || d->pasid_bits != dev->pasid_bits)
+		return -UIOMMU_EINVAL;
+	return uiommu_group_at_rest(g) ? 0 : -UIOMMU_EBUSY;
+}
+
 int uiommu_group_join(struct uiommu *u, struct uiommu_dev *dev, int number)
 {
 	struct uiommu_group *g = number < 0 ? NULL : find(u, (unsigned)number);
+	int err = g ? may_share(g, dev) : 0;
 
 	if (g && !g->named)
 		return -UIOMMU_EBUSY;
+	if (err)
+		return err;
 	if (!g)
 		g = make(u, number < 0 ? free_number(u) : (unsigned)number, number >= 0);
 	if (!g)
 		return -UIOMMU_ENOMEM;
 	dev->group = g;
+	dev->sharer = dev->shared ? g->devs : NULL;
 	dev->group_next = g->devs;
 	g->devs = dev;
 	return 0;
@@ -77,8 +95,7 @@ void uiommu_group_leave(struct uiommu_dev *dev)
 	host_free(dev->host, g, sizeof(*g));
 }
 
-/* Nothing but the default domain is attached to any device of the group. */
-static bool at_rest(const struct uiommu_group *g)
+bool uiommu_group_at_rest(const struct uiommu_group *g)
 {
 	for (const struct uiommu_dev *d = g->devs; d; d = d->group_next)
 		if (d->num_pasids || !uiommu_index_get(d, UIOMMU_NO_PASID)->base)
@@ -110,7 +127,7 @@ static int take(struct uiommu_group *g, const void *owner)
 {
 	if (g->owner)
 		return g->owner == owner ? 0 : -UIOMMU_EPERM;
-	if (!at_rest(g))
+	if (!uiommu_group_at_rest(g))
 		return -UIOMMU_EBUSY;
 	g->owner = owner;
 	return rebase_all(g, NULL);
@@ -138,7 +155,9 @@ static void release(struct uiommu_dev *dev)
 	struct uiommu_group *g = dev->group;
 
 	g->claims--;
-	if (--dev->claims)
+	dev->claims--;
+	/* one table: it is held until nobody holds any of them */
+	if (dev->claims || (dev->shared && g->claims))
 		return;
 	uiommu_attach_drop_all(dev);
 	if (!g->claims)

@@ -31,13 +31,23 @@ int uiommu_device_for_each_attach(struct uiommu_dev *dev, uiommu_attach_fn fn, v
 	return ret;
 }
 
+/* What the RID has by default stays in its list while it has something else. */
+static bool in_effect(const struct uiommu_attach *att)
+{
+	return !att->base || uiommu_index_get(att->dev, att->pasid) == att;
+}
+
 static int each_of_link(struct uiommu_link *link, uiommu_attach_fn fn, void *ctx)
 {
 	struct uiommu_node *n;
 	int ret = 0;
 
-	for (n = list_first(&link->attaches); n && !ret; n = list_next(n))
-		ret = say(uiommu_container_of(n, struct uiommu_attach, node), fn, ctx);
+	for (n = list_first(&link->attaches); n && !ret; n = list_next(n)) {
+		struct uiommu_attach *att = uiommu_container_of(n, struct uiommu_attach, node);
+
+		if (in_effect(att))
+			ret = say(att, fn, ctx);
+	}
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * src/smmuv3/cdtab.c - the PASID table of a device
+ * src/smmuv3/cdtab.c - the PASID table of a device, or of several that are one
  *
  * Made when the device first gets an address space of stage 1, kept until it
  * goes. Linear while it fits 64 KiB (10 bits of PASID), else two levels whose
@@ -26,7 +26,7 @@ static size_t top_bytes(const struct smmu_cdtab *t)
 static int make(struct smmu_master *m)
 {
 	const struct uiommu_host *h = m->smmu->host;
-	struct smmu_cdtab *t = &m->cdtab;
+	struct smmu_cdtab *t = m->cdtab;
 
 	t->bits = m->dev->pasid_bits;
 	t->two_level = t->bits > LEAF_LG2;
@@ -49,7 +49,7 @@ static int make(struct smmu_master *m)
 static int add_leaf(struct smmu_master *m, uiommu_pasid_t pasid)
 {
 	const struct uiommu_host *h = m->smmu->host;
-	struct smmu_cdtab *t = &m->cdtab;
+	struct smmu_cdtab *t = m->cdtab;
 	uint64_t *leaf = h->table_alloc(h->ctx, LEAF_BYTES), *l1 = &t->top[pasid >> LEAF_LG2];
 
 	if (!leaf)
@@ -64,7 +64,7 @@ static int add_leaf(struct smmu_master *m, uiommu_pasid_t pasid)
 
 int uiommu_smmuv3_cdtab_reserve(struct smmu_master *m, uiommu_pasid_t pasid)
 {
-	struct smmu_cdtab *t = &m->cdtab;
+	struct smmu_cdtab *t = m->cdtab;
 	int err = t->top ? 0 : make(m);
 
 	if (err || !t->two_level || t->leaf[pasid >> LEAF_LG2])
@@ -74,7 +74,7 @@ int uiommu_smmuv3_cdtab_reserve(struct smmu_master *m, uiommu_pasid_t pasid)
 
 uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t pasid)
 {
-	const struct smmu_cdtab *t = &m->cdtab;
+	const struct smmu_cdtab *t = m->cdtab;
 	uint64_t *leaf;
 
 	if (!t->top)
@@ -85,15 +85,23 @@ uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t 
 	return leaf ? &leaf[(pasid & ((1u << LEAF_LG2) - 1)) * CD_WORDS] : NULL;
 }
 
-void uiommu_smmuv3_cdtab_free(struct smmu_master *m)
+int uiommu_smmuv3_cdtab_join(struct smmu_master *m, struct smmu_master *sharer)
+{
+	struct smmu_cdtab *t = sharer ? sharer->cdtab : host_alloc(m->smmu->host, sizeof(*t));
+
+	if (!t)
+		return -UIOMMU_ENOMEM;
+	m->cdtab = t;
+	m->next = t->masters;
+	t->masters = m;
+	return 0;
+}
+
+static void free_table(struct smmu_master *m)
 {
 	const struct uiommu_host *h = m->smmu->host;
-	struct smmu_cdtab *t = &m->cdtab;
+	struct smmu_cdtab *t = m->cdtab;
 
-	if (!t->top)
-		return;
-	/* also the L1 descriptors: the next device with this StreamID has others */
-	uiommu_smmuv3_cfgi_cd_all(m);
 	if (t->two_level) {
 		for (size_t i = 0; i < l1_entries(t); i++)
 			if (t->leaf[i])
@@ -101,5 +109,22 @@ void uiommu_smmuv3_cdtab_free(struct smmu_master *m)
 		host_free(h, t->leaf, l1_entries(t) * sizeof(*t->leaf));
 	}
 	h->table_free(h->ctx, t->top, top_bytes(t));
-	t->top = NULL;
+}
+
+void uiommu_smmuv3_cdtab_leave(struct smmu_master *m)
+{
+	struct smmu_cdtab *t = m->cdtab;
+	struct smmu_master **pm = &t->masters;
+
+	/* also the L1 descriptors: the next device with this StreamID has others */
+	if (t->top)
+		uiommu_smmuv3_cfgi_cd_all(m);
+	while (*pm != m)
+		pm = &(*pm)->next;
+	*pm = m->next;
+	if (t->masters)
+		return;
+	if (t->top)
+		free_table(m);
+	host_free(m->smmu->host, t, sizeof(*t));
 }

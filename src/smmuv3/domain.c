@@ -84,7 +84,7 @@ static int write_cd(struct smmu_master *m, uiommu_pasid_t pasid, const uint64_t 
 	int err = uiommu_smmuv3_write_entry(&w, cd, target);
 
 	if (pasid != UIOMMU_NO_PASID)
-		m->num_pasids += (unsigned)cd_valid(cd) - (unsigned)before;
+		m->cdtab->num_pasids += (unsigned)cd_valid(cd) - (unsigned)before;
 	return err;
 }
 
@@ -118,18 +118,18 @@ static int update_ste(struct smmu_master *m)
 {
 	const struct smmu_caps *caps = &m->smmu->caps;
 	struct smmu_ste_cfg cfg = {
-		.config = m->num_pasids ? (unsigned)STE_Config_S1
+		.config = m->cdtab->num_pasids ? (unsigned)STE_Config_S1
 					: rid_kinds[m->rid->dom->type].config,
 		.s1dss = rid_kinds[m->rid->dom->type].s1dss,
-		.cd_bits = m->cdtab.bits,
-		.s1fmt = m->cdtab.two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
+		.cd_bits = m->cdtab->bits,
+		.s1fmt = m->cdtab->two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
 		.coherent = caps->coherent,
 		.no_stall = caps->stalls,
 	};
 	uint64_t ste[STE_WORDS];
 
-	if (m->cdtab.top)
-		cfg.cdtab = port_virt_to_pa(m->smmu->host, m->cdtab.top);
+	if (m->cdtab->top)
+		cfg.cdtab = port_virt_to_pa(m->smmu->host, m->cdtab->top);
 	uiommu_smmuv3_ste(ste, &cfg);
 	return write_stes(m, ste);
 }
@@ -139,6 +139,15 @@ static bool translates(const struct uiommu_link *link)
 	return link->dom->type == UIOMMU_DOMAIN_PAGING;
 }
 
+/* CD 0 is of all that share the table: the last RID that it serves takes it away. */
+static bool cd0_used(const struct smmu_master *m)
+{
+	for (m = m->cdtab->masters; m; m = m->next)
+		if (translates(m->rid))
+			return true;
+	return false;
+}
+
 static int commit_rid(struct smmu_master *m, const struct uiommu_link *now)
 {
 	int err = translates(now) ? set_cd(m, UIOMMU_NO_PASID, now) : 0;
@@ -146,7 +155,7 @@ static int commit_rid(struct smmu_master *m, const struct uiommu_link *now)
 	m->rid = now;
 	if (!err)
 		err = update_ste(m);
-	if (!err && !translates(now))
+	if (!err && !cd0_used(m))
 		err = clear_cd(m, UIOMMU_NO_PASID);
 	return err;
 }
@@ -195,7 +204,21 @@ static int device_add(struct uiommu_dev *dev)
 	m->dev = dev;
 	m->rid = &dev->iommu->blocked;
 	dev->drv = m;
-	return 0;
+	if (!uiommu_smmuv3_cdtab_join(m, dev->sharer ? dev->sharer->drv : NULL))
+		return 0;
+	host_free(dev->host, m, sizeof(*m));
+	dev->drv = NULL;
+	return -UIOMMU_ENOMEM;
+}
+
+/* Another device that shares has this StreamID too. */
+static bool stream_stays(const struct smmu_master *m, uint32_t sid)
+{
+	for (const struct smmu_master *o = m->cdtab->masters; o; o = o->next)
+		for (unsigned i = 0; o != m && i < o->dev->num_streams; i++)
+			if (o->dev->streams[i].id == sid)
+				return true;
+	return false;
 }
 
 /* An invalid STE aborts too, and says so: whoever still does DMA is unknown. */
@@ -204,8 +227,10 @@ static void device_remove(struct uiommu_dev *dev)
 	static const uint64_t none[STE_WORDS];
 	struct smmu_master *m = dev->drv;
 
-	write_stes(m, none);
-	uiommu_smmuv3_cdtab_free(m);
+	for (unsigned i = 0; i < dev->num_streams; i++)
+		if (!stream_stays(m, dev->streams[i].id))
+			write_ste(m->smmu, dev->streams[i].id, none);
+	uiommu_smmuv3_cdtab_leave(m);
 	host_free(dev->host, m, sizeof(*m));
 	dev->drv = NULL;
 }

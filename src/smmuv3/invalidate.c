@@ -17,18 +17,24 @@ int uiommu_smmuv3_cfgi_ste(struct smmu *s, uint32_t sid, bool leaf)
 	return uiommu_smmuv3_batch_sync(s, &b);
 }
 
+static void add_cd(struct smmu_master *m, struct smmu_batch *b, uiommu_pasid_t pasid, bool leaf)
+{
+	for (unsigned i = 0; i < m->dev->num_streams; i++)
+		uiommu_smmuv3_batch_add(m->smmu, b,
+					FPREP(CMD_Opcode, CMD_CFGI_CD) |
+					FPREP(CMD_CFGI_CD_SubstreamID, pasid) |
+					FPREP(CMD_CFGI_CD_StreamID, m->dev->streams[i].id),
+					FPREP(CMD_CFGI_CD_Leaf, leaf));
+}
+
 /* A CD is cached per StreamID, also where several share one table. */
 int uiommu_smmuv3_cfgi_cd(struct smmu_master *m, uiommu_pasid_t pasid, bool leaf)
 {
 	struct smmu_batch b;
 
 	uiommu_smmuv3_batch_begin(m->smmu, &b);
-	for (unsigned i = 0; i < m->dev->num_streams; i++)
-		uiommu_smmuv3_batch_add(m->smmu, &b,
-					FPREP(CMD_Opcode, CMD_CFGI_CD) |
-					FPREP(CMD_CFGI_CD_SubstreamID, pasid) |
-					FPREP(CMD_CFGI_CD_StreamID, m->dev->streams[i].id),
-					FPREP(CMD_CFGI_CD_Leaf, leaf));
+	for (struct smmu_master *user = m->cdtab->masters; user; user = user->next)
+		add_cd(user, &b, pasid, leaf);
 	return uiommu_smmuv3_batch_sync(m->smmu, &b);
 }
 

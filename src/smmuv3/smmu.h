@@ -59,21 +59,24 @@ struct smmu {
 	unsigned irqs_held;			/* (i) requested: 0, evtq, both */
 };
 
-/* The PASID table belongs to the device; no domain sees it. */
+/* The PASID table belongs to the device, or to devices that share it; no domain
+ * sees it. */
 struct smmu_cdtab {
+	struct smmu_master *masters;		/* (u) who uses it */
 	uint64_t *top;				/* (u)(h) NULL until first needed */
 	uint64_t **leaf;			/* (u) two levels: by L1 index */
 	unsigned bits;				/* (i) log2 of its CDs */
 	bool two_level;				/* (i) */
+	unsigned num_pasids;			/* (u) valid CDs but CD 0 */
 };
 
 /* A device, as this driver sees it: dev->drv. */
 struct smmu_master {
 	struct smmu *smmu;			/* (i) */
 	struct uiommu_dev *dev;			/* (i) */
-	struct smmu_cdtab cdtab;
+	struct smmu_cdtab *cdtab;		/* (i) */
+	struct smmu_master *next;		/* (u) cdtab->masters */
 	const struct uiommu_link *rid;		/* (u) what the RID has */
-	unsigned num_pasids;			/* (u) valid CDs but CD 0 */
 };
 
 static inline struct smmu *to_smmu(const struct uiommu_iommu *iommu)
@@ -174,7 +177,10 @@ uint32_t uiommu_smmuv3_strtab_cfg(const struct smmu *s);
 int uiommu_smmuv3_cdtab_reserve(struct smmu_master *m, uiommu_pasid_t pasid);
 /* NULL: there is no table, or no part of it, for @pasid */
 uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t pasid);
-void uiommu_smmuv3_cdtab_free(struct smmu_master *m);
+/* Makes @m a user of the table of @sharer, NULL: of one of its own. 0, -ENOMEM. */
+int uiommu_smmuv3_cdtab_join(struct smmu_master *m, struct smmu_master *sharer);
+/* Its last user gone, the table goes. */
+void uiommu_smmuv3_cdtab_leave(struct smmu_master *m);
 
 /* ---- invalidate.c ---- */
 

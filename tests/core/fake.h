@@ -81,7 +81,7 @@ static inline void fake_device_remove(struct uiommu_dev *dev)
 	struct fake *f = to_fake(dev->iommu);
 	struct fake_dev *d = fake_find(dev);
 
-	for (unsigned p = 1; p < FAKE_PASIDS; p++)
+	for (unsigned p = 1; p < FAKE_PASIDS && !dev->shared; p++)
 		assert_ptr_equal(d->hw[p], &f->iommu.blocked);
 	d->dev = NULL;
 	f->t->host.free(f->t, dev->drv, 32);

@@ -159,22 +159,22 @@ static void invariant_02_the_pasid_table_survives_its_domains(void **state)
 	struct uiommu_domain *d[2] = { bench_domain(dev), bench_domain(dev) };
 	uint64_t *table;
 
-	assert_null(m->cdtab.top);		/* lazily */
+	assert_null(m->cdtab->top);		/* lazily */
 	assert_int_equal(uiommu_attach_device(uiommu_domain_identity(b->u), dev), 0);
-	assert_null(m->cdtab.top);
+	assert_null(m->cdtab->top);
 	assert_int_equal(uiommu_attach_device_pasid(d[0], dev, 1), 0);
-	table = m->cdtab.top;
+	table = m->cdtab->top;
 	assert_non_null(table);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(uiommu_replace_device_pasid(d[i % 2], dev, 0), 0);
 		assert_int_equal(uiommu_replace_device_pasid(d[i % 2], dev, 1), 0);
-		assert_ptr_equal(m->cdtab.top, table);
+		assert_ptr_equal(m->cdtab->top, table);
 		assert_int_equal(ste_of(b, dev)[0] & FMASK(STE_S1ContextPtr),
 				 thost_pa(&b->t, table));
 	}
 	uiommu_detach_device_pasid(dev, 0);
 	uiommu_detach_device_pasid(dev, 1);
-	assert_ptr_equal(m->cdtab.top, table);
+	assert_ptr_equal(m->cdtab->top, table);
 	for (unsigned i = 0; i < CD_WORDS * 256; i++)
 		assert_int_equal(table[i], 0);
 	assert_int_equal(uiommu_domain_free(d[0]), 0);
