@@ -98,6 +98,9 @@ struct uiommu_dev {
 	struct uiommu_dev *sharer;		/* (u) device_add(): one that it shares with */
 	unsigned num_streams;			/* (i) */
 	struct uiommu_stream *streams;		/* (i) */
+	const struct uiommu_dev_resv *resv;		/* (i) */
+	unsigned num_resv;			/* (i) */
+	bool in_reset;				/* (u) */
 	const char *name;			/* (i) */
 	void *drv;				/* (u)(drv) by device_add() */
 
@@ -109,6 +112,7 @@ struct uiommu_dev {
 	struct {				/* (u) within one call */
 		struct uiommu_attach *old, *now;
 		bool restored;
+		uint32_t mapped;	/* bit n: resv[n], into the new domain */
 	} move;
 	struct uiommu_node node;		/* (r) u->devices */
 	struct uiommu_dev *group_next;		/* (u) */
@@ -169,6 +173,14 @@ struct uiommu_iommu_ops {
 	 */
 	int (*attach_commit)(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			     const struct uiommu_link *old, const struct uiommu_link *now);
+
+	/*
+	 * @on: whatever (dev, any pasid) has, its DMA is aborted, also by what
+	 * attach_commit() does meanwhile; on return none translates. Off: as
+	 * attach_commit() said last. Allocates nothing. Of an error the core tries
+	 * the opposite. NULL: there is no such thing.
+	 */
+	int (*block)(struct uiommu_dev *dev, bool on);
 
 	/*
 	 * Entries of link->dom changed as @g says: makes every attachment of @link

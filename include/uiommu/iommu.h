@@ -94,6 +94,37 @@ enum uiommu_domain_type {
 };
 
 /**
+ * enum uiommu_resv_type - what is special about a range of a device's IOVAs
+ * @UIOMMU_RESV_DIRECT:           firmware says the device uses this memory whatever
+ *                                the system does (RMR): mapped 1:1 in each address
+ *                                space that its RID gets, and never blocked
+ * @UIOMMU_RESV_DIRECT_RELAXABLE: likewise, but only for as long as nobody claims it
+ * @UIOMMU_RESV_RESERVED:         never reaches the IOMMU (a window of a bridge)
+ * @UIOMMU_RESV_MSI:              writes there are interrupts
+ */
+enum uiommu_resv_type {
+	UIOMMU_RESV_DIRECT,
+	UIOMMU_RESV_DIRECT_RELAXABLE,
+	UIOMMU_RESV_RESERVED,
+	UIOMMU_RESV_MSI,
+};
+
+/**
+ * struct uiommu_dev_resv - a range of IOVAs that is not for mapping
+ * @start: first, bytes; DIRECT: a multiple of 4 KiB
+ * @last:  last, inclusive; DIRECT: the last byte of a 4 KiB page
+ * @type:  see there
+ * @prot:  UIOMMU_PROT_* of a DIRECT one
+ */
+struct uiommu_dev_resv {
+	uiommu_iova_t start, last;
+	enum uiommu_resv_type type;
+	unsigned prot;
+};
+
+#define UIOMMU_RESV_MAX		32u
+
+/**
  * struct uiommu_dev_config - what a device is
  * @name:           "0000:01:00.0", unique in the instance; copied
  * @iommu:          the IOMMU in front of it
@@ -111,6 +142,9 @@ enum uiommu_domain_type {
  *                  the IOMMU: they have one PASID table, StreamIDs of one may be
  *                  another's too (aliases behind a bridge), and whatever is attached
  *                  to one of them, RID or PASID, is attached to all
+ * @resv:           ranges that are not for mapping; copied
+ * @num_resv:       how many, at most UIOMMU_RESV_MAX. With a DIRECT one, @default_type
+ *                  is not BLOCKED
  */
 struct uiommu_dev_config {
 	const char *name;
@@ -122,6 +156,8 @@ struct uiommu_dev_config {
 	int group;
 	enum uiommu_domain_type default_type;
 	bool shared;
+	const struct uiommu_dev_resv *resv;
+	unsigned num_resv;
 };
 
 /**
@@ -209,6 +245,48 @@ struct uiommu_iommu *uiommu_device_iommu(const struct uiommu_dev *dev);
 unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev);
 
 /**
+ * uiommu_device_for_each_resv() - which IOVAs of a device are not for mapping
+ * @dev: the device
+ * @fn:  called for each as configured; non-zero ends the walk
+ * @ctx: handed to @fn
+ *
+ * Context:   any; takes no lock.
+ * Return:    0, or what @fn returned last.
+ */
+int uiommu_device_for_each_resv(const struct uiommu_dev *dev,
+				int (*fn)(void *ctx, const struct uiommu_dev_resv *resv), void *ctx);
+
+/**
+ * uiommu_device_reset_prepare() - a device is about to be reset
+ * @dev: the device
+ *
+ * Until uiommu_device_reset_done() it reaches nothing, and attach, replace and
+ * set_default of it (and of a group that it is in) are refused. Detach, claim and
+ * release work; what they change is seen when it is done. Status says what it will
+ * have then, and unmap reaches all of that.
+ *
+ * Context:   takes the instance lock; allocates nothing.
+ * Hardware:  its StreamIDs abort: RID and every PASID, by one entry each.
+ * Return:    0, or (everything is as before then)
+ *   -UIOMMU_EBUSY       it is being reset
+ *   -UIOMMU_EOPNOTSUPP  its IOMMU's driver has no such thing
+ *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer
+ */
+int uiommu_device_reset_prepare(struct uiommu_dev *dev);
+
+/**
+ * uiommu_device_reset_done() - it has been reset
+ * @dev: after uiommu_device_reset_prepare(); else nothing happens
+ *
+ * Context:   takes the instance lock; allocates nothing.
+ * Hardware:  its RID and PASIDs translate by what they have.
+ * Return:    0, or
+ *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer: all that it had is
+ *                                   detached, it is BLOCKED, and the observer told
+ */
+int uiommu_device_reset_done(struct uiommu_dev *dev);
+
+/**
  * uiommu_device_claim() - take a device's group from its default domain
  * @dev:   the device
  * @owner: any address that stands for who claims; not NULL
@@ -222,7 +300,8 @@ unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev);
  *            blocked.
  * Ownership: until as many uiommu_device_release(), or uiommu_device_remove().
  * Return:    0, or
- *   -UIOMMU_EINVAL  @owner is NULL
+ *   -UIOMMU_EINVAL  @owner is NULL, or a device of the group has a DIRECT range, which
+ *                   cannot be blocked
  *   -UIOMMU_EPERM   another owner has the group
  *   -UIOMMU_EBUSY   something is attached to a device of the group
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer; a device that could
@@ -523,6 +602,9 @@ int uiommu_iova_to_phys(struct uiommu_domain *dom, uiommu_iova_t iova, uiommu_pa
  * does not matter to the PASIDs what the RID has, nor the other way round. Of devices
  * that are shared the whole group is meant: here, in replace and in detach.
  *
+ * DIRECT ranges of the device are mapped 1:1 into @dom first, where they are not yet;
+ * they stay in it.
+ *
  * Context:   takes the instance lock; may call host->alloc(), host->table_alloc().
  * Hardware:  when it returns 0, accesses translate by @dom. On the way they see what
  *            was there, @dom, or (where the entry has no order of words that avoids
@@ -530,9 +612,12 @@ int uiommu_iova_to_phys(struct uiommu_domain *dom, uiommu_iova_t iova, uiommu_pa
  * Ownership: holds @dom: it cannot be freed.
  * Return:    0, or (everything is as before then)
  *   -UIOMMU_EINVAL      @dom is of another instance, or of a format that the IOMMU
- *                       cannot walk; @pasid is out of range, also where there are none
+ *                       cannot walk; @pasid is out of range, also where there are none;
+ *                       BLOCKED on the RID of a device that has a DIRECT range
  *   -UIOMMU_EOPNOTSUPP  IDENTITY on a PASID where hardware has no such thing (SMMUv3)
- *   -UIOMMU_EBUSY       something is attached there
+ *   -UIOMMU_EBUSY       something is attached there, or the device is being reset
+ *   -UIOMMU_EADDRINUSE  a DIRECT range of the device is mapped to something else in
+ *                       @dom, or in part
  *   -UIOMMU_ENOSPC      the IOMMU's tags (ASIDs) are used up
  *   -UIOMMU_ENOMEM      the host gave no memory
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer; if what was there could
@@ -554,7 +639,7 @@ int uiommu_attach_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev
  * Return:    0 (also when @dom is there already), or as uiommu_attach_device_pasid(),
  *            except
  *   -UIOMMU_EINVAL  also: nothing is attached there
- *   -UIOMMU_EBUSY   never for being occupied
+ *   -UIOMMU_EBUSY   for the reset alone
  */
 int uiommu_replace_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 				uiommu_pasid_t pasid);
@@ -622,6 +707,41 @@ static inline int uiommu_attach_device(struct uiommu_domain *dom, struct uiommu_
 {
 	return uiommu_attach_device_pasid(dom, dev, UIOMMU_NO_PASID);
 }
+
+/* ---- PASIDs that the instance gives out ---- */
+
+/**
+ * uiommu_pasid_alloc() - a PASID that no other address space of the instance has
+ * @u:    the instance
+ * @bits: below 2^@bits, as the devices have it that it is for; 1 to 20
+ * @out:  the lowest free one, never 0; only set on success
+ *
+ * One space for all devices of the instance. Who names PASIDs himself (a guest) does
+ * so outside of it; where both mean one place of one device, attach says -EBUSY.
+ *
+ * Context:   takes the instance lock; may call host->alloc().
+ * Ownership: the caller's, until uiommu_pasid_free().
+ * Return:    0, or
+ *   -UIOMMU_EINVAL  @bits is out of range
+ *   -UIOMMU_ENOSPC  all are taken
+ *   -UIOMMU_ENOMEM  the host gave no memory
+ */
+int uiommu_pasid_alloc(struct uiommu *u, unsigned bits, uiommu_pasid_t *out);
+
+/**
+ * uiommu_pasid_free() - gives one back
+ * @u:     the instance
+ * @pasid: from uiommu_pasid_alloc()
+ *
+ * Detached everywhere it is invalidated everywhere: then it may have a new owner. The
+ * caller has told the devices before to send no more with it.
+ *
+ * Context:   takes the instance lock; allocates nothing.
+ * Return:    0, or (it is not free then)
+ *   -UIOMMU_EINVAL  it was not given out
+ *   -UIOMMU_EBUSY   a device has something attached to it
+ */
+int uiommu_pasid_free(struct uiommu *u, uiommu_pasid_t pasid);
 
 /* ---- status, from both ends ---- */
 

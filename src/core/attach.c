@@ -37,6 +37,9 @@ static int check(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid
 
 	if (dom->u != dev->u || pasid > UIOMMU_PASID_MAX || pasid >> dev->pasid_bits)
 		return -UIOMMU_EINVAL;
+	if (pasid == UIOMMU_NO_PASID && dom->type == UIOMMU_DOMAIN_BLOCKED &&
+	    uiommu_resv_is_direct(dev))
+		return -UIOMMU_EINVAL;
 	err = check_type(dom, dev, pasid);
 	return err ? err : dev->iommu->ops->domain_check(dom, dev, pasid);
 }
@@ -337,20 +340,25 @@ static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasi
 	int err = check(dom, d, pasid);
 
 	d->move.old = d->move.now = old;
+	d->move.mapped = 0;
 	if (!err)
-		err = check_place(old, how);
+		err = d->in_reset ? -UIOMMU_EBUSY : check_place(old, how);
 	if (err || (how == REPLACE && dom_of(old) == dom))
 		return err;
 	if (!means_detach(dom, pasid))
 		err = make(dom, d, pasid, &now);
+	if (!err && pasid == UIOMMU_NO_PASID)
+		err = uiommu_resv_map(d, dom, false, &d->move.mapped);
 	if (!err)
 		d->move.now = now;
+	else if (now)
+		unmake(now);
 	return err;
 }
 
-static void unplan(const struct set *s, const struct uiommu_dev *end)
+static void unplan(struct uiommu_domain *dom, const struct set *s, const struct uiommu_dev *end)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static void unplan(const struct set *s, const struct uiommu_dev *end)
+static void unplan(struct uiommu_domain *dom, const struct set *s, const struct uiommu_dev *end)
 {
 	struct uiommu_dev *d;
 
@@ -359,6 +367,7 @@ static void unplan(const struct set *s, const struct uiommu_dev *end)
 			return;
 		if (moves(d) && d->move.now)
 			unmake(d->move.now);
+		uiommu_resv_unmap(d, dom, d->move.mapped);
 	}
 }
 
@@ -367,18 +376,23 @@ static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
 static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
 {
 	struct uiommu_dev *d;
+	int err;
 
 	if (!skip(s, s->first))
 		return -UIOMMU_EINVAL;
 	for_each(d, s) {
-		int err = plan_one(dom, d, s->pasid, how);
+		err = plan_one(dom, d, s->pasid, how);
 
 		if (err) {
-			unplan(s, d);
+			unplan(dom, s, d);
 			return err;
 		}
 	}
-	return move(s);
+	err = move(s);
+	if (err)
+		for_each(d, s)
+			uiommu_resv_unmap(d, dom, d->move.mapped);
+	return err;
 }
 
 static int enter_locked(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid,
@@ -510,20 +524,29 @@ static int make_bases(struct uiommu_domain *dom, const struct set *s)
 	int err = 0;
 
 	for_each(d, s) {
-		err = check(dom, d, UIOMMU_NO_PASID);
+		d->move.mapped = 0;
+		err = d->in_reset ? -UIOMMU_EBUSY : check(dom, d, UIOMMU_NO_PASID);
 		if (!err)
 			err = make_base(dom, d, &d->new_def);
 		if (err)
 			break;
+		err = uiommu_resv_map(d, dom, true, &d->move.mapped);
+		if (err) {
+			end_base(d->new_def);
+			break;
+		}
 	}
-	for (done = s->first; err && done != d; done = next(s, done))
+	for (done = s->first; err && done != d; done = next(s, done)) {
+		uiommu_resv_unmap(done, dom, done->move.mapped);
 		end_base(done->new_def);
+	}
 	return err;
 }
 
 /* Where the RID has the old default it goes to the new one. */
-static int adopt(const struct set *s) UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int adopt(const struct set *s)
+static int adopt(struct uiommu_domain *dom, const struct set *s)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int adopt(struct uiommu_domain *dom, const struct set *s)
 {
 	struct uiommu_dev *d;
 	int err;
@@ -536,7 +559,9 @@ static int adopt(const struct set *s)
 	for_each(d, s) {
 		struct uiommu_attach *gone = err ? d->new_def : d->def;
 
-		if (!err)
+		if (err)
+			uiommu_resv_unmap(d, dom, d->move.mapped);
+		else
 			d->def = d->new_def;
 		end_base(gone);
 	}
@@ -559,7 +584,7 @@ int uiommu_device_set_default(struct uiommu_dev *dev, struct uiommu_domain *dom)
 	if (!err)
 		err = make_bases(dom, &s);
 	if (!err)
-		err = adopt(&s);
+		err = adopt(dom, &s);
 	core_unlock(dev->u);
 	return err;
 }
@@ -587,7 +612,10 @@ int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
 	return err;
 }
 
-void uiommu_attach_drop_all(struct uiommu_dev *dev)
+/* Whatever is attached goes, and the RID to @base. */
+static void drop_to(struct uiommu_dev *dev, struct uiommu_attach *base)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void drop_to(struct uiommu_dev *dev, struct uiommu_attach *base)
 {
 	uiommu_pasid_t pasid = UIOMMU_NO_PASID;
 	struct uiommu_attach *rid;
@@ -597,13 +625,21 @@ void uiommu_attach_drop_all(struct uiommu_dev *dev)
 		uiommu_index_next(dev, &pasid);
 		detach_one(dev, pasid);
 	}
-	detach_one(dev, UIOMMU_NO_PASID);
 	rid = uiommu_index_get(dev, UIOMMU_NO_PASID);
-	if (rid != uiommu_attach_base(dev))
-		move_out(dev, UIOMMU_NO_PASID, rid, uiommu_attach_base(dev));
+	if (rid != base)
+		move_out(dev, UIOMMU_NO_PASID, rid, base);
 }
 
-/* The records alone: hardware has lost the device already. */
+void uiommu_attach_drop_all(struct uiommu_dev *dev)
+{
+	drop_to(dev, uiommu_attach_base(dev));
+}
+
+void uiommu_attach_drop_to_blocked(struct uiommu_dev *dev)
+{
+	drop_to(dev, &dev->blocked);
+}
+
 static void forget_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static void forget_all(struct uiommu_dev *dev)
 {
@@ -612,7 +648,7 @@ static void forget_all(struct uiommu_dev *dev)
 	for (uiommu_pasid_t p = 1; (att = uiommu_index_next(dev, &p)); p++)
 		record(dev, p, att, NULL);
 	att = uiommu_index_get(dev, UIOMMU_NO_PASID);
-	if (!att->base)
+	if (att != &dev->blocked)
 		record(dev, UIOMMU_NO_PASID, att, &dev->blocked);
 }
 

@@ -16,6 +16,8 @@ struct uiommu {
 	struct uiommu_list domains;		/* (r) PAGING and what is to come */
 	struct uiommu_list iommus;		/* (r) */
 	struct uiommu_group *groups;		/* (u) */
+	uint64_t *pasids[32];			/* (u) 2^15 each; a bit: given out */
+	uiommu_pasid_t pasid_hint;		/* (u) none below it is free */
 	struct uiommu_domain identity, blocked;	/* (i) */
 };
 
@@ -81,6 +83,23 @@ int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_attach_end(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_attach_drop_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* All that is attached goes, and the RID to BLOCKED, claimed or not. */
+void uiommu_attach_drop_to_blocked(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- resv.c ---- */
+
+int uiommu_resv_check(const struct uiommu_dev_resv *resv, unsigned n, bool blocked);
+/* Does the RID of this device have to reach something at all times? */
+bool uiommu_resv_is_direct(const struct uiommu_dev *dev);
+/* 1:1 into @dom what is not yet there; bit n of *@mapped: resv[n] was not. */
+int uiommu_resv_map(const struct uiommu_dev *dev, struct uiommu_domain *dom, bool is_default,
+		    uint32_t *mapped);
+void uiommu_resv_unmap(const struct uiommu_dev *dev, struct uiommu_domain *dom, uint32_t mapped);
+
+/* ---- pasid.c ---- */
+
+void uiommu_pasid_free_all(struct uiommu *u);
 
 /* ---- device.c ---- */
 

@@ -60,18 +60,42 @@ static int check(const struct uiommu *u, const struct uiommu_dev_config *cfg)
 		return -UIOMMU_EINVAL;
 	if (cfg->default_type > UIOMMU_DOMAIN_IDENTITY || (cfg->shared && cfg->group < 0))
 		return -UIOMMU_EINVAL;
+	if (uiommu_resv_check(cfg->resv, cfg->num_resv,
+			      cfg->default_type == UIOMMU_DOMAIN_BLOCKED))
+		return -UIOMMU_EINVAL;
 	if (name_taken(u, cfg->name) || stream_taken(cfg))
 		return -UIOMMU_EEXIST;
 	return 0;
 }
 
-/* One allocation: the device, its streams, its name. */
+/* One allocation: the device, its reserved ranges, its streams, its name. */
+static void copy_lists(struct uiommu_dev *dev, const struct uiommu_dev_config *cfg, size_t name)
+{
+	struct uiommu_dev_resv *resv = (struct uiommu_dev_resv *)(dev + 1);
+	char *text;
+
+	for (unsigned i = 0; i < cfg->num_resv; i++)
+		resv[i] = cfg->resv[i];
+	dev->resv = resv;
+	dev->num_resv = cfg->num_resv;
+	dev->streams = (struct uiommu_stream *)&resv[cfg->num_resv];
+	dev->num_streams = cfg->num_stream_ids;
+	for (unsigned i = 0; i < dev->num_streams; i++) {
+		dev->streams[i].dev = dev;
+		dev->streams[i].id = cfg->stream_ids[i];
+	}
+	text = (char *)&dev->streams[dev->num_streams];
+	for (size_t i = 0; i < name; i++)
+		text[i] = cfg->name[i];
+	dev->name = text;
+}
+
 static struct uiommu_dev *make(struct uiommu *u, const struct uiommu_dev_config *cfg)
 {
 	size_t streams = cfg->num_stream_ids * sizeof(struct uiommu_stream);
-	size_t name = name_bytes(cfg->name), bytes = sizeof(struct uiommu_dev) + streams + name;
+	size_t resv = cfg->num_resv * sizeof(struct uiommu_dev_resv), name = name_bytes(cfg->name);
+	size_t bytes = sizeof(struct uiommu_dev) + resv + streams + name;
 	struct uiommu_dev *dev = host_alloc(u->host, bytes);
-	char *text;
 
 	if (!dev)
 		return NULL;
@@ -83,16 +107,7 @@ static struct uiommu_dev *make(struct uiommu *u, const struct uiommu_dev_config 
 	dev->shared = cfg->shared;
 	dev->pasid_bits = cfg->pasid_bits < cfg->iommu->pasid_bits ? cfg->pasid_bits
 								   : cfg->iommu->pasid_bits;
-	dev->num_streams = cfg->num_stream_ids;
-	dev->streams = (struct uiommu_stream *)(dev + 1);
-	for (unsigned i = 0; i < dev->num_streams; i++) {
-		dev->streams[i].dev = dev;
-		dev->streams[i].id = cfg->stream_ids[i];
-	}
-	text = (char *)&dev->streams[dev->num_streams];
-	for (size_t i = 0; i < name; i++)
-		text[i] = cfg->name[i];
-	dev->name = text;
+	copy_lists(dev, cfg, name);
 	return dev;
 }
 
@@ -196,6 +211,61 @@ void uiommu_device_remove(struct uiommu_dev *dev)
 	core_lock(u);
 	uiommu_device_remove_locked(dev);
 	core_unlock(u);
+}
+
+static int prepare(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int prepare(struct uiommu_dev *dev)
+{
+	const struct uiommu_iommu_ops *ops = dev->iommu->ops;
+	int err = ops->block ? 0 : -UIOMMU_EOPNOTSUPP;
+
+	if (!err && dev->in_reset)
+		err = -UIOMMU_EBUSY;
+	if (err)
+		return err;
+	err = ops->block(dev, true);
+	if (err)
+		ops->block(dev, false);
+	else
+		dev->in_reset = true;
+	return err;
+}
+
+int uiommu_device_reset_prepare(struct uiommu_dev *dev)
+{
+	int err;
+
+	core_lock(dev->u);
+	err = prepare(dev);
+	core_unlock(dev->u);
+	return err;
+}
+
+static int done(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int done(struct uiommu_dev *dev)
+{
+	int err;
+
+	if (!dev->in_reset)
+		return 0;
+	dev->in_reset = false;
+	err = dev->iommu->ops->block(dev, false);
+	if (err) {
+		dev->iommu->ops->block(dev, true);
+		uiommu_attach_drop_to_blocked(dev);
+		dev->iommu->ops->block(dev, false);	/* nothing is left to open */
+	}
+	return err;
+}
+
+int uiommu_device_reset_done(struct uiommu_dev *dev)
+{
+	int err;
+
+	core_lock(dev->u);
+	err = done(dev);
+	core_unlock(dev->u);
+	return err;
 }
 
 const char *uiommu_device_name(const struct uiommu_dev *dev)

@@ -129,6 +129,9 @@ static int take(struct uiommu_group *g, const void *owner)
 		return g->owner == owner ? 0 : -UIOMMU_EPERM;
 	if (!uiommu_group_at_rest(g))
 		return -UIOMMU_EBUSY;
+	for (const struct uiommu_dev *d = g->devs; d; d = d->group_next)
+		if (uiommu_resv_is_direct(d))
+			return -UIOMMU_EINVAL;
 	g->owner = owner;
 	return rebase_all(g, NULL);
 }

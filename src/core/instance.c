@@ -51,6 +51,7 @@ void uiommu_destroy(struct uiommu *u)
 
 		i->ops->remove(i);
 	}
+	uiommu_pasid_free_all(u);
 	host_lock_fini(u->host, &u->lock);
 	host_free(u->host, u, sizeof(*u));
 }

@@ -40,12 +40,26 @@ static int write_ste(struct smmu *s, uint32_t sid, const uint64_t *target)
 	return uiommu_smmuv3_write_entry(&w, uiommu_smmuv3_strtab_entry(s, sid), target);
 }
 
+/* Also for another device that has the StreamID. */
+static bool stream_blocked(const struct smmu_master *m, uint32_t sid)
+{
+	for (m = m->cdtab->masters; m; m = m->next)
+		for (unsigned i = 0; m->blocked && i < m->dev->num_streams; i++)
+			if (m->dev->streams[i].id == sid)
+				return true;
+	return false;
+}
+
 static int write_stes(struct smmu_master *m, const uint64_t *target)
 {
+	const struct smmu_ste_cfg none = { .config = STE_Config_ABORT };
+	uint64_t abort[STE_WORDS];
 	int err = 0;
 
+	uiommu_smmuv3_ste(abort, &none);
 	for (unsigned i = 0; i < m->dev->num_streams; i++) {
-		int e = write_ste(m->smmu, m->dev->streams[i].id, target);
+		uint32_t sid = m->dev->streams[i].id;
+		int e = write_ste(m->smmu, sid, stream_blocked(m, sid) ? abort : target);
 
 		err = err ? err : e;
 	}
@@ -184,6 +198,15 @@ static int attach_prepare(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 	return uiommu_smmuv3_cdtab_reserve(dev->drv, pasid);
 }
 
+/* One entry stops RID and PASIDs; what is in the table stays for later. */
+static int block(struct uiommu_dev *dev, bool on)
+{
+	struct smmu_master *m = dev->drv;
+
+	m->blocked = on;
+	return update_ste(m);
+}
+
 /* ---- devices ---- */
 
 static int device_add(struct uiommu_dev *dev)
@@ -312,6 +335,7 @@ const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
 	.link_fini = link_fini,
 	.attach_prepare = attach_prepare,
 	.attach_commit = attach_commit,
+	.block = block,
 	.invalidate = uiommu_smmuv3_invalidate,
 	.hw_info = hw_info,
 	.remove = uiommu_smmuv3_remove,

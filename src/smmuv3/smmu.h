@@ -77,6 +77,7 @@ struct smmu_master {
 	struct smmu_cdtab *cdtab;		/* (i) */
 	struct smmu_master *next;		/* (u) cdtab->masters */
 	const struct uiommu_link *rid;		/* (u) what the RID has */
+	bool blocked;				/* (u) aborts whatever is attached */
 };
 
 static inline struct smmu *to_smmu(const struct uiommu_iommu *iommu)

@@ -19,6 +19,7 @@
 struct fake_dev {
 	struct uiommu_dev *dev;
 	const struct uiommu_link *hw[FAKE_PASIDS];	/* what "hardware" has */
+	bool blocked;					/* and does not use */
 };
 
 struct fake {
@@ -162,6 +163,16 @@ static inline int fake_commit(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 	return 0;
 }
 
+static inline int fake_block(struct uiommu_dev *dev, bool on)
+{
+	struct fake *f = to_fake(dev->iommu);
+	unsigned n = ++f->commits;
+
+	fake_find(dev)->blocked = on;
+	return f->fail_commit && n >= f->fail_commit && n < f->fail_commit + f->fail_commits
+		? -UIOMMU_ETIMEDOUT : 0;
+}
+
 static inline void fake_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g)
 {
 	struct fake *f = to_fake(link->iommu);
@@ -194,6 +205,7 @@ static const struct uiommu_iommu_ops fake_ops = {
 	.link_fini = fake_link_fini,
 	.attach_prepare = fake_prepare,
 	.attach_commit = fake_commit,
+	.block = fake_block,
 	.invalidate = fake_invalidate,
 	.hw_info = fake_hw_info,
 	.remove = fake_remove,

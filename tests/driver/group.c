@@ -141,6 +141,46 @@ static void a_default_address_space(void **state)
 	bench_page_free(b, other);
 }
 
+/* One entry stops RID and PASIDs; afterwards they have what they would have had. */
+static void a_reset_window(void **state)
+{
+	struct bench *b = *state;
+	struct uiommu_dev *dev = bench_add(b, "0", 0x100, 8);
+	struct uiommu_domain *rid = bench_domain(dev), *dom[3];
+	struct uiommu_sim_smmuv3_stats before, after;
+	uint64_t *page[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		page[i] = bench_page(b, 0x1000 + i);
+	bench_map(b, rid, IOVA, page[3]);
+	assert_int_equal(uiommu_attach_device(rid, dev), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		dom[i] = bench_domain(dev);
+		bench_map(b, dom[i], IOVA, page[i]);
+		assert_int_equal(uiommu_attach_device_pasid(dom[i], dev, 10 + i), 0);
+		bench_sees(b, dev, 10 + i, IOVA, 0x1000 + i);
+	}
+	bench_sees(b, dev, 0, IOVA, 0x1003);
+	uiommu_sim_smmuv3_stats(b->sim, &before);
+	assert_int_equal(uiommu_device_reset_prepare(dev), 0);
+	uiommu_sim_smmuv3_stats(b->sim, &after);
+	assert_true(after.syncs - before.syncs <= 2);	/* whatever is attached */
+	for (unsigned i = 0; i < 3; i++)
+		bench_sees(b, dev, 10 + i, IOVA, 0);
+	bench_sees(b, dev, 0, IOVA, 0);
+	uiommu_detach_device_pasid(dev, 11);
+	uiommu_detach_device_pasid(dev, 0);
+	assert_int_equal(uiommu_unmap(dom[2], IOVA, PAGE, NULL), 0);
+	bench_sees(b, dev, 10, IOVA, 0);
+	assert_int_equal(uiommu_device_reset_done(dev), 0);
+	bench_sees(b, dev, 10, IOVA, 0x1000);
+	bench_sees(b, dev, 11, IOVA, 0);
+	bench_sees(b, dev, 12, IOVA, 0);
+	bench_sees(b, dev, 0, IOVA, 0);
+	for (unsigned i = 0; i < 4; i++)
+		bench_page_free(b, page[i]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -148,6 +188,7 @@ int main(void)
 		T(invariant_02_the_picture_of_shared_tables),
 		T(one_stream_of_two_devices),
 		T(a_default_address_space),
+		T(a_reset_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
