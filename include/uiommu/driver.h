@@ -133,7 +133,8 @@ struct uiommu_iommu_ops {
 	/*
 	 * A device appears. All its numbers are free in this IOMMU, but for those of
 	 * devices that it is shared with: dev->sharer has the PASID table that it
-	 * uses too, NULL: it is the first. Sets dev->drv. Afterwards, and until the first attach_commit(), its DMA is
+	 * uses too, NULL: it is the first. Sets dev->drv. Afterwards, and until the
+	 * first attach_commit(), its DMA is
 	 * blocked. 0, -ENOMEM, -ERANGE (a number is beyond the tables); then
 	 * nothing stays.
 	 */
@@ -189,6 +190,12 @@ struct uiommu_iommu_ops {
 	 * nothing and does not fail: hardware that does not answer is shut off.
 	 */
 	void (*invalidate)(const struct uiommu_link *link, const struct uiommu_gather *g);
+
+	/*
+	 * Resets hardware and sets it up as it was: every device has what
+	 * uiommu_device_link() says. NULL: cannot be done. On an error it is off.
+	 */
+	int (*recover)(struct uiommu_iommu *iommu);
 
 	/* Fills in what GET_HW_INFO says. Never fails after a successful probe. */
 	void (*hw_info)(const struct uiommu_dev *dev, struct uiommu_hw_info *out);
@@ -254,6 +261,36 @@ int uiommu_iommu_register(struct uiommu *u, struct uiommu_iommu *iommu);
  * Ownership: @iommu is the driver's alone again.
  */
 void uiommu_iommu_unregister(struct uiommu_iommu *iommu);
+
+/**
+ * uiommu_device_link() - what (device, PASID) has, by the records
+ * @dev:   the device
+ * @pasid: UIOMMU_NO_PASID or a PASID
+ *
+ * Context:   a driver operation: the instance lock is held.
+ * Return:    never NULL: the link of BLOCKED for nothing.
+ */
+const struct uiommu_link *uiommu_device_link(const struct uiommu_dev *dev, uiommu_pasid_t pasid);
+
+/**
+ * uiommu_iommu_for_each_device() - all devices behind an IOMMU
+ * @iommu: the one
+ * @fn:    called for each in the order of adding; non-zero ends the walk
+ *
+ * Context:   a driver operation: the instance lock is held.
+ * Return:    0, or what @fn returned last.
+ */
+int uiommu_iommu_for_each_device(struct uiommu_iommu *iommu, int (*fn)(struct uiommu_dev *dev));
+
+/**
+ * uiommu_iommu_failed() - it stopped, and the driver has switched it off
+ * @iommu: the one
+ *
+ * Tells the instance's observer.
+ *
+ * Context:   any; no lock of the driver's is held.
+ */
+void uiommu_iommu_failed(struct uiommu_iommu *iommu);
 
 /**
  * uiommu_fault_report() - an IOMMU refused an access

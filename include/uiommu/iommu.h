@@ -40,6 +40,10 @@ struct uiommu_domain;
  *                  f->dev may be removed by another thread right after it
  * @attach_changed: (dev, pasid) went from @old to @now, either NULL: nothing. Last
  *                  thing under the instance lock, when status agrees at both ends
+ * @iommu_failed:   @iommu stopped doing what it is told, and is off: everything behind
+ *                  it aborts until uiommu_iommu_recover(), which is to be called from
+ *                  a thread. Once for each failure; wherever it was noticed, perhaps
+ *                  under the instance lock
  *
  * Each may be NULL. They may call what "takes no lock" (names, status, info,
  * uiommu_fault_text()), nothing else of this library.
@@ -49,6 +53,7 @@ struct uiommu_observer {
 	void (*fault)(void *ctx, const struct uiommu_fault *f);
 	void (*attach_changed)(void *ctx, struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			       struct uiommu_domain *old, struct uiommu_domain *now);
+	void (*iommu_failed)(void *ctx, struct uiommu_iommu *iommu);
 };
 
 /**
@@ -253,8 +258,8 @@ unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev);
  * Context:   any; takes no lock.
  * Return:    0, or what @fn returned last.
  */
-int uiommu_device_for_each_resv(const struct uiommu_dev *dev,
-				int (*fn)(void *ctx, const struct uiommu_dev_resv *resv), void *ctx);
+typedef int (*uiommu_resv_fn)(void *ctx, const struct uiommu_dev_resv *resv);
+int uiommu_device_for_each_resv(const struct uiommu_dev *dev, uiommu_resv_fn fn, void *ctx);
 
 /**
  * uiommu_device_reset_prepare() - a device is about to be reset
@@ -742,6 +747,25 @@ int uiommu_pasid_alloc(struct uiommu *u, unsigned bits, uiommu_pasid_t *out);
  *   -UIOMMU_EBUSY   a device has something attached to it
  */
 int uiommu_pasid_free(struct uiommu *u, uiommu_pasid_t pasid);
+
+/**
+ * uiommu_iommu_recover() - bring an IOMMU back that stopped
+ * @iommu: the one
+ *
+ * After observer.iommu_failed, or at any other time: resets it, as its driver's
+ * configuration says how, sets it up again, and gives every device behind it what
+ * its status says.
+ *
+ * Context:   takes the instance lock; sleeps. Not from an observer.
+ * Hardware:  off, and aborting, until all of it is as it was; nothing that it cached
+ *            before is used again.
+ * Return:    0, or (it stays off; everything is detached from the devices behind it,
+ *            which are BLOCKED)
+ *   -UIOMMU_EOPNOTSUPP  there is no way to reset it
+ *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  it does not answer after the reset either
+ *   others              as the function for the reset returned
+ */
+int uiommu_iommu_recover(struct uiommu_iommu *iommu);
 
 /* ---- status, from both ends ---- */
 

@@ -4,13 +4,24 @@
  *
  * What it can do here: stage 1, 4 KiB granule, 48-bit addresses in and out, on RIDs
  * and on PASIDs; linear and two-level stream and CD tables; range invalidation
- * where hardware has it; wired interrupts or polling. Off: stage 2, stalls, ATS,
+ * where hardware has it; interrupts by wire or message, or polling; recovery from
+ * service failures, with the embedder's help. Off: stage 2, stalls, ATS,
  * PRI, HTTU, broadcast TLB maintenance. Nothing in it depends on the simulator.
  */
 #ifndef UIOMMU_SMMUV3_H
 #define UIOMMU_SMMUV3_H
 
 #include <uiommu/iommu.h>
+
+/**
+ * struct uiommu_smmuv3_msi - where an interrupt of its own is written to
+ * @pa:   a doorbell, a multiple of 4; 0: the interrupt is a wire
+ * @data: what is written
+ */
+struct uiommu_smmuv3_msi {
+	uiommu_pa_t pa;
+	uint32_t data;
+};
 
 /**
  * struct uiommu_smmuv3_config - what a devicetree says about it
@@ -23,8 +34,14 @@
  *              queue) is seen by loads
  * @has_irqs:   false, or host->irq_request NULL: somebody calls
  *              uiommu_smmuv3_poll()
- * @irq_evtq:   wired interrupt numbers for host->irq_request()
+ * @irq_evtq:   interrupt numbers for host->irq_request()
  * @irq_gerror: likewise
+ * @msi_evtq:   the message that raises @irq_evtq, where hardware has messages (else it
+ *              is a wire)
+ * @msi_gerror: likewise
+ * @reset:      puts the hardware through reset; may sleep. 0, or a negative UIOMMU_E*.
+ *              NULL: it cannot, and an SMMU that failed stays off
+ * @reset_ctx:  handed to @reset
  * @cmdq_lg2:   entries of the command queue, log2; 0: as many as fit 4 KiB. Cut at
  *              what hardware can do
  * @evtq_lg2:   entries of the event queue, likewise
@@ -36,6 +53,9 @@ struct uiommu_smmuv3_config {
 	bool coherent;
 	bool has_irqs;
 	unsigned irq_evtq, irq_gerror;
+	struct uiommu_smmuv3_msi msi_evtq, msi_gerror;
+	int (*reset)(void *ctx);
+	void *reset_ctx;
 	unsigned cmdq_lg2, evtq_lg2;
 };
 

@@ -91,6 +91,55 @@ static void remove_devices(struct uiommu_iommu *iommu)
 	}
 }
 
+const struct uiommu_link *uiommu_device_link(const struct uiommu_dev *dev, uiommu_pasid_t pasid)
+{
+	const struct uiommu_attach *att = uiommu_index_get(dev, pasid);
+
+	return att ? att->link : &dev->iommu->blocked;
+}
+
+int uiommu_iommu_for_each_device(struct uiommu_iommu *iommu, int (*fn)(struct uiommu_dev *dev))
+{
+	struct uiommu_node *n;
+
+	list_for_each(n, &iommu->u->devices) {
+		struct uiommu_dev *dev = uiommu_container_of(n, struct uiommu_dev, node);
+		int ret = dev->iommu == iommu ? fn(dev) : 0;
+
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+void uiommu_iommu_failed(struct uiommu_iommu *iommu)
+{
+	const struct uiommu_observer *o = &iommu->u->obs;
+
+	if (o->iommu_failed)
+		o->iommu_failed(o->ctx, iommu);
+}
+
+static int lose(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int lose(struct uiommu_dev *dev)
+{
+	uiommu_attach_drop_to_blocked(dev);
+	return 0;
+}
+
+int uiommu_iommu_recover(struct uiommu_iommu *iommu)
+{
+	int err = -UIOMMU_EOPNOTSUPP;
+
+	core_lock(iommu->u);
+	if (iommu->ops->recover)
+		err = iommu->ops->recover(iommu);
+	if (err)
+		uiommu_iommu_for_each_device(iommu, lose);
+	core_unlock(iommu->u);
+	return err;
+}
+
 void uiommu_iommu_unregister(struct uiommu_iommu *iommu)
 {
 	struct uiommu *u = iommu->u;

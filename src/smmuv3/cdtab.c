@@ -97,6 +97,11 @@ int uiommu_smmuv3_cdtab_join(struct smmu_master *m, struct smmu_master *sharer)
 	return 0;
 }
 
+size_t uiommu_smmuv3_cdtab_size(const struct smmu_master *m)
+{
+	return m->cdtab->top ? (size_t)1 << m->cdtab->bits : 0;
+}
+
 static void free_table(struct smmu_master *m)
 {
 	const struct uiommu_host *h = m->smmu->host;

@@ -54,6 +54,29 @@ int uiommu_smmuv3_cmdq_init(struct smmu *s, unsigned lg2)
 	return -UIOMMU_ENOMEM;
 }
 
+void uiommu_smmuv3_cmdq_setup(struct smmu *s)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
+
+	lock(s);
+	/* whoever still waits for what was lost sees it taken: all is forgotten soon */
+	q->cons = q->prod;
+	port_write64(&s->mmio, SMMU_CMDQ_BASE,
+		     (port_virt_to_pa(s->host, q->ring) & FMASK(CMDQ_BASE_ADDR)) |
+		     FPREP(CMDQ_BASE_LOG2SIZE, q->lg2) | FMASK(CMDQ_BASE_RA));
+	smmu_write(s, SMMU_CMDQ_PROD, (uint32_t)(q->prod & wrap));
+	smmu_write(s, SMMU_CMDQ_CONS, (uint32_t)(q->prod & wrap));
+	unlock(s);
+}
+
+void uiommu_smmuv3_cmdq_revive(struct smmu *s)
+{
+	lock(s);
+	s->cmdq.dead = s->cmdq.untold = false;
+	unlock(s);
+}
+
 void uiommu_smmuv3_cmdq_fini(struct smmu *s)
 {
 	s->host->table_free(s->host->ctx, s->cmdq.ring, ring_bytes(&s->cmdq));
@@ -127,6 +150,38 @@ static void log_name(struct smmu *s, const char *text)
 	host_log(s->host, UIOMMU_LOG_ERR, line);
 }
 
+/* SMMUEN=0 makes GBPA decide, and GBPA says ABORT since probe. */
+static bool switch_off(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static bool switch_off(struct smmu *s)
+{
+	if (s->cmdq.dead)
+		return false;
+	s->cmdq.dead = s->cmdq.untold = true;
+	smmu_write(s, SMMU_CR0, smmu_read(s, SMMU_CR0) & ~FMASK(CR0_SMMUEN));
+	return true;
+}
+
+void uiommu_smmuv3_cmdq_stop(struct smmu *s)
+{
+	lock(s);
+	switch_off(s);
+	s->cmdq.untold = false;
+	unlock(s);
+}
+
+/* Without the lock: the observer is called. */
+static void tell_failed(struct smmu *s)
+{
+	bool tell;
+
+	lock(s);
+	tell = s->cmdq.untold;
+	s->cmdq.untold = false;
+	unlock(s);
+	if (tell)
+		uiommu_iommu_failed(&s->base);
+}
+
 static void gerror_locked(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void gerror_locked(struct smmu *s)
 {
@@ -139,7 +194,7 @@ static void gerror_locked(struct smmu *s)
 		if (active & gerrors[i].bit)
 			log_name(s, gerrors[i].text);
 	if (active & FMASK(GERROR_SFM_ERR))
-		s->cmdq.dead = true;
+		switch_off(s);
 	if (active & FMASK(GERROR_CMDQ_ERR))
 		repair(s);
 	smmu_write(s, SMMU_GERRORN, error);
@@ -150,21 +205,19 @@ void uiommu_smmuv3_gerror(struct smmu *s)
 	lock(s);
 	gerror_locked(s);
 	unlock(s);
+	tell_failed(s);
 }
 
-/* SMMUEN=0 makes GBPA decide, and GBPA says ABORT since probe. */
 void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
 {
 	bool first;
 
 	lock(s);
-	first = !s->cmdq.dead;
-	s->cmdq.dead = true;
-	if (first)
-		smmu_write(s, SMMU_CR0, smmu_read(s, SMMU_CR0) & ~FMASK(CR0_SMMUEN));
+	first = switch_off(s);
 	unlock(s);
 	if (first)
 		log_name(s, why);
+	tell_failed(s);
 }
 
 /* ---- giving and waiting ---- */
@@ -199,8 +252,10 @@ static int wait_for(struct smmu *s, uint64_t pos)
 		unlock(s);
 		if (cons >= pos)
 			return 0;
-		if (dead)
+		if (dead) {
+			tell_failed(s);
 			return -UIOMMU_EIO;
+		}
 		if (cons != seen) {
 			seen = cons;
 			since = h->now_ns(h->ctx);

@@ -23,7 +23,7 @@ static int sync_ste(void *ctx)
 {
 	const struct ste_sync *c = ctx;
 
-	return uiommu_smmuv3_cfgi_ste(c->s, c->sid, true);
+	return c->s->off ? 0 : uiommu_smmuv3_cfgi_ste(c->s, c->sid, true);
 }
 
 static int write_ste(struct smmu *s, uint32_t sid, const uint64_t *target)
@@ -75,7 +75,7 @@ static int sync_cd(void *ctx)
 {
 	const struct cd_sync *c = ctx;
 
-	return uiommu_smmuv3_cfgi_cd(c->m, c->pasid, true);
+	return c->m->smmu->off ? 0 : uiommu_smmuv3_cfgi_cd(c->m, c->pasid, true);
 }
 
 static bool cd_valid(const uint64_t *cd)
@@ -189,6 +189,23 @@ static int attach_commit(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 
 	(void)old;
 	return pasid == UIOMMU_NO_PASID ? commit_rid(m, now) : commit_pasid(m, pasid, now);
+}
+
+int uiommu_smmuv3_restore(struct uiommu_dev *dev)
+{
+	struct smmu_master *m = dev->drv;
+	size_t n = uiommu_smmuv3_cdtab_size(m);
+
+	m->rid = uiommu_device_link(dev, UIOMMU_NO_PASID);
+	for (uiommu_pasid_t p = 1; p < n; p++) {
+		const struct uiommu_link *link = uiommu_device_link(dev, p);
+
+		if (translates(link))
+			set_cd(m, p, link);
+		else
+			clear_cd(m, p);
+	}
+	return commit_rid(m, m->rid);
 }
 
 static int attach_prepare(struct uiommu_dev *dev, uiommu_pasid_t pasid,
@@ -336,6 +353,7 @@ const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
 	.attach_prepare = attach_prepare,
 	.attach_commit = attach_commit,
 	.block = block,
+	.recover = uiommu_smmuv3_recover,
 	.invalidate = uiommu_smmuv3_invalidate,
 	.hw_info = hw_info,
 	.remove = uiommu_smmuv3_remove,

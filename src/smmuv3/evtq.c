@@ -34,6 +34,20 @@ void uiommu_smmuv3_evtq_fini(struct smmu *s)
 	host_lock_fini(s->host, &s->evtq.lock);
 }
 
+void uiommu_smmuv3_evtq_setup(struct smmu *s)
+{
+	struct smmu_evtq *q = &s->evtq;
+
+	host_lock(s->host, &q->lock);
+	q->cons = 0;
+	port_write64(&s->mmio, SMMU_EVENTQ_BASE,
+		     (port_virt_to_pa(s->host, q->ring) & FMASK(EVENTQ_BASE_ADDR)) |
+		     FPREP(EVENTQ_BASE_LOG2SIZE, q->lg2) | FMASK(EVENTQ_BASE_WA));
+	smmu_write(s, SMMU_EVENTQ_PROD, 0);
+	smmu_write(s, SMMU_EVENTQ_CONS, 0);
+	host_unlock(s->host, &q->lock);
+}
+
 /* ---- out of the queue ---- */
 
 /* The overflow flags differ: records were lost. Said once, then acknowledged. */

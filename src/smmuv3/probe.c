@@ -180,12 +180,19 @@ static void on_gerror(void *arg)
 	uiommu_smmuv3_gerror(arg);
 }
 
-static void wired_only(struct smmu *s)
+/* Interrupts are off while this is written. Address 0: no message, the wire. */
+static void set_msis(struct smmu *s)
 {
 	if (!s->caps.msi)
 		return;
-	port_write64(&s->mmio, SMMU_GERROR_IRQ_CFG0, 0);
-	port_write64(&s->mmio, SMMU_EVENTQ_IRQ_CFG0, 0);
+	port_write64(&s->mmio, SMMU_GERROR_IRQ_CFG0,
+		     s->msi_gerror.pa & FMASK(GERROR_IRQ_CFG0_ADDR));
+	smmu_write(s, SMMU_GERROR_IRQ_CFG1, s->msi_gerror.data);
+	smmu_write(s, SMMU_GERROR_IRQ_CFG2, MEMATTR_DEVICE_nGnRE);
+	port_write64(&s->mmio, SMMU_EVENTQ_IRQ_CFG0,
+		     s->msi_evtq.pa & FMASK(EVENTQ_IRQ_CFG0_ADDR));
+	smmu_write(s, SMMU_EVENTQ_IRQ_CFG1, s->msi_evtq.data);
+	smmu_write(s, SMMU_EVENTQ_IRQ_CFG2, MEMATTR_DEVICE_nGnRE);
 }
 
 static void stop_irqs(struct smmu *s)
@@ -206,7 +213,7 @@ static int start_irqs(struct smmu *s)
 
 	if (!s->irqs)
 		return 0;
-	wired_only(s);
+	set_msis(s);
 	err = h->irq_request(h->ctx, s->irq_evtq, on_evtq, s);
 	if (err)
 		return err;
@@ -235,22 +242,10 @@ static void set_attributes(struct smmu *s)
 
 static void set_tables(struct smmu *s)
 {
-	const struct uiommu_host *h = s->host;
-
 	port_write64(&s->mmio, SMMU_STRTAB_BASE, uiommu_smmuv3_strtab_base(s));
 	smmu_write(s, SMMU_STRTAB_BASE_CFG, uiommu_smmuv3_strtab_cfg(s));
-
-	port_write64(&s->mmio, SMMU_CMDQ_BASE,
-		     (port_virt_to_pa(h, s->cmdq.ring) & FMASK(CMDQ_BASE_ADDR)) |
-		     FPREP(CMDQ_BASE_LOG2SIZE, s->cmdq.lg2) | FMASK(CMDQ_BASE_RA));
-	smmu_write(s, SMMU_CMDQ_PROD, 0);
-	smmu_write(s, SMMU_CMDQ_CONS, 0);
-
-	port_write64(&s->mmio, SMMU_EVENTQ_BASE,
-		     (port_virt_to_pa(h, s->evtq.ring) & FMASK(EVENTQ_BASE_ADDR)) |
-		     FPREP(EVENTQ_BASE_LOG2SIZE, s->evtq.lg2) | FMASK(EVENTQ_BASE_WA));
-	smmu_write(s, SMMU_EVENTQ_PROD, 0);
-	smmu_write(s, SMMU_EVENTQ_CONS, 0);
+	uiommu_smmuv3_cmdq_setup(s);
+	uiommu_smmuv3_evtq_setup(s);
 }
 
 static int enable(struct smmu *s)
@@ -258,8 +253,10 @@ static int enable(struct smmu *s)
 	uint32_t cr0 = FMASK(CR0_CMDQEN);
 	int err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, cr0);
 
-	if (!err)
-		err = uiommu_smmuv3_forget_all(s);
+	if (err)
+		return err;
+	uiommu_smmuv3_cmdq_revive(s);
+	err = uiommu_smmuv3_forget_all(s);
 	if (err)
 		return err;
 	cr0 |= FMASK(CR0_EVENTQEN);
@@ -291,6 +288,43 @@ static int start(struct smmu *s)
 	err = enable(s);
 	if (err)
 		stop(s);
+	return err;
+}
+
+/*
+ * Interrupts are given back first: their functions look at registers that are about
+ * to change under them. Entries are put right while nobody reads them, since the last
+ * change may have got stuck halfway; start() makes hardware forget all it knew.
+ */
+static int try_recover(struct smmu *s)
+{
+	int err;
+
+	uiommu_smmuv3_cmdq_stop(s);
+	stop_irqs(s);
+	err = s->reset(s->reset_ctx);
+	if (!err)
+		err = quiet(s);
+	if (err)
+		return err;
+	s->off = true;
+	uiommu_iommu_for_each_device(&s->base, uiommu_smmuv3_restore);
+	s->off = false;
+	return start(s);
+}
+
+int uiommu_smmuv3_recover(struct uiommu_iommu *iommu)
+{
+	struct smmu *s = to_smmu(iommu);
+	int err = s->reset ? try_recover(s) : -UIOMMU_EOPNOTSUPP;
+
+	if (err) {
+		uiommu_smmuv3_cmdq_stop(s);
+		log_line(s, UIOMMU_LOG_ERR, ": not recovered: it stays off, ",
+			 "every device behind it is blocked");
+	} else {
+		log_line(s, UIOMMU_LOG_WARN, ": recovered: ", "every device has what it had");
+	}
 	return err;
 }
 
@@ -355,6 +389,10 @@ static struct smmu *make(struct uiommu *u, const struct uiommu_smmuv3_config *cf
 	s->irqs = cfg->has_irqs && h->irq_request;
 	s->irq_evtq = cfg->irq_evtq;
 	s->irq_gerror = cfg->irq_gerror;
+	s->msi_evtq = cfg->msi_evtq;
+	s->msi_gerror = cfg->msi_gerror;
+	s->reset = cfg->reset;
+	s->reset_ctx = cfg->reset_ctx;
 	copy_name(s, cfg->name);
 	return s;
 }

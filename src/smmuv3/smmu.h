@@ -28,6 +28,7 @@ struct smmu_cmdq {
 	uint64_t prod, cons;			/* (c) commands ever given, ever taken */
 	unsigned refused;			/* (a) commands ever refused */
 	bool dead;				/* (c) it stopped: nothing is given any more */
+	bool untold;				/* (c) and nobody was told yet */
 };
 
 struct smmu_evtq {
@@ -56,7 +57,11 @@ struct smmu {
 	uint64_t *asids;			/* (u) bit n: ASID n is taken */
 	bool irqs;				/* (i) */
 	unsigned irq_evtq, irq_gerror;		/* (i) */
-	unsigned irqs_held;			/* (i) requested: 0, evtq, both */
+	unsigned irqs_held;			/* (u) requested: 0, evtq, both */
+	struct uiommu_smmuv3_msi msi_evtq, msi_gerror;	/* (i) */
+	int (*reset)(void *ctx);		/* (i) */
+	void *reset_ctx;			/* (i) */
+	bool off;				/* (u) nothing reads entries: no syncs */
 };
 
 /* The PASID table belongs to the device, or to devices that share it; no domain
@@ -152,6 +157,11 @@ void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, 
 /* Publishes what is left with a CMD_SYNC and waits for it: 0; -EIO when a command was
  * refused meanwhile or the queue is dead; -ETIMEDOUT when that was found now. */
 int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b);
+/* The queue's registers, for an SMMU that is off; it is dead until revived. */
+void uiommu_smmuv3_cmdq_setup(struct smmu *s);
+/* Off and dead, for a reason that the caller knows. */
+void uiommu_smmuv3_cmdq_stop(struct smmu *s);
+void uiommu_smmuv3_cmdq_revive(struct smmu *s);
 /* Looks at GERROR: errors are repaired or said, and acknowledged. */
 void uiommu_smmuv3_gerror(struct smmu *s);
 /* Nothing may translate any more: hardware does not do what it is told. */
@@ -161,6 +171,7 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why);
 
 int uiommu_smmuv3_evtq_init(struct smmu *s, unsigned lg2);
 void uiommu_smmuv3_evtq_fini(struct smmu *s);
+void uiommu_smmuv3_evtq_setup(struct smmu *s);
 void uiommu_smmuv3_evtq_drain(struct smmu *s);
 void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f);
 
@@ -182,6 +193,8 @@ uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t 
 int uiommu_smmuv3_cdtab_join(struct smmu_master *m, struct smmu_master *sharer);
 /* Its last user gone, the table goes. */
 void uiommu_smmuv3_cdtab_leave(struct smmu_master *m);
+/* How many CDs there can be. */
+size_t uiommu_smmuv3_cdtab_size(const struct smmu_master *m);
 
 /* ---- invalidate.c ---- */
 
@@ -195,9 +208,12 @@ void uiommu_smmuv3_forget_asid(struct smmu *s, uint32_t asid);
 /* ---- domain.c ---- */
 
 extern const struct uiommu_iommu_ops uiommu_smmuv3_ops;
+/* Entries of a device as the records say, while the SMMU is off. */
+int uiommu_smmuv3_restore(struct uiommu_dev *dev);
 
 /* ---- probe.c ---- */
 
+int uiommu_smmuv3_recover(struct uiommu_iommu *iommu);
 int uiommu_smmuv3_identify(struct smmu *s, const struct uiommu_smmuv3_config *cfg);
 
 #endif
