@@ -50,14 +50,31 @@ static int add_leaf(struct smmu_master *m, uiommu_pasid_t pasid)
 {
 	const struct uiommu_host *h = m->smmu->host;
 	struct smmu_cdtab *t = m->cdtab;
-	uint64_t *leaf = h->table_alloc(h->ctx, LEAF_BYTES), *l1 = &t->top[pasid >> LEAF_LG2];
+	uint64_t *leaf = h->table_alloc(h->ctx, LEAF_BYTES);
 
 	if (!leaf)
 		return -UIOMMU_ENOMEM;
 	port_clean(h, leaf, LEAF_BYTES);
 	t->leaf[pasid >> LEAF_LG2] = leaf;
+	return 0;
+}
+
+bool uiommu_smmuv3_cdtab_unlinked(const struct smmu_master *m, uiommu_pasid_t pasid)
+{
+	const struct smmu_cdtab *t = m->cdtab;
+
+	return t->two_level && !FGET(L1CD_V, port_load64(&t->top[pasid >> LEAF_LG2]));
+}
+
+/* With its first CD in it: one sync for both. */
+int uiommu_smmuv3_cdtab_link(struct smmu_master *m, uiommu_pasid_t pasid)
+{
+	const struct uiommu_host *h = m->smmu->host;
+	uint64_t *l1 = &m->cdtab->top[pasid >> LEAF_LG2];
+	uiommu_pa_t leaf = port_virt_to_pa(h, m->cdtab->leaf[pasid >> LEAF_LG2]);
+
 	port_dma_wmb();
-	port_store64(l1, FPREP(L1CD_V, 1) | (port_virt_to_pa(h, leaf) & FMASK(L1CD_L2Ptr)));
+	port_store64(l1, FPREP(L1CD_V, 1) | (leaf & FMASK(L1CD_L2Ptr)));
 	port_clean(h, l1, sizeof(*l1));
 	return uiommu_smmuv3_cfgi_cd(m, pasid, false);
 }

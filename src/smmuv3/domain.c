@@ -69,13 +69,14 @@ static int write_stes(struct smmu_master *m, const uint64_t *target)
 struct cd_sync {
 	struct smmu_master *m;
 	uiommu_pasid_t pasid;
+	bool unlinked;			/* hardware cannot get there */
 };
 
 static int sync_cd(void *ctx)
 {
 	const struct cd_sync *c = ctx;
 
-	return c->m->smmu->off ? 0 : uiommu_smmuv3_cfgi_cd(c->m, c->pasid, true);
+	return c->unlinked ? 0 : uiommu_smmuv3_cfgi_cd(c->m, c->pasid, true);
 }
 
 static bool cd_valid(const uint64_t *cd)
@@ -86,7 +87,7 @@ static bool cd_valid(const uint64_t *cd)
 /* CD @pasid becomes @target; counts the PASIDs that have one. */
 static int write_cd(struct smmu_master *m, uiommu_pasid_t pasid, const uint64_t *target)
 {
-	struct cd_sync ctx = { m, pasid };
+	struct cd_sync ctx = { m, pasid, uiommu_smmuv3_cdtab_unlinked(m, pasid) };
 	const struct smmu_writer w = {
 		.host = m->smmu->host,
 		.used = uiommu_smmuv3_cd_used,
@@ -97,6 +98,8 @@ static int write_cd(struct smmu_master *m, uiommu_pasid_t pasid, const uint64_t 
 	bool before = cd_valid(cd);
 	int err = uiommu_smmuv3_write_entry(&w, cd, target);
 
+	if (ctx.unlinked)
+		err = uiommu_smmuv3_cdtab_link(m, pasid);
 	if (pasid != UIOMMU_NO_PASID)
 		m->cdtab->num_pasids += (unsigned)cd_valid(cd) - (unsigned)before;
 	return err;
@@ -127,6 +130,23 @@ static const struct {
 	[UIOMMU_DOMAIN_PAGING]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
 };
 
+/*
+ * Between two lives of the table its CDs were changed without a word, as no STE led
+ * to them; what hardware kept of the last life goes before the next begins. The way
+ * out is recorded when hardware has done it, the way in before it can: whoever might
+ * look counts as live.
+ */
+static int go_live(struct smmu_master *m)
+{
+	int err = 0;
+
+	if (!m->live && m->cds_cached && !m->smmu->off)
+		err = uiommu_smmuv3_cfgi_cd_all(m);
+	if (!err)
+		m->live = m->cds_cached = true;
+	return err;
+}
+
 /* With PASIDs attached S1DSS does for untagged traffic what Config did. */
 static int update_ste(struct smmu_master *m)
 {
@@ -141,11 +161,20 @@ static int update_ste(struct smmu_master *m)
 		.no_stall = caps->stalls,
 	};
 	uint64_t ste[STE_WORDS];
+	int err = 0;
 
+	if (m->blocked)
+		cfg.config = STE_Config_ABORT;
 	if (m->cdtab->top)
 		cfg.cdtab = port_virt_to_pa(m->smmu->host, m->cdtab->top);
 	uiommu_smmuv3_ste(ste, &cfg);
-	return write_stes(m, ste);
+	if (cfg.config == STE_Config_S1)
+		err = go_live(m);
+	if (!err)
+		err = write_stes(m, ste);
+	if (!err && cfg.config != STE_Config_S1)
+		m->live = false;
+	return err;
 }
 
 static bool translates(const struct uiommu_link *link)

@@ -27,15 +27,23 @@ static void add_cd(struct smmu_master *m, struct smmu_batch *b, uiommu_pasid_t p
 					FPREP(CMD_CFGI_CD_Leaf, leaf));
 }
 
-/* A CD is cached per StreamID, also where several share one table. */
+/*
+ * A CD is cached per StreamID, also where several share one table. No StreamID finds
+ * a CD while no STE leads to the table: what it has of before goes when one does
+ * again (domain.c: go_live()).
+ */
 int uiommu_smmuv3_cfgi_cd(struct smmu_master *m, uiommu_pasid_t pasid, bool leaf)
 {
 	struct smmu_batch b;
+	bool live = false;
 
 	uiommu_smmuv3_batch_begin(m->smmu, &b);
-	for (struct smmu_master *user = m->cdtab->masters; user; user = user->next)
-		add_cd(user, &b, pasid, leaf);
-	return uiommu_smmuv3_batch_sync(m->smmu, &b);
+	for (struct smmu_master *user = m->cdtab->masters; user; user = user->next) {
+		if (user->live)
+			add_cd(user, &b, pasid, leaf);
+		live |= user->live;
+	}
+	return live && !m->smmu->off ? uiommu_smmuv3_batch_sync(m->smmu, &b) : 0;
 }
 
 int uiommu_smmuv3_cfgi_cd_all(struct smmu_master *m)

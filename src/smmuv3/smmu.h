@@ -83,6 +83,8 @@ struct smmu_master {
 	struct smmu_master *next;		/* (u) cdtab->masters */
 	const struct uiommu_link *rid;		/* (u) what the RID has */
 	bool blocked;				/* (u) aborts whatever is attached */
+	bool live;				/* (u) an STE leads to the table */
+	bool cds_cached;			/* (u) one did: CDs may be cached */
 };
 
 static inline struct smmu *to_smmu(const struct uiommu_iommu *iommu)
@@ -187,6 +189,9 @@ uint32_t uiommu_smmuv3_strtab_cfg(const struct smmu *s);
 /* ---- cdtab.c ---- */
 
 int uiommu_smmuv3_cdtab_reserve(struct smmu_master *m, uiommu_pasid_t pasid);
+/* The part of the table with @pasid cannot be reached yet; link() lets it be. */
+bool uiommu_smmuv3_cdtab_unlinked(const struct smmu_master *m, uiommu_pasid_t pasid);
+int uiommu_smmuv3_cdtab_link(struct smmu_master *m, uiommu_pasid_t pasid);
 /* NULL: there is no table, or no part of it, for @pasid */
 uint64_t *uiommu_smmuv3_cdtab_entry(const struct smmu_master *m, uiommu_pasid_t pasid);
 /* Makes @m a user of the table of @sharer, NULL: of one of its own. 0, -ENOMEM. */

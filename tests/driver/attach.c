@@ -534,6 +534,30 @@ static void a_stream_id_has_no_past(void **state)
 	bench_page_free(b, page);
 }
 
+/* CDs change unsaid while no STE leads to them: what was cached before is not used. */
+static void invariant_12_a_second_life_of_the_table(void **state)
+{
+	struct bench *b = *state;
+	struct uiommu_dev *dev = bench_add(b, "0000:01:00.0", 0x100, 8);
+	struct uiommu_domain *d[2] = { bench_domain(dev), bench_domain(dev) };
+	uint64_t *page[2] = { bench_page(b, 1), bench_page(b, 2) };
+
+	bench_map(b, d[0], IOVA, page[0]);
+	bench_map(b, d[1], IOVA, page[1]);
+	assert_int_equal(uiommu_attach_device(d[0], dev), 0);
+	bench_sees(b, dev, 0, IOVA, 1);
+	bench_sees(b, dev, 5, IOVA, 0);		/* hardware keeps that there is nothing */
+	uiommu_detach_device_pasid(dev, 0);
+	bench_sees(b, dev, 0, IOVA, 0);
+	assert_int_equal(uiommu_attach_device(d[1], dev), 0);
+	bench_sees(b, dev, 0, IOVA, 2);		/* not CD 0 of before */
+	uiommu_detach_device_pasid(dev, 0);
+	assert_int_equal(uiommu_attach_device_pasid(d[0], dev, 5), 0);
+	bench_sees(b, dev, 5, IOVA, 1);
+	bench_page_free(b, page[0]);
+	bench_page_free(b, page[1]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -553,6 +577,7 @@ int main(void)
 		T(invariant_01_one_domain_behind_two_smmus),
 		T(hardware_that_does_not_see_caches),
 		T(a_stream_id_has_no_past),
+		T(invariant_12_a_second_life_of_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
