@@ -14,6 +14,8 @@
  */
 #include "../tests/driver/bench.h"
 
+#include <uiommu/dma.h>
+
 #define MIB	((uint64_t)1 << 20)
 #define GIB	((uint64_t)1 << 30)
 #define BASE	(4 * GIB)
@@ -119,6 +121,31 @@ static void unmap_row(const struct unmap *u, bool ril)
 	after = now(&r);
 	print(u->name, (struct cost){ after.commands - before.commands,
 				      after.syncs - before.syncs }, ril ? u->ril : u->plain);
+	bench_fini(&r.b);
+}
+
+/* Deferred unmaps: whatever the queue has, one command. */
+static void flush_row(bool ril)
+{
+	struct cost before, after;
+	struct uiommu_dma *dma;
+	uiommu_iova_t iova[64];
+	struct rig r;
+
+	start(&r, ril);
+	ok(uiommu_dma_create(r.dev, UIOMMU_DMA_DEFERRED, UINT64_MAX, &dma));
+	ok(uiommu_attach_device(uiommu_dma_domain(dma), r.dev));
+	for (unsigned i = 0; i < 64; i++)
+		ok(uiommu_dma_map(dma, i * K4, 8 * K4, RW, &iova[i]));
+	before = now(&r);
+	for (unsigned i = 0; i < 64; i++)
+		uiommu_dma_unmap(dma, iova[i], 8 * K4);
+	uiommu_dma_flush(dma);
+	after = now(&r);
+	print("flush of 64 deferred unmaps", (struct cost){ after.commands - before.commands,
+		after.syncs - before.syncs }, (struct cost){ 2, 1 });
+	uiommu_detach_device_pasid(r.dev, 0);
+	ok(uiommu_dma_destroy(dma));
 	bench_fini(&r.b);
 }
 
@@ -233,6 +260,7 @@ int main(void)
 		       "here", "Linux");
 		for (unsigned i = 0; i < sizeof(unmaps) / sizeof(unmaps[0]); i++)
 			unmap_row(&unmaps[i], ril);
+		flush_row(ril);
 	}
 	printf("%-60s %9s %9s\n", "attach, replace, detach; one StreamID", "here", "Linux");
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -249,6 +249,8 @@ struct uiommu_iommu *uiommu_device_iommu(const struct uiommu_dev *dev);
  */
 unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev);
 
+typedef int (*uiommu_resv_fn)(void *ctx, const struct uiommu_dev_resv *resv);
+
 /**
  * uiommu_device_for_each_resv() - which IOVAs of a device are not for mapping
  * @dev: the device
@@ -258,7 +260,6 @@ unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev);
  * Context:   any; takes no lock.
  * Return:    0, or what @fn returned last.
  */
-typedef int (*uiommu_resv_fn)(void *ctx, const struct uiommu_dev_resv *resv);
 int uiommu_device_for_each_resv(const struct uiommu_dev *dev, uiommu_resv_fn fn, void *ctx);
 
 /**
@@ -672,8 +673,10 @@ void uiommu_detach_device_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid);
  *
  * All or none: where the k-th device fails, those before it are put back.
  *
- * Context, Hardware, Ownership, Return: as uiommu_attach_device_pasid(), for each. An
- *            error of one device is that of the call.
+ * Context:   as uiommu_attach_device_pasid().
+ * Hardware:  likewise, for each device.
+ * Ownership: likewise, for each device.
+ * Return:    likewise; an error of one device is that of the call.
  */
 int uiommu_attach_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			      uiommu_pasid_t pasid);
@@ -685,8 +688,10 @@ int uiommu_attach_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
  * @pasid: likewise; something was attached to each of them there, not necessarily the
  *         same
  *
- * Context, Hardware, Ownership, Return: as uiommu_replace_device_pasid(), for each; all
- *            or none.
+ * Context:   as uiommu_attach_device_pasid().
+ * Hardware:  as uiommu_replace_device_pasid(), for each device; all or none.
+ * Ownership: likewise, for each device.
+ * Return:    likewise; an error of one device is that of the call.
  */
 int uiommu_replace_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid);
@@ -696,7 +701,9 @@ int uiommu_replace_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev
  * @dev:   any device of the group
  * @pasid: as for uiommu_attach_group_pasid()
  *
- * Context, Hardware, Ownership: as uiommu_detach_device_pasid(), for each.
+ * Context:   as uiommu_detach_device_pasid().
+ * Hardware:  likewise, for each device.
+ * Ownership: likewise, for each device.
  */
 void uiommu_detach_group_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid);
 

@@ -110,6 +110,8 @@ void uiommu_device_remove_locked(struct uiommu_dev *dev)
 
 void uiommu_domain_setup(struct uiommu_domain *dom, struct uiommu *u,
 			 enum uiommu_domain_type type, const char *name);
+/* Every IOMMU that the domain sits behind forgets what was gathered. */
+void uiommu_domain_invalidate(struct uiommu_domain *dom, const struct uiommu_gather *g);
 void uiommu_domain_destroy(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 
 /* ---- fault.c ---- */

@@ -125,7 +125,7 @@ int uiommu_map(struct uiommu_domain *dom, uiommu_iova_t iova, uiommu_pa_t pa, ui
  * is the other half of the one in attach.c:move(): either this reads a list with
  * the new link in it, or the new link's hardware reads the cleared entries.
  */
-static void invalidate(struct uiommu_domain *dom, const struct uiommu_gather *g)
+void uiommu_domain_invalidate(struct uiommu_domain *dom, const struct uiommu_gather *g)
 {
 	struct uiommu_node *n;
 	unsigned token;
@@ -151,7 +151,7 @@ int uiommu_unmap(struct uiommu_domain *dom, uiommu_iova_t iova, uint64_t len,
 		uiommu_gather_init(&g);
 		err = dom->pt.ops->unmap(&dom->pt, iova, len, &g, &n);
 		if (!uiommu_gather_empty(&g))
-			invalidate(dom, &g);
+			uiommu_domain_invalidate(dom, &g);
 		uiommu_gather_free(&g, dom->host);
 	}
 	if (unmapped)
