@@ -70,6 +70,24 @@ UIOMMU_ALWAYS_INLINE unsigned port_ctz64(uint64_t v)
 #endif
 }
 
+/* The highest bit that is set in @v, which is not 0. */
+UIOMMU_ALWAYS_INLINE unsigned port_msb64(uint64_t v)
+{
+#if defined(__riscv) && !defined(__riscv_zbb)
+	unsigned n = 0;
+
+	for (unsigned s = 32; s; s /= 2) {
+		if (v >> s) {
+			v >>= s;
+			n += s;
+		}
+	}
+	return n;
+#else
+	return 63 - (unsigned)__builtin_clzll(v);
+#endif
+}
+
 /* Make [p, p + bytes) visible to a table walker that does not see our caches. */
 UIOMMU_ALWAYS_INLINE void port_clean(const struct uiommu_host *h, const void *p, size_t bytes)
 {
