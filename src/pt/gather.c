@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* src/pt/gather.c - what unmap took away, until hardware has been told */
+/* src/pt/gather.c - what unmap took away, until hardware has been told; the root */
 #include <uiommu/pt.h>
 
 #include "../port/port.h"
@@ -25,4 +25,13 @@ void uiommu_gather_free(struct uiommu_gather *g, const struct uiommu_host *host)
 		t = next;
 	}
 	uiommu_gather_init(g);
+}
+
+uiommu_pa_t uiommu_pt_root(const struct uiommu_pt *pt, unsigned *level)
+{
+	uint64_t r = port_load64(&pt->root);
+
+	if (level)
+		*level = r & UIOMMU_PT_ROOT_LEVEL;
+	return (r & ~(uint64_t)UIOMMU_PT_ROOT_LEVEL) - pt->offset;
 }

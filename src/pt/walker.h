@@ -9,11 +9,24 @@
  * in table entries: those are installed with a compare-and-exchange, and removed
  * only by an unmap that covers all that lies below, that is, when no other thread
  * has business there.
+ *
+ * With UIOMMU_PT_CHECKED every leaf is installed and removed by compare-and-exchange
+ * too, and what another thread did to it in the meantime is reported.
  */
 #ifndef UIOMMU_PT_WALKER_H
 #define UIOMMU_PT_WALKER_H
 
 #include "desc.h"
+
+/* A loop over levels, each with its constant; not where size is what counts. Clang has
+ * a word of its own for it. */
+#if defined(__OPTIMIZE_SIZE__)
+#define PT_UNROLL
+#elif defined(__clang__)
+#define PT_UNROLL _Pragma("unroll")
+#else
+#define PT_UNROLL _Pragma("GCC unroll 8")
+#endif
 
 /* ---- geometry ---- */
 
@@ -27,15 +40,26 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_span(const struct pt_desc *f, unsigned lvl)
 	return (uint64_t)1 << pt_shift(f, lvl);
 }
 
+UIOMMU_ALWAYS_INLINE bool pt_aligned_lg2(uint64_t v, unsigned lg2)
+{
+	return !(v & (((uint64_t)1 << lg2) - 1));
+}
+
 /* Aligned to an entry of this level? */
 UIOMMU_ALWAYS_INLINE bool pt_aligned(const struct pt_desc *f, uint64_t v, unsigned lvl)
 {
-	return !(v & (pt_span(f, lvl) - 1));
+	return pt_aligned_lg2(v, pt_shift(f, lvl));
 }
 
+UIOMMU_ALWAYS_INLINE unsigned pt_entries(const struct pt_desc *f)
+{
+	return 1u << f->index_bits;
+}
+
+/* Of any table but a root, which may be wider. */
 UIOMMU_ALWAYS_INLINE unsigned pt_index(const struct pt_desc *f, uint64_t iova, unsigned lvl)
 {
-	return (iova >> pt_shift(f, lvl)) & ((1u << f->index_bits) - 1);
+	return (iova >> pt_shift(f, lvl)) & (pt_entries(f) - 1);
 }
 
 UIOMMU_ALWAYS_INLINE size_t pt_table_bytes(const struct pt_desc *f)
@@ -43,32 +67,143 @@ UIOMMU_ALWAYS_INLINE size_t pt_table_bytes(const struct pt_desc *f)
 	return (size_t)1 << f->granule_lg2;
 }
 
+/* The level of a leaf of 2^lg2 bytes. */
+UIOMMU_ALWAYS_INLINE unsigned pt_level(const struct pt_desc *f, unsigned lg2)
+{
+	return (lg2 - f->granule_lg2) / f->index_bits;
+}
+
 /* ---- entries ---- */
+
+UIOMMU_ALWAYS_INLINE bool pt_present(const struct pt_desc *f, uint64_t e)
+{
+	return f->present(e) & 1;
+}
+
+/* Of a present entry. At level 0 there are only pages. */
+UIOMMU_ALWAYS_INLINE bool pt_leaf(const struct pt_desc *f, uint64_t e, unsigned lvl)
+{
+	return lvl == 0 || f->leaf(e, lvl);
+}
 
 UIOMMU_ALWAYS_INLINE bool pt_is_table(const struct pt_desc *f, uint64_t e, unsigned lvl)
 {
-	return f->present(e) && !f->leaf(e, lvl);
+	return pt_present(f, e) && !pt_leaf(f, e, lvl);
 }
 
 UIOMMU_ALWAYS_INLINE uint64_t *pt_next(const struct pt_desc *f, const struct uiommu_pt *pt,
 				       uint64_t e, unsigned lvl)
 {
-	return port_pa_to_virt(pt->host, f->oa(e, lvl));
+	return (uint64_t *)(uintptr_t)(f->oa(e, lvl) + pt->offset);
+}
+
+/* log2 of the bytes that a leaf, with its whole run, speaks for */
+UIOMMU_ALWAYS_INLINE unsigned pt_leaf_lg2(const struct pt_desc *f, uint64_t e, unsigned lvl)
+{
+	return pt_shift(f, lvl) + (f->run ? f->run(e, lvl) : 0);
+}
+
+UIOMMU_ALWAYS_INLINE uint64_t pt_leaf_pa(const struct pt_desc *f, uint64_t e, unsigned lvl,
+					 uint64_t iova)
+{
+	unsigned lg2 = f->feat & PT_RUN_SAME ? pt_leaf_lg2(f, e, lvl) : pt_shift(f, lvl);
+
+	return f->oa(e, lvl) | (iova & (((uint64_t)1 << lg2) - 1));
+}
+
+/* May this table have runs at all? */
+UIOMMU_ALWAYS_INLINE bool pt_has_runs(const struct pt_desc *f, const struct uiommu_pt *pt)
+{
+	if (f->feat & PT_RUN_SAME && !f->contig)
+		return true;
+	return f->run && pt->flags & UIOMMU_PT_CONTIG;
+}
+
+/* Puts @e where nothing was seen. */
+UIOMMU_ALWAYS_INLINE void pt_put(const struct uiommu_pt *pt, uint64_t *p, uint64_t e)
+{
+#ifdef UIOMMU_PT_CHECKED
+	if (port_cmpxchg64(p, 0, e))
+		uiommu_pt_misuse(pt, "mapped by two threads at once");
+#else
+	(void)pt;
+	port_store64(p, e);
+#endif
+}
+
+/* Takes the leaf @e away. Hardware may still mark it as accessed or dirty. */
+UIOMMU_ALWAYS_INLINE void pt_take(const struct pt_desc *f, const struct uiommu_pt *pt,
+				  uint64_t *p, uint64_t e, unsigned lvl)
+{
+#ifdef UIOMMU_PT_CHECKED
+	uint64_t old;
+
+	while ((old = port_cmpxchg64(p, e, 0)) != e) {
+		if (!pt_present(f, old) || f->oa(old, lvl) != f->oa(e, lvl)) {
+			uiommu_pt_misuse(pt, "unmapped while another thread changes it");
+			return;
+		}
+		e = old;
+	}
+#else
+	(void)f, (void)pt, (void)e, (void)lvl;
+	port_store64(p, 0);
+#endif
+}
+
+/* ---- the root ---- */
+
+struct pt_root {
+	uint64_t *t;
+	unsigned lvl;
+};
+
+/* A root that grows is read, pointer and level, at one moment. */
+UIOMMU_ALWAYS_INLINE struct pt_root pt_root(const struct pt_desc *f, const struct uiommu_pt *pt)
+{
+	uint64_t r;
+
+	if (!(f->feat & PT_GROW))
+		return (struct pt_root){ pt->top, pt->top_level };
+	r = port_load64(&pt->root);
+	return (struct pt_root){ (uint64_t *)(uintptr_t)(r & ~(uint64_t)UIOMMU_PT_ROOT_LEVEL),
+				 r & UIOMMU_PT_ROOT_LEVEL };
+}
+
+/* Does a root that grows reach @iova already? */
+UIOMMU_ALWAYS_INLINE bool pt_reached(const struct pt_desc *f, struct pt_root r, uint64_t iova)
+{
+	return !(f->feat & PT_GROW) || r.lvl == f->max_level || !(iova >> pt_shift(f, r.lvl + 1));
+}
+
+UIOMMU_ALWAYS_INLINE uint64_t *pt_top_entry(const struct pt_desc *f, const struct uiommu_pt *pt,
+					    struct pt_root r, uint64_t iova)
+{
+	return &r.t[(iova >> pt_shift(f, r.lvl)) & pt->top_mask];
 }
 
 /* ---- argument checks ---- */
+
+/* Is [iova, last] within the input size? Canonical addresses are moved to begin at 0,
+ * and a range may not go around from one half to the other. */
+UIOMMU_ALWAYS_INLINE bool pt_in_range(const struct pt_desc *f, const struct uiommu_pt *pt,
+				      uint64_t iova, uint64_t last)
+{
+	uint64_t half = (pt->iova_last >> 1) + 1;
+
+	if (!(f->feat & PT_SIGN_EXT))
+		return iova <= last && last <= pt->iova_last;
+	return iova <= last && iova + half <= pt->iova_last && last + half <= pt->iova_last &&
+	       !((iova ^ last) >> 63);
+}
 
 /* 0 if [iova, iova + len) is whole pages within the input size. */
 UIOMMU_ALWAYS_INLINE int pt_check_range(const struct pt_desc *f, const struct uiommu_pt *pt,
 					uint64_t iova, uint64_t len)
 {
-	uint64_t last = iova + (len - 1);
-
 	if (!len || !pt_aligned(f, iova | len, 0))
 		return -UIOMMU_EINVAL;
-	if (last < iova || last >> pt->ias_lg2)
-		return -UIOMMU_ERANGE;
-	return 0;
+	return pt_in_range(f, pt, iova, iova + (len - 1)) ? 0 : -UIOMMU_ERANGE;
 }
 
 UIOMMU_ALWAYS_INLINE int pt_check_map(const struct pt_desc *f, const struct uiommu_pt *pt,
@@ -87,133 +222,323 @@ UIOMMU_ALWAYS_INLINE int pt_check_map(const struct pt_desc *f, const struct uiom
 	return 0;
 }
 
-/* ---- map ---- */
-
-/* The largest leaf for what is left; tables that are in the way may force less. */
-UIOMMU_ALWAYS_INLINE unsigned pt_leaf_level(const struct pt_desc *f, uint64_t iova, uint64_t pa,
-					    uint64_t len)
-{
-	unsigned lvl = 0;
-
-	for (unsigned l = 1; l <= f->max_level; l++)
-		if (f->pgsizes & pt_span(f, l) && len >= pt_span(f, l) &&
-		    pt_aligned(f, iova | pa, l))
-			lvl = l;
-	return lvl;
-}
-
-/*
- * Puts a new, empty table under @ent, or finds that another thread has. Its zeroes
- * reach hardware before the entry that leads to them. Where hardware does not see
- * our caches, the entry is marked once it is clean: a thread that meets it
- * unmarked cleans it too before it relies on it.
- */
-UIOMMU_ALWAYS_INLINE int pt_install(const struct pt_desc *f, const struct uiommu_pt *pt,
-				    uint64_t *ent, uint64_t *e)
-{
-	const struct uiommu_host *h = pt->host;
-	uint64_t *t = h->table_alloc(h->ctx, pt_table_bytes(f));
-	uint64_t pa, fresh, old;
-
-	if (!t)
-		return -UIOMMU_ENOMEM;
-	pa = port_virt_to_pa(h, t);
-	if (pa >> pt->oas_lg2) {
-		h->table_free(h->ctx, t, pt_table_bytes(f));
-		return -UIOMMU_ERANGE;
-	}
-	fresh = f->mk_table(pa);
-	port_clean(h, t, pt_table_bytes(f));
-	port_dma_wmb();
-	old = port_cmpxchg64(ent, 0, fresh);
-	if (old) {
-		h->table_free(h->ctx, t, pt_table_bytes(f));
-		*e = old;
-		return 0;
-	}
-	*e = fresh;
-	return 0;
-}
+/* ---- going down ---- */
 
 /* Before anything is put below a table entry: hardware must be able to see it. */
-UIOMMU_ALWAYS_INLINE void pt_table_sync(const struct pt_desc *f, const struct uiommu_pt *pt,
-					uint64_t *ent, uint64_t e)
+UIOMMU_ALWAYS_INLINE void pt_table_sync(const struct uiommu_pt *pt, uint64_t *ent, uint64_t e)
 {
-	if (!pt->host->cache_clean || e & f->table_clean)
+	if (!(~e & pt->table_clean))
 		return;
 	port_clean(pt->host, ent, sizeof(*ent));
 	/* Cannot undo another thread's work: only this bit ever changes here. */
-	port_cmpxchg64(ent, e, e | f->table_clean);
+	port_cmpxchg64(ent, e, e | pt->table_clean);
 }
 
 /*
- * Leaves for [iova, iova + len) from @ent on, as many as fit this table; stops
- * at whatever is there already. Returns the bytes that are mapped now.
+ * The entry for @iova: at level @want, or above it where a leaf or nothing is in the
+ * way. @sync: something will be put below.
  */
-UIOMMU_ALWAYS_INLINE uint64_t pt_fill(const struct pt_desc *f, const struct uiommu_pt *pt,
-				      uint64_t *ent, unsigned lvl, unsigned room, uint64_t pa,
-				      uint64_t len, struct pt_attr attr)
+UIOMMU_ALWAYS_INLINE uint64_t *pt_find(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       struct pt_root r, uint64_t iova, unsigned want, bool sync,
+				       unsigned *lvl)
 {
-	uint64_t e = f->mk_leaf(pa, lvl, attr), span = pt_span(f, lvl);
-	uint64_t n = len >> pt_shift(f, lvl), i;
+	uint64_t *p = pt_top_entry(f, pt, r, iova);
 
-	if (n > room)
-		n = room;
-	for (i = 0; i < n && !port_load64(&ent[i]); i++)
-		port_store64(&ent[i], e + i * span);
-	if (i)
-		port_clean(pt->host, ent, i * sizeof(*ent));
-	return i * span;
+	PT_UNROLL
+	for (unsigned l = f->max_level; l > 0; l--) {
+		uint64_t e;
+
+		if (l > r.lvl)
+			continue;
+		*lvl = l;
+		if (l <= want)
+			return p;
+		e = port_load64(p);
+		if (!pt_is_table(f, e, l))
+			return p;
+		if (sync)
+			pt_table_sync(pt, p, e);
+		p = pt_next(f, pt, e, l) + pt_index(f, iova, l - 1);
+	}
+	*lvl = 0;
+	return p;
 }
 
-/* Descends to the table that holds the leaf for @iova; makes what is missing. */
-UIOMMU_ALWAYS_INLINE int pt_map_descend(const struct pt_desc *f, const struct uiommu_pt *pt,
-					uint64_t iova, unsigned want, uint64_t **ent,
-					unsigned *level)
-{
-	unsigned lvl = pt->top_level;
-	uint64_t *t = pt->top;
+/* ---- map ---- */
 
-	for (;; lvl--) {
-		uint64_t *p = &t[pt_index(f, iova, lvl)];
-		uint64_t e = port_load64(p);
+/* log2 of the largest of @sizes for what is left. */
+UIOMMU_ALWAYS_INLINE unsigned pt_pick(const struct pt_desc *f, uint64_t sizes, uint64_t addr,
+				      uint64_t len)
+{
+	sizes &= addr ^ (addr - 1);	/* up to the alignment of both addresses */
+	if (sizes >> f->granule_lg2 == 1 || len < pt_table_bytes(f) * 2)
+		return f->granule_lg2;
+	sizes &= ((uint64_t)2 << port_msb64(len)) - 1;
+	return port_msb64(sizes);
+}
+
+/*
+ * A new, empty table for the entry that gets @fresh. Its zeroes reach hardware before
+ * the entry that leads to them can.
+ */
+UIOMMU_ALWAYS_INLINE int pt_new_table(const struct pt_desc *f, const struct uiommu_pt *pt,
+				      uint64_t **t, uint64_t *pa)
+{
+	const struct uiommu_host *h = pt->host;
+
+	*t = h->table_alloc(h->ctx, pt_table_bytes(f));
+	if (!*t)
+		return -UIOMMU_ENOMEM;
+	*pa = (uint64_t)(uintptr_t)*t - pt->offset;
+	if (*pa >> pt->oas_lg2) {
+		h->table_free(h->ctx, *t, pt_table_bytes(f));
+		return -UIOMMU_ERANGE;
+	}
+	return 0;
+}
+
+/*
+ * Puts a table under @ent, or finds that another thread has. Where hardware does not
+ * see our caches, the entry is marked once it is clean: a thread that meets it
+ * unmarked cleans it too before it relies on it.
+ */
+UIOMMU_ALWAYS_INLINE int pt_install(const struct pt_desc *f, const struct uiommu_pt *pt,
+				    uint64_t *ent, unsigned lvl, uint64_t *e)
+{
+	const struct uiommu_host *h = pt->host;
+	uint64_t *t, pa, old;
+	int ret = pt_new_table(f, pt, &t, &pa);
+
+	if (ret)
+		return ret;
+	*e = f->mk_table(pa, lvl);
+	port_clean(h, t, pt_table_bytes(f));
+	port_dma_wmb();
+	old = port_cmpxchg64(ent, 0, *e);
+	if (old) {
+		h->table_free(h->ctx, t, pt_table_bytes(f));
+		*e = old;
+	}
+	return 0;
+}
+
+/* Makes the tables from the empty entry *@p of level @lvl down to level @want. */
+UIOMMU_ALWAYS_INLINE int pt_make(const struct pt_desc *f, const struct uiommu_pt *pt,
+				 uint64_t iova, unsigned lvl, unsigned want, uint64_t **p)
+{
+	for (; lvl > want; lvl--) {
+		uint64_t e = port_load64(*p);
 		int ret;
 
-		if (!f->present(e)) {
-			if (lvl <= want) {
-				*ent = p;
-				*level = lvl;
-				return 0;
-			}
-			ret = pt_install(f, pt, p, &e);
+		if (!pt_present(f, e)) {
+			ret = pt_install(f, pt, *p, lvl, &e);
 			if (ret)
 				return ret;
 		}
-		if (f->leaf(e, lvl))
+		if (pt_leaf(f, e, lvl))
 			return -UIOMMU_EEXIST;
-		pt_table_sync(f, pt, p, e);
-		t = pt_next(f, pt, e, lvl);
+		pt_table_sync(pt, *p, e);
+		*p = pt_next(f, pt, e, lvl) + pt_index(f, iova, lvl - 1);
 	}
+	return 0;
+}
+
+/*
+ * Adds levels until the root reaches @last. The old root stays a part of the new one,
+ * so hardware that has not been told of the new one yet misses nothing it had.
+ */
+UIOMMU_ALWAYS_INLINE int pt_grow(const struct pt_desc *f, struct uiommu_pt *pt, uint64_t last)
+{
+	const struct uiommu_host *h = pt->host;
+
+	for (;;) {
+		struct pt_root r = pt_root(f, pt);
+		uint64_t *t, pa, old = (uint64_t)(uintptr_t)r.t | r.lvl;
+		int ret;
+
+		if (pt_reached(f, r, last))
+			return 0;
+		ret = pt_new_table(f, pt, &t, &pa);
+		if (ret)
+			return ret;
+		/* the root's own entry is clean before anything can need it */
+		port_store64(t, f->mk_table((uint64_t)(uintptr_t)r.t - pt->offset, r.lvl + 1) |
+				pt->table_clean);
+		port_clean(h, t, pt_table_bytes(f));
+		port_dma_wmb();
+		if (port_cmpxchg64(&pt->root, old, (uint64_t)(uintptr_t)t | (r.lvl + 1)) != old)
+			h->table_free(h->ctx, t, pt_table_bytes(f));
+	}
+}
+
+/* Writes @n leaves, each one entry, as long as there is nothing; how many. Eight at a
+ * time: the loop is then bound by the stores and not by the checks. */
+UIOMMU_ALWAYS_INLINE unsigned pt_fill_single(const struct pt_desc *f, const struct uiommu_pt *pt,
+					     uint64_t *p, unsigned lvl, unsigned n, uint64_t pa,
+					     struct pt_attr a)
+{
+	uint64_t e = f->mk_leaf(pa, lvl, 0, a), span = pt_span(f, lvl);
+	uint64_t step = f->mk_leaf(span, lvl, 0, a) - f->mk_leaf(0, lvl, 0, a);
+	unsigned i = 0;
+
+#ifndef UIOMMU_PT_CHECKED
+	for (; f->feat & PT_LINEAR && i + 8 <= n; i += 8, e += 8 * step) {
+		uint64_t any = 0;
+
+		PT_UNROLL
+		for (unsigned k = 0; k < 8; k++)
+			any |= port_load64(&p[i + k]);
+		if (any)
+			break;
+		PT_UNROLL
+		for (unsigned k = 0; k < 8; k++)
+			port_store64(&p[i + k], e + k * step);
+	}
+#endif
+	for (; i < n && !port_load64(&p[i]); i++, e += step)
+		pt_put(pt, &p[i], f->feat & PT_LINEAR ? e : f->mk_leaf(pa + i * span, lvl, 0, a));
+	return i;
+}
+
+/* The same in runs of 2^run entries: all of a run, or none. */
+UIOMMU_ALWAYS_INLINE unsigned pt_fill_runs(const struct pt_desc *f, const struct uiommu_pt *pt,
+					   uint64_t *p, unsigned lvl, unsigned run, unsigned n,
+					   uint64_t pa, struct pt_attr a)
+{
+	unsigned i, k, each = 1u << run;
+
+	for (i = 0; i + each <= n; i += each) {
+		uint64_t any = 0, e = f->mk_leaf(pa + i * pt_span(f, lvl), lvl, run, a);
+
+		for (k = 0; k < each; k++)
+			any |= port_load64(&p[i + k]);
+		if (any)
+			break;
+		for (k = 0; k < each; k++) {
+			if (!(f->feat & PT_RUN_SAME))
+				e = f->mk_leaf(pa + (i + k) * pt_span(f, lvl), lvl, run, a);
+			pt_put(pt, &p[i + k], e);
+		}
+	}
+	return i;
+}
+
+/* How many entries of level @lvl get leaves of 2^lg2 bytes? To the end of the table,
+ * or to where larger runs become possible. */
+UIOMMU_ALWAYS_INLINE unsigned pt_count(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t iova, uint64_t pa, uint64_t len, unsigned lvl,
+				       unsigned lg2)
+{
+	unsigned room = pt_entries(f) - pt_index(f, iova, lvl);
+	uint64_t n = len >> pt_shift(f, lvl), above, to;
+
+	if (n > room)
+		n = room;
+	if (!pt_has_runs(f, pt))
+		return n;
+	above = pt->pgsizes & (pt_span(f, lvl + 1) - 1) & ~(((uint64_t)2 << lg2) - 1);
+	above &= ~above + 1;
+	to = above ? -iova & (above - 1) : 0;
+	if (to && !((iova ^ pa) & (above - 1)) && to >> pt_shift(f, lvl) < n)
+		n = to >> pt_shift(f, lvl);
+	return n;
+}
+
+/*
+ * Leaves of 2^lg2 bytes for [iova, iova + len) from @p on, as many as fit this table;
+ * stops at whatever is there already. Returns the bytes that are mapped now.
+ */
+UIOMMU_ALWAYS_INLINE uint64_t pt_fill(const struct pt_desc *f, const struct uiommu_pt *pt,
+				      uint64_t *p, uint64_t iova, uint64_t pa, uint64_t len,
+				      unsigned lvl, unsigned lg2, struct pt_attr a)
+{
+	unsigned n = pt_count(f, pt, iova, pa, len, lvl, lg2), run = lg2 - pt_shift(f, lvl);
+
+	if (f->run && run)
+		n = pt_fill_runs(f, pt, p, lvl, run, n, pa, a);
+	else if (lvl == 0)
+		n = pt_fill_single(f, pt, p, 0, n, pa, a);
+	else
+		n = pt_fill_single(f, pt, p, lvl, n, pa, a);
+	if (n)
+		port_clean(pt->host, p, n * sizeof(*p));
+	return (uint64_t)n << pt_shift(f, lvl);
+}
+
+/*
+ * Maps what fits into one table at @iova. *@sizes: the sizes that may be used here;
+ * becomes less where a table, or something mapped, is in the way of the largest.
+ */
+UIOMMU_ALWAYS_INLINE int pt_map_step(const struct pt_desc *f, struct uiommu_pt *pt, uint64_t iova,
+				     uint64_t pa, uint64_t len, struct pt_attr a, uint64_t *sizes,
+				     uint64_t *done)
+{
+	unsigned lg2 = pt_pick(f, *sizes, iova | pa, len), want = pt_level(f, lg2), lvl;
+	uint64_t *p = pt_find(f, pt, pt_root(f, pt), iova, want, true, &lvl);
+	uint64_t e = port_load64(p);
+	int ret;
+
+	if (!pt_present(f, e)) {
+		if (lvl > want) {
+			ret = pt_make(f, pt, iova, lvl, want, &p);
+			if (ret)
+				return ret;
+		}
+		*done = pt_fill(f, pt, p, iova, pa, len, want, lg2, a);
+		if (*done) {
+			*sizes = pt->pgsizes;
+			return 0;
+		}
+	} else if (pt_leaf(f, e, lvl)) {
+		return -UIOMMU_EEXIST;
+	}
+	*done = 0;
+	*sizes &= ((uint64_t)1 << lg2) - 1;
+	return *sizes ? 0 : -UIOMMU_EEXIST;
+}
+
+#ifdef UIOMMU_PT_CHECKED
+/* Did another thread's unmap take a table from under what was just mapped? */
+UIOMMU_ALWAYS_INLINE void pt_check_mapped(const struct pt_desc *f, const struct uiommu_pt *pt,
+					  uint64_t iova, uint64_t pa)
+{
+	unsigned lvl;
+	uint64_t *p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl);
+	uint64_t e = port_load64(p);
+
+	if (!pt_present(f, e) || !pt_leaf(f, e, lvl) || pt_leaf_pa(f, e, lvl, iova) != pa)
+		uiommu_pt_misuse(pt, "mapped while another thread unmaps the same range");
+}
+#endif
+
+UIOMMU_ALWAYS_INLINE struct pt_attr pt_attr(const struct pt_desc *f, const struct uiommu_pt *pt,
+					    unsigned prot)
+{
+	struct pt_attr a = f->attr(prot, pt->flags & UIOMMU_PT_DIRTY);
+
+	if (__atomic_load_n(&pt->tracking, __ATOMIC_RELAXED))
+		a.bits = f->mk_clean(a.bits);
+	return a;
 }
 
 UIOMMU_ALWAYS_INLINE int pt_map(const struct pt_desc *f, struct uiommu_pt *pt, uint64_t iova,
 				uint64_t pa, uint64_t len, unsigned prot, uint64_t *mapped)
 {
 	int ret = pt_check_map(f, pt, iova, pa, len, prot);
-	struct pt_attr attr = f->attr(prot);
-	uint64_t done = 0;
+	uint64_t done = 0, n, sizes = pt->pgsizes;
+	struct pt_attr a = pt_attr(f, pt, prot);
 
+	if (!ret && f->feat & PT_GROW)
+		ret = pt_grow(f, pt, iova + (len - 1));
 	while (!ret && done < len) {
-		unsigned lvl, idx;
-		uint64_t *ent;
-
-		lvl = pt_leaf_level(f, iova + done, pa + done, len - done);
-		ret = pt_map_descend(f, pt, iova + done, lvl, &ent, &lvl);
+		ret = pt_map_step(f, pt, iova + done, pa + done, len - done, a, &sizes, &n);
 		if (ret)
 			break;
-		idx = pt_index(f, iova + done, lvl);
-		done += pt_fill(f, pt, ent, lvl, (1u << f->index_bits) - idx, pa + done,
-				len - done, attr);
+#ifdef UIOMMU_PT_CHECKED
+		if (n)
+			pt_check_mapped(f, pt, iova + done, pa + done);
+#endif
+		done += n;
 	}
 	/* a store that tells the device to go is seen after the entries */
 	port_dma_wmb();
@@ -225,13 +550,13 @@ UIOMMU_ALWAYS_INLINE int pt_map(const struct pt_desc *f, struct uiommu_pt *pt, u
 /* ---- unmap ---- */
 
 UIOMMU_ALWAYS_INLINE void pt_gather_range(struct uiommu_gather *g, uint64_t iova, uint64_t len,
-					  uint64_t pgsize)
+					  uint64_t pgsizes)
 {
 	if (iova < g->start)
 		g->start = iova;
 	if (iova + (len - 1) > g->last)
 		g->last = iova + (len - 1);
-	g->pgsizes |= pgsize;
+	g->pgsizes |= pgsizes;
 }
 
 /*
@@ -263,11 +588,15 @@ UIOMMU_ALWAYS_INLINE void pt_collect(const struct pt_desc *f, const struct uiomm
 	for (;;) {
 		uint64_t e = 0;
 
-		while (lvl && at[lvl].i < 1u << f->index_bits) {
+		while (lvl && at[lvl].i < pt_entries(f)) {
 			e = port_load64(&at[lvl].t[at[lvl].i++]);
 			if (pt_is_table(f, e, lvl))
 				break;
 			e = 0;
+		}
+		if (e && lvl == 1) {
+			pt_gather_table(f, pt, g, pt_next(f, pt, e, 1));
+			continue;
 		}
 		if (e) {
 			t = pt_next(f, pt, e, lvl--);
@@ -281,56 +610,94 @@ UIOMMU_ALWAYS_INLINE void pt_collect(const struct pt_desc *f, const struct uiomm
 	}
 }
 
-/* Does a leaf lie across @addr? Looks only; a hole is no leaf, nor is there one
- * across the end of the address space (it is aligned to any entry). */
+/*
+ * Does a leaf lie across @addr? Looks only; a hole is no leaf, nor is there one across
+ * the end of the address space. Without runs, what @addr is aligned to can be no leaf
+ * that lies across it.
+ */
 UIOMMU_ALWAYS_INLINE bool pt_cuts(const struct pt_desc *f, const struct uiommu_pt *pt,
 				  uint64_t addr)
 {
-	const uint64_t *t = pt->top;
+	struct pt_root r = pt_root(f, pt);
+	unsigned lvl, want = 0;
+	uint64_t e;
 
-	for (unsigned lvl = pt->top_level; !pt_aligned(f, addr, lvl); lvl--) {
-		uint64_t e = port_load64(&t[pt_index(f, addr, lvl)]);
-
-		if (!f->present(e))
-			return false;
-		if (f->leaf(e, lvl))
-			return true;
-		t = pt_next(f, pt, e, lvl);
-	}
-	return false;
+	if (!(f->feat & PT_SIGN_EXT) && addr - 1 >= pt->iova_last)
+		return false;
+	if (!pt_reached(f, r, addr))
+		return false;
+	e = port_load64(pt_find(f, pt, r, addr, want, false, &lvl));
+	return pt_present(f, e) && pt_leaf(f, e, lvl) &&
+	       !pt_aligned_lg2(addr, pt_leaf_lg2(f, e, lvl));
 }
 
 /*
- * Does the end of [iova, iova + len) cut a leaf? A range within one level 0 table
- * needs no look: a block around its end is around its start too, and the first
- * step sees that.
+ * Does the end of [iova, iova + len) cut a leaf? The first step sees to the leaf at
+ * the start; so a range that no other leaf can be in needs no look.
  */
 UIOMMU_ALWAYS_INLINE bool pt_end_cuts(const struct pt_desc *f, const struct uiommu_pt *pt,
 				      uint64_t iova, uint64_t len)
 {
 	uint64_t end = iova + len;
 
-	return (iova ^ (end - 1)) >> pt_shift(f, 1) && pt_cuts(f, pt, end);
+	if ((iova ^ (end - 1)) >> pt_shift(f, 1))
+		return pt_cuts(f, pt, end);
+	return pt_has_runs(f, pt) && len > pt_table_bytes(f) && pt_cuts(f, pt, end);
 }
 
-/* Clears leaves from @ent on; stops at a hole or a table. Bytes cleared. */
-UIOMMU_ALWAYS_INLINE uint64_t pt_clear(const struct pt_desc *f, const struct uiommu_pt *pt,
-				       uint64_t *ent, unsigned lvl, unsigned room, uint64_t len)
+/* Clears leaves from @p on, at most @n entries; stops at a hole or a table. How many. */
+UIOMMU_ALWAYS_INLINE unsigned pt_clear(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t *p, unsigned lvl, unsigned n, uint64_t *pgsizes)
 {
-	uint64_t n = len >> pt_shift(f, lvl), i;
+	bool runs = pt_has_runs(f, pt);
+	unsigned i = 0;
 
-	if (n > room)
-		n = room;
-	for (i = 0; i < n; i++) {
-		uint64_t e = port_load64(&ent[i]);
+#ifndef UIOMMU_PT_CHECKED
+	for (; lvl == 0 && !runs && i + 8 <= n; i += 8) {
+		uint64_t all = 1;
 
-		if (!f->present(e) || !f->leaf(e, lvl))
+		PT_UNROLL
+		for (unsigned k = 0; k < 8; k++)
+			all &= f->present(port_load64(&p[i + k]));
+		if (!all)
 			break;
-		port_store64(&ent[i], 0);
+		PT_UNROLL
+		for (unsigned k = 0; k < 8; k++)
+			port_store64(&p[i + k], 0);
+	}
+#endif
+	*pgsizes = i ? pt_span(f, lvl) : 0;
+	for (; i < n; i++) {
+		uint64_t e = port_load64(&p[i]);
+
+		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
+			break;
+		*pgsizes |= runs ? (uint64_t)1 << pt_leaf_lg2(f, e, lvl) : pt_span(f, lvl);
+		pt_take(f, pt, &p[i], e, lvl);
 	}
 	if (i)
-		port_clean(pt->host, ent, i * sizeof(*ent));
-	return i << pt_shift(f, lvl);
+		port_clean(pt->host, p, i * sizeof(*p));
+	return i;
+}
+
+/* The highest level of which [iova, iova + len) covers an entry. */
+UIOMMU_ALWAYS_INLINE unsigned pt_covers(const struct pt_desc *f, uint64_t iova, uint64_t len)
+{
+	unsigned lvl = 0;
+
+	while (lvl < f->max_level && len >= pt_span(f, lvl + 1) && pt_aligned(f, iova, lvl + 1))
+		lvl++;
+	return lvl;
+}
+
+/* Takes the table entry @p, its table and all below it out. */
+UIOMMU_ALWAYS_INLINE void pt_drop(const struct pt_desc *f, const struct uiommu_pt *pt, uint64_t *p,
+				  uint64_t e, unsigned lvl, uint64_t iova, struct uiommu_gather *g)
+{
+	port_store64(p, 0);
+	port_clean(pt->host, p, sizeof(*p));
+	pt_collect(f, pt, g, pt_next(f, pt, e, lvl), lvl - 1);
+	pt_gather_range(g, iova, pt_span(f, lvl), pt->pgsizes & (pt_span(f, lvl) - 1));
 }
 
 /*
@@ -338,51 +705,45 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_clear(const struct pt_desc *f, const struct uio
  * hole. -EINVAL if a leaf is larger than what was asked for.
  */
 UIOMMU_ALWAYS_INLINE int pt_unmap_step(const struct pt_desc *f, const struct uiommu_pt *pt,
-				       uint64_t iova, uint64_t len, struct uiommu_gather *g,
-				       uint64_t *done)
+				       struct pt_root r, uint64_t iova, uint64_t len,
+				       struct uiommu_gather *g, uint64_t *done)
 {
-	unsigned lvl = pt->top_level;
-	uint64_t *t = pt->top;
+	unsigned lvl, lg2, n, room;
+	uint64_t *p = pt_find(f, pt, r, iova, pt_covers(f, iova, len), false, &lvl);
+	uint64_t e = port_load64(p), sizes;
 
-	for (*done = 0;; lvl--) {
-		uint64_t span = pt_span(f, lvl), e;
-		unsigned idx = pt_index(f, iova, lvl);
-		bool whole = pt_aligned(f, iova, lvl) && len >= span;
-
-		e = port_load64(&t[idx]);
-		if (!f->present(e))
-			return 0;
-		if (f->leaf(e, lvl)) {
-			if (!whole)
-				return -UIOMMU_EINVAL;
-			*done = pt_clear(f, pt, &t[idx], lvl, (1u << f->index_bits) - idx, len);
-			pt_gather_range(g, iova, *done, span);
-			return 0;
-		}
-		if (whole) {
-			port_store64(&t[idx], 0);
-			port_clean(pt->host, &t[idx], sizeof(t[idx]));
-			pt_collect(f, pt, g, pt_next(f, pt, e, lvl), lvl - 1);
-			pt_gather_range(g, iova, span, f->pgsizes & (span - 1));
-			*done = span;
-			return 0;
-		}
-		t = pt_next(f, pt, e, lvl);
+	*done = 0;
+	if (!pt_present(f, e))
+		return 0;
+	if (!pt_leaf(f, e, lvl)) {
+		pt_drop(f, pt, p, e, lvl, iova, g);
+		*done = pt_span(f, lvl);
+		return 0;
 	}
+	lg2 = pt_leaf_lg2(f, e, lvl);
+	if (len < (uint64_t)1 << lg2 || !pt_aligned_lg2(iova, lg2))
+		return -UIOMMU_EINVAL;
+	room = pt_entries(f) - pt_index(f, iova, lvl);
+	n = len >> pt_shift(f, lvl) < room ? len >> pt_shift(f, lvl) : room;
+	n = lvl ? pt_clear(f, pt, p, lvl, n, &sizes) : pt_clear(f, pt, p, 0, n, &sizes);
+	*done = (uint64_t)n << pt_shift(f, lvl);
+	pt_gather_range(g, iova, *done, sizes);
+	return 0;
 }
 
 UIOMMU_ALWAYS_INLINE int pt_unmap(const struct pt_desc *f, struct uiommu_pt *pt, uint64_t iova,
 				  uint64_t len, struct uiommu_gather *g, uint64_t *unmapped)
 {
 	int ret = pt_check_range(f, pt, iova, len);
+	struct pt_root r = pt_root(f, pt);
 	uint64_t done = 0, n = 1;
 
 	/* Only the first and the last leaf can be cut: both are looked at before
 	 * anything changes, so a refusal changes nothing. */
 	if (!ret && pt_end_cuts(f, pt, iova, len))
 		ret = -UIOMMU_EINVAL;
-	while (!ret && done < len && n) {
-		ret = pt_unmap_step(f, pt, iova + done, len - done, g, &n);
+	while (!ret && done < len && n && pt_reached(f, r, iova + done)) {
+		ret = pt_unmap_step(f, pt, r, iova + done, len - done, g, &n);
 		done += n;
 	}
 	port_dma_wmb();
@@ -396,41 +757,50 @@ UIOMMU_ALWAYS_INLINE int pt_unmap(const struct pt_desc *f, struct uiommu_pt *pt,
 UIOMMU_ALWAYS_INLINE int pt_iova_to_phys(const struct pt_desc *f, const struct uiommu_pt *pt,
 					 uint64_t iova, uint64_t *pa)
 {
-	const uint64_t *t = pt->top;
+	struct pt_root r = pt_root(f, pt);
+	uint64_t e;
 
-	if (iova >> pt->ias_lg2)
+	if (!pt_in_range(f, pt, iova, iova))
 		return -UIOMMU_ERANGE;
-	for (unsigned lvl = pt->top_level;; lvl--) {
-		uint64_t e = port_load64(&t[pt_index(f, iova, lvl)]);
-
-		if (!f->present(e))
+	if (!pt_reached(f, r, iova))
+		return -UIOMMU_ENOENT;
+	e = port_load64(pt_top_entry(f, pt, r, iova));
+	PT_UNROLL
+	for (unsigned l = f->max_level; l > 0; l--) {
+		if (l > r.lvl)
+			continue;
+		if (!pt_present(f, e))
 			return -UIOMMU_ENOENT;
-		if (f->leaf(e, lvl)) {
-			*pa = f->oa(e, lvl) | (iova & (pt_span(f, lvl) - 1));
+		if (pt_leaf(f, e, l)) {
+			*pa = pt_leaf_pa(f, e, l, iova);
 			return 0;
 		}
-		t = pt_next(f, pt, e, lvl);
+		e = port_load64(pt_next(f, pt, e, l) + pt_index(f, iova, l - 1));
 	}
+	if (!pt_present(f, e))
+		return -UIOMMU_ENOENT;
+	*pa = pt_leaf_pa(f, e, 0, iova);
+	return 0;
 }
 
 UIOMMU_ALWAYS_INLINE void pt_step(const struct pt_desc *f, const struct uiommu_pt *pt,
 				  const uint64_t *p, uint64_t iova, unsigned lvl,
 				  struct uiommu_pt_step *s)
 {
-	uint64_t e = port_load64(p), off = iova & (pt_span(f, lvl) - 1);
+	uint64_t e = port_load64(p);
 
 	*s = (struct uiommu_pt_step){
-		.level = lvl, .entry_pa = port_virt_to_pa(pt->host, p), .entry = e,
+		.level = lvl, .entry_pa = (uint64_t)(uintptr_t)p - pt->offset, .entry = e,
 		.kind = UIOMMU_PT_STEP_INVALID,
 	};
-	if (!f->present(e))
+	if (!pt_present(f, e))
 		return;
 	s->next_pa = f->oa(e, lvl);
 	s->kind = UIOMMU_PT_STEP_TABLE;
-	if (f->leaf(e, lvl)) {
+	if (pt_leaf(f, e, lvl)) {
 		s->kind = UIOMMU_PT_STEP_LEAF;
-		s->next_pa |= off;
-		s->page_lg2 = pt_shift(f, lvl);
+		s->next_pa = pt_leaf_pa(f, e, lvl, iova);
+		s->page_lg2 = pt_leaf_lg2(f, e, lvl);
 	}
 }
 
@@ -438,56 +808,319 @@ UIOMMU_ALWAYS_INLINE int pt_walk(const struct pt_desc *f, const struct uiommu_pt
 				 uint64_t iova, struct uiommu_pt_step *steps, unsigned max,
 				 unsigned *nsteps)
 {
-	const uint64_t *t = pt->top;
+	struct pt_root r = pt_root(f, pt);
+	uint64_t *p = pt_top_entry(f, pt, r, iova);
 	unsigned n = 0;
 
 	*nsteps = 0;
-	if (iova >> pt->ias_lg2)
+	if (!pt_in_range(f, pt, iova, iova))
 		return -UIOMMU_ERANGE;
-	for (unsigned lvl = pt->top_level;; lvl--) {
+	if (!pt_reached(f, r, iova))
+		return 0;
+	for (unsigned lvl = r.lvl;; lvl--) {
 		if (n == max) {
-			*nsteps = pt->top_level + 1;
+			*nsteps = r.lvl + 1;
 			return -UIOMMU_EMSGSIZE;
 		}
-		pt_step(f, pt, &t[pt_index(f, iova, lvl)], iova, lvl, &steps[n++]);
+		pt_step(f, pt, p, iova, lvl, &steps[n++]);
 		*nsteps = n;
 		if (steps[n - 1].kind != UIOMMU_PT_STEP_TABLE)
 			return 0;
-		t = port_pa_to_virt(pt->host, steps[n - 1].next_pa);
+		p = pt_next(f, pt, steps[n - 1].entry, lvl) + pt_index(f, iova, lvl - 1);
 	}
+}
+
+/* ---- cut: smaller leaves in place of a larger one ---- */
+
+/* One entry of a run becomes a leaf of its own; keeps what hardware has marked. */
+UIOMMU_ALWAYS_INLINE void pt_cut_entry(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t *p, uint64_t pa, unsigned lvl)
+{
+	uint64_t e = port_load64(p), old;
+
+	while ((old = port_cmpxchg64(p, e, f->mk_leaf(pa, lvl, 0, f->get_attr(e, lvl)))) != e)
+		e = old;
+	port_clean(pt->host, p, sizeof(*p));
+}
+
+/* A run that lies across @addr falls apart into its entries. */
+UIOMMU_ALWAYS_INLINE void pt_cut_run(const struct pt_desc *f, const struct uiommu_pt *pt,
+				     uint64_t *p, unsigned lvl, unsigned lg2, uint64_t addr,
+				     struct uiommu_gather *g)
+{
+	unsigned n = 1u << (lg2 - pt_shift(f, lvl));
+	uint64_t size = (uint64_t)1 << lg2, iova = addr & ~(size - 1), pa;
+
+	p -= (addr - iova) >> pt_shift(f, lvl);
+	pa = pt_leaf_pa(f, port_load64(p), lvl, iova);
+	for (unsigned i = 0; i < n; i++)
+		pt_cut_entry(f, pt, &p[i], pa + i * pt_span(f, lvl), lvl);
+	pt_gather_range(g, iova, size, size);
+}
+
+/* A leaf of one entry becomes a table of the next smaller ones. */
+UIOMMU_ALWAYS_INLINE int pt_cut_block(const struct pt_desc *f, const struct uiommu_pt *pt,
+				      uint64_t *p, unsigned lvl, uint64_t addr,
+				      struct uiommu_gather *g)
+{
+	uint64_t size = pt_span(f, lvl), iova = addr & ~(size - 1), *t, pa, e, old;
+	int ret = pt_new_table(f, pt, &t, &pa);
+
+	if (ret)
+		return ret;
+	for (e = port_load64(p);; e = old) {
+		struct pt_attr a = f->get_attr(e, lvl);
+
+		for (unsigned i = 0; i < pt_entries(f); i++)
+			port_store64(&t[i], f->mk_leaf(f->oa(e, lvl) + i * pt_span(f, lvl - 1),
+						       lvl - 1, 0, a));
+		port_clean(pt->host, t, pt_table_bytes(f));
+		port_dma_wmb();
+		old = port_cmpxchg64(p, e, f->mk_table(pa, lvl));
+		if (old == e)
+			break;
+	}
+	pt_table_sync(pt, p, f->mk_table(pa, lvl));
+	pt_gather_range(g, iova, size, size);
+	return 0;
+}
+
+UIOMMU_ALWAYS_INLINE int pt_cut(const struct pt_desc *f, struct uiommu_pt *pt, uint64_t addr,
+				struct uiommu_gather *g)
+{
+	struct pt_root r = pt_root(f, pt);
+	int ret = pt_check_range(f, pt, addr, pt_table_bytes(f));
+
+	while (!ret && pt_reached(f, r, addr)) {
+		unsigned lvl, lg2;
+		uint64_t *p = pt_find(f, pt, r, addr, 0, false, &lvl), e = port_load64(p);
+
+		if (!pt_present(f, e))
+			break;
+		lg2 = pt_leaf_lg2(f, e, lvl);
+		if (pt_aligned_lg2(addr, lg2))
+			break;
+		if (f->run && lg2 > pt_shift(f, lvl))
+			pt_cut_run(f, pt, p, lvl, lg2, addr, g);
+		else
+			ret = pt_cut_block(f, pt, p, lvl, addr, g);
+	}
+	port_dma_wmb();
+	return ret;
+}
+
+/* ---- dirty tracking ---- */
+
+UIOMMU_ALWAYS_INLINE int pt_set_dirty_tracking(struct uiommu_pt *pt, bool on)
+{
+	if (!(pt->flags & UIOMMU_PT_DIRTY))
+		return -UIOMMU_EOPNOTSUPP;
+	__atomic_store_n(&pt->tracking, on, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Was any entry of the leaf written through? And if told so, marks it as not. */
+UIOMMU_ALWAYS_INLINE bool pt_test_dirty(const struct pt_desc *f, const struct uiommu_pt *pt,
+					uint64_t *p, unsigned n, bool clear)
+{
+	bool dirty = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t e = port_load64(&p[i]), old;
+
+		if (!f->is_dirty(e))
+			continue;
+		dirty = true;
+		if (!clear)
+			break;
+		while ((old = port_cmpxchg64(&p[i], e, f->mk_clean(e))) != e)
+			e = old;
+		port_clean(pt->host, &p[i], sizeof(*p));
+	}
+	return dirty;
+}
+
+UIOMMU_ALWAYS_INLINE void pt_set_bits(uint64_t *bitmap, uint64_t first, uint64_t last)
+{
+	for (; first <= last; first = (first | 63) + 1) {
+		uint64_t bits = UINT64_MAX << (first % 64);
+
+		if (first / 64 == last / 64)
+			bits &= UINT64_MAX >> (63 - last % 64);
+		bitmap[first / 64] |= bits;
+	}
+}
+
+/* The leaf @e at @iova, of which [from, last] was asked for. */
+UIOMMU_ALWAYS_INLINE void pt_dirty_leaf(const struct pt_desc *f, const struct uiommu_pt *pt,
+					uint64_t *p, uint64_t e, unsigned lvl, uint64_t at,
+					const struct uiommu_pt_dirty *d, struct uiommu_gather *g)
+{
+	unsigned lg2 = pt_leaf_lg2(f, e, lvl);
+	uint64_t size = (uint64_t)1 << lg2, start = at & ~(size - 1), end = start + (size - 1);
+	uint64_t last = d->iova + (d->len - 1), to = end < last ? end : last;
+	bool clear = !(d->flags & UIOMMU_PT_DIRTY_KEEP) && start >= d->iova && end <= last;
+
+	p -= (at - start) >> pt_shift(f, lvl);
+	if (!pt_test_dirty(f, pt, p, 1u << (lg2 - pt_shift(f, lvl)), clear))
+		return;
+	pt_set_bits(d->bitmap, (at - d->iova) >> d->page_lg2, (to - d->iova) >> d->page_lg2);
+	if (clear)
+		pt_gather_range(g, start, size, size);
+}
+
+UIOMMU_ALWAYS_INLINE int pt_read_dirty(const struct pt_desc *f, struct uiommu_pt *pt,
+				       const struct uiommu_pt_dirty *d, struct uiommu_gather *g)
+{
+	int ret = pt_check_range(f, pt, d->iova, d->len);
+	struct pt_root r = pt_root(f, pt);
+	uint64_t at = d->iova, last = d->iova + (d->len - 1);
+
+	if (!(pt->flags & UIOMMU_PT_DIRTY))
+		return -UIOMMU_EOPNOTSUPP;
+	if (ret)
+		return ret;
+	if (d->page_lg2 < f->granule_lg2 || d->page_lg2 > 63 || d->flags & ~UIOMMU_PT_DIRTY_KEEP)
+		return -UIOMMU_EINVAL;
+	while (pt_reached(f, r, at)) {
+		unsigned lvl, lg2;
+		uint64_t *p = pt_find(f, pt, r, at, 0, false, &lvl), e = port_load64(p);
+
+		lg2 = pt_shift(f, lvl);
+		if (pt_present(f, e)) {
+			pt_dirty_leaf(f, pt, p, e, lvl, at, d, g);
+			lg2 = pt_leaf_lg2(f, e, lvl);
+		}
+		at |= ((uint64_t)1 << lg2) - 1;
+		if (at >= last)
+			break;
+		at++;
+	}
+	port_dma_wmb();
+	return 0;
+}
+
+/* ---- trim: only what is in use stays ---- */
+
+struct pt_trim {
+	uint64_t *t;
+	unsigned i, n;
+	bool used;
+};
+
+UIOMMU_ALWAYS_INLINE void pt_trim(const struct pt_desc *f, struct uiommu_pt *pt,
+				  struct uiommu_gather *g)
+{
+	struct pt_trim at[PT_MAX_LEVELS];
+	struct pt_root r = pt_root(f, pt);
+	unsigned lvl = r.lvl;
+
+	at[lvl] = (struct pt_trim){ .t = r.t, .n = pt->top_mask + 1 };
+	for (;;) {
+		struct pt_trim *a = &at[lvl];
+		uint64_t e = 0, *p;
+
+		while (a->i < a->n && !pt_is_table(f, e, lvl)) {
+			e = port_load64(&a->t[a->i++]);
+			a->used |= pt_present(f, e) && pt_leaf(f, e, lvl);
+		}
+		if (pt_is_table(f, e, lvl)) {
+			at[lvl - 1] = (struct pt_trim){ .t = pt_next(f, pt, e, lvl),
+							.n = pt_entries(f) };
+			lvl--;
+			continue;
+		}
+		if (lvl++ == r.lvl)
+			break;
+		if (a->used) {
+			at[lvl].used = true;
+			continue;
+		}
+		p = &at[lvl].t[at[lvl].i - 1];
+		port_store64(p, 0);
+		port_clean(pt->host, p, sizeof(*p));
+		pt_gather_table(f, pt, g, a->t);
+	}
+	port_dma_wmb();
 }
 
 /* ---- life ---- */
 
-/* Bytes of the root: only as many entries as the input size can reach; 64 is the
- * smallest table that hardware and hosts know. */
-UIOMMU_ALWAYS_INLINE uint64_t pt_top_bytes(const struct pt_desc *f, const struct uiommu_pt *pt)
+/* The lowest root that resolves the input size. */
+UIOMMU_ALWAYS_INLINE unsigned pt_top_level(const struct pt_desc *f, unsigned ias)
 {
-	uint64_t bytes = (uint64_t)8 << (pt->ias_lg2 - pt_shift(f, pt->top_level));
+	unsigned lvl = f->min_top;
 
-	return bytes < 64 ? 64 : bytes;
+	while (lvl < f->max_level && !(f->feat & PT_GROW) &&
+	       ias > pt_shift(f, lvl) + f->index_bits + f->root_bits)
+		lvl++;
+	return lvl;
+}
+
+/* Entries of the root: only as many as the input size can reach, where the format
+ * knows such a thing; 64 bytes is the smallest table that hardware and hosts know. */
+UIOMMU_ALWAYS_INLINE void pt_top_size(const struct pt_desc *f, struct uiommu_pt *pt)
+{
+	unsigned bits = f->index_bits + f->root_bits, shift = pt_shift(f, pt->top_level);
+
+	if (f->feat & PT_SMALL_ROOT)
+		bits = pt->ias_lg2 > shift ? pt->ias_lg2 - shift : 0;
+	pt->top_mask = (1u << bits) - 1;
+	pt->top_bytes = (uint64_t)8 << (bits < 3 ? 3 : bits);
+}
+
+UIOMMU_ALWAYS_INLINE bool pt_config_ok(const struct pt_desc *f, const struct uiommu_pt_config *cfg)
+{
+	unsigned known = UIOMMU_PT_DIRTY | (f->contig ? UIOMMU_PT_CONTIG : 0);
+
+	return cfg->ias_lg2 >= f->ias_min && cfg->ias_lg2 <= f->ias_max &&
+	       cfg->oas_lg2 >= f->oas_min && cfg->oas_lg2 <= f->oas_max &&
+	       (!f->ias_only || f->ias_only >> cfg->ias_lg2 & 1) && !(cfg->flags & ~known) &&
+	       (!cfg->max_page_lg2 ||
+		(cfg->max_page_lg2 < 64 && cfg->max_page_lg2 >= f->granule_lg2));
+}
+
+/* The page sizes of a table: of its format, of its levels, and as its user says. */
+UIOMMU_ALWAYS_INLINE uint64_t pt_sizes(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       unsigned max_page_lg2)
+{
+	unsigned top = pt_shift(f, pt->top_level) + f->index_bits;
+	uint64_t sizes = f->pgsizes;
+
+	if (pt->flags & UIOMMU_PT_CONTIG)
+		sizes |= f->contig;
+	if (pt->oas_lg2 == f->oas_max)
+		sizes |= f->wide;
+	if (top < 64)
+		sizes &= ((uint64_t)1 << top) - 1;
+	if (max_page_lg2)
+		sizes &= ((uint64_t)2 << max_page_lg2) - 1;
+	return sizes;
 }
 
 UIOMMU_ALWAYS_INLINE int pt_init(const struct pt_desc *f, const struct uiommu_pt_ops *ops,
 				 struct uiommu_pt *pt, const struct uiommu_host *h,
 				 const struct uiommu_pt_config *cfg)
 {
-	if (cfg->ias_lg2 < f->ias_min || cfg->ias_lg2 > f->ias_max ||
-	    cfg->oas_lg2 < f->oas_min || cfg->oas_lg2 > f->oas_max || cfg->flags)
+	if (!pt_config_ok(f, cfg))
 		return -UIOMMU_EINVAL;
 	*pt = (struct uiommu_pt){
 		.ops = ops, .host = h, .ias_lg2 = cfg->ias_lg2, .oas_lg2 = cfg->oas_lg2,
-		.top_level = (cfg->ias_lg2 - f->granule_lg2 - 1) / f->index_bits,
+		.flags = cfg->flags, .top_level = pt_top_level(f, cfg->ias_lg2),
+		.iova_last = UINT64_MAX >> (64 - cfg->ias_lg2), .offset = h->table_offset,
+		.table_clean = h->cache_clean ? f->table_clean : 0,
 	};
-	pt->top_bytes = pt_top_bytes(f, pt);
+	pt->pgsizes = pt_sizes(f, pt, cfg->max_page_lg2);
+	pt_top_size(f, pt);
 	pt->top = h->table_alloc(h->ctx, pt->top_bytes);
 	if (!pt->top)
 		return -UIOMMU_ENOMEM;
-	if (port_virt_to_pa(h, pt->top) >> pt->oas_lg2) {
+	if (((uint64_t)(uintptr_t)pt->top - pt->offset) >> pt->oas_lg2) {
 		h->table_free(h->ctx, pt->top, pt->top_bytes);
 		pt->top = NULL;
 		return -UIOMMU_ERANGE;
 	}
+	pt->root = (uint64_t)(uintptr_t)pt->top | pt->top_level;
 	port_clean(h, pt->top, pt->top_bytes);
 	port_dma_wmb();
 	return 0;
@@ -496,22 +1129,23 @@ UIOMMU_ALWAYS_INLINE int pt_init(const struct pt_desc *f, const struct uiommu_pt
 UIOMMU_ALWAYS_INLINE void pt_fini(const struct pt_desc *f, struct uiommu_pt *pt)
 {
 	const struct uiommu_host *h = pt->host;
-	uint64_t *top = pt->top;
 	struct uiommu_gather g;
+	struct pt_root r;
 
-	if (!top)
+	if (!pt->top)
 		return;
+	r = pt_root(f, pt);
 	uiommu_gather_init(&g);
-	for (unsigned i = 0; pt->top_level && i < pt->top_bytes / sizeof(*top); i++) {
-		uint64_t e = port_load64(&top[i]);
+	for (unsigned i = 0; r.lvl && i <= pt->top_mask; i++) {
+		uint64_t e = port_load64(&r.t[i]);
 
-		if (pt_is_table(f, e, pt->top_level))
-			pt_collect(f, pt, &g, pt_next(f, pt, e, pt->top_level),
-				   pt->top_level - 1);
+		if (pt_is_table(f, e, r.lvl))
+			pt_collect(f, pt, &g, pt_next(f, pt, e, r.lvl), r.lvl - 1);
 	}
 	uiommu_gather_free(&g, h);
-	h->table_free(h->ctx, top, pt->top_bytes);
+	h->table_free(h->ctx, r.t, pt->top_bytes);
 	pt->top = NULL;
+	pt->root = 0;
 }
 
 /* ---- an instance: the functions of one format, and their table ---- */
@@ -546,11 +1180,31 @@ static int name_##_walk(struct uiommu_pt *pt, uiommu_iova_t iova,			\
 {											\
 	return pt_walk(f_, pt, iova, steps, max, nsteps);				\
 }											\
+static int name_##_cut(struct uiommu_pt *pt, uiommu_iova_t iova,			\
+		       struct uiommu_gather *g)						\
+{											\
+	return pt_cut(f_, pt, iova, g);							\
+}											\
+static int name_##_set_dirty_tracking(struct uiommu_pt *pt, bool on)			\
+{											\
+	return pt_set_dirty_tracking(pt, on);						\
+}											\
+static int name_##_read_dirty(struct uiommu_pt *pt, const struct uiommu_pt_dirty *d,	\
+			      struct uiommu_gather *g)					\
+{											\
+	return pt_read_dirty(f_, pt, d, g);						\
+}											\
+static void name_##_trim(struct uiommu_pt *pt, struct uiommu_gather *g)			\
+{											\
+	pt_trim(f_, pt, g);								\
+}											\
 const struct uiommu_pt_ops uiommu_pt_##name_##_ops = {					\
-	.name = #name_, .pgsizes = (pgsizes_),					\
+	.name = #name_, .pgsizes = (pgsizes_),						\
 	.init = name_##_init, .fini = name_##_fini, .map = name_##_map,			\
 	.unmap = name_##_unmap, .iova_to_phys = name_##_iova_to_phys,			\
-	.walk = name_##_walk,								\
+	.walk = name_##_walk, .cut = name_##_cut, .trim = name_##_trim,			\
+	.set_dirty_tracking = name_##_set_dirty_tracking,				\
+	.read_dirty = name_##_read_dirty,						\
 };
 
 #endif

@@ -131,95 +131,130 @@ static inline void arena_fini(struct arena *a)
 	munmap(a->used, ARENA_UNITS);
 }
 
-/* ---- what hardware sees: a reader of its own, from the architecture's words ---- */
+/* ---- instances and their configurations ---- */
 
-static inline uint64_t hw_read(const struct arena *a, uint64_t pa)
-{
-	uint64_t v;
-
-	assert_true(pa >= ARENA_PA && pa < ARENA_PA + ARENA_BYTES);
-	assert_true(a->used[(pa - ARENA_PA) / ARENA_UNIT]);
-	memcpy(&v, a->hw + (pa - ARENA_PA), 8);
-	return v;
-}
+struct fixture;
 
 struct hw_leaf {
 	bool mapped;
 	uint64_t pa;		/* of the byte asked for */
 	uint64_t entry;		/* the last one read */
-	unsigned lg2;		/* bytes that this entry speaks for */
+	unsigned lg2;		/* bytes that this entry, with its run, speaks for */
 };
-
-/* Arm, 4 KiB granule: 9 bits a level, level 3 last; bit 0 valid, bit 1 table/page. */
-static inline struct hw_leaf hw_walk_arm_4k(const struct arena *a, uint64_t top_pa,
-					    unsigned ias, uint64_t iova)
-{
-	uint64_t table = top_pa;
-	int level = ias > 39 ? 0 : ias > 30 ? 1 : 2;
-
-	for (;; level++) {
-		unsigned lg2 = 39 - 9 * level;
-		uint64_t d = hw_read(a, table + (iova >> lg2 & 511) * 8);
-		struct hw_leaf r = { false, 0, d, lg2 };
-
-		if (!(d & 1) || (level == 3 && !(d & 2)) || (level == 0 && !(d & 2)))
-			return r;
-		if (level == 3 || !(d & 2)) {
-			r.mapped = true;
-			r.pa = (d & 0xfffffffff000ull) + (iova & ((1ull << lg2) - 1));
-			return r;
-		}
-		table = d & 0xfffffffff000ull;
-	}
-}
-
-/* ---- instances and their configurations ---- */
 
 struct instance {
 	const struct uiommu_pt_ops *ops;
 	const char *name;
-	unsigned ias, oas;
+	unsigned ias, oas, flags;
 	bool noncoherent;
-	struct hw_leaf (*hw_walk)(const struct arena *a, uint64_t top_pa, unsigned ias,
-				  uint64_t iova);
+	struct hw_leaf (*hw)(const struct fixture *x, uint64_t iova);
+	unsigned page_lg2, block_lg2;	/* smallest page, and what its table covers */
+	unsigned block2_lg2;		/* leaf of the next level, 0: there is none */
+	bool canonical;			/* addresses are sign-extended */
+	unsigned arg;			/* of hw */
 };
-
-static const struct instance instances[] = {
-#define ARM_S1_4K(i, o) \
-	{ &uiommu_pt_arm_s1_4k_ops, "arm_s1_4k " #i "->" #o, i, o, false, hw_walk_arm_4k }, \
-	{ &uiommu_pt_arm_s1_4k_ops, "arm_s1_4k " #i "->" #o " noncoherent", i, o, true, \
-	  hw_walk_arm_4k }
-	ARM_S1_4K(48, 48), ARM_S1_4K(48, 44), ARM_S1_4K(40, 40), ARM_S1_4K(39, 40),
-	ARM_S1_4K(32, 48), ARM_S1_4K(30, 44), ARM_S1_4K(25, 39),
-};
-
-#define K (1ull << 10)
-#define M (1ull << 20)
-#define G (1ull << 30)
 
 struct fixture {
 	const struct instance *in;
 	struct arena arena;
 	struct uiommu_pt pt;
 	struct uiommu_gather gather;
-	uint64_t size;		/* of the input address space */
+	uint64_t size;		/* of the input address space, or of its lower half */
+	uint64_t ps, bs, cs;	/* bytes: page, block, block of the level above or 0 */
 };
+
+/* The sizes of the instance at hand: of a page, of a block, and where to map to. */
+#define P	(x->ps)
+#define B	(x->bs)
+#define PA	0x80000000ull	/* a multiple of every block */
+#define SKEW	(PA + P)	/* no page but the smallest fits */
+
+#include "hw.h"
+
+#define K (1ull << 10)
+#define M (1ull << 20)
+#define G (1ull << 30)
+
+#define CONTIG	UIOMMU_PT_CONTIG
+#define DIRTY	UIOMMU_PT_DIRTY
+#define CONF(n, i, o, fl, ...)								\
+	{ &uiommu_pt_##n##_ops, #n " " #i "->" #o " " #fl, i, o, fl, false, __VA_ARGS__ }, \
+	{ &uiommu_pt_##n##_ops, #n " " #i "->" #o " " #fl " noncoherent", i, o, fl, true, \
+	  __VA_ARGS__ }
+#define ARM_4K(n, i, o, fl, arg)	CONF(n, i, o, fl, hw_arm, 12, 21, 30, false, 12 | arg)
+#define ARM_16K(n, i, o, fl, arg)	CONF(n, i, o, fl, hw_arm, 14, 25, 0, false, 14 | arg)
+#define ARM_16K_W(n, i, o, fl, arg)	CONF(n, i, o, fl, hw_arm, 14, 25, 36, false, 14 | arg)
+#define ARM_64K(n, i, o, fl, arg)	CONF(n, i, o, fl, hw_arm, 16, 29, 0, false, 16 | arg)
+#define ARM_64K_W(n, i, o, fl, arg)	CONF(n, i, o, fl, hw_arm, 16, 29, 42, false, 16 | arg)
+#define RISCV(n, i, o, fl, c, arg)	CONF(n, i, o, fl, hw_riscv, 12, 21, 30, c, arg)
+#define X86(i, o, fl)		CONF(x86_64, i, o, fl, hw_x86_64, 12, 21, 30, true, 0)
+#define VTD(i, o, fl)		CONF(vtd_ss, i, o, fl, hw_vtd_ss, 12, 21, 30, false, 0)
+#define AMD(i, o, fl)		CONF(amd_v1, i, o, fl, hw_amd_v1, 12, 21, 30, false, 0)
+
+static const struct instance instances[] = {
+	ARM_4K(arm_s1_4k, 48, 48, 0, 0), ARM_4K(arm_s1_4k, 48, 44, CONTIG, 0),
+	ARM_4K(arm_s1_4k, 40, 40, DIRTY, 0), ARM_4K(arm_s1_4k, 39, 40, 0, 0),
+	ARM_4K(arm_s1_4k, 32, 48, CONTIG | DIRTY, 0), ARM_4K(arm_s1_4k, 30, 44, 0, 0),
+	ARM_4K(arm_s1_4k, 25, 39, CONTIG, 0),
+	ARM_4K(arm_s2_4k, 48, 48, 0, HW_S2), ARM_4K(arm_s2_4k, 40, 40, CONTIG, HW_S2),
+	ARM_4K(arm_s2_4k, 44, 44, DIRTY, HW_S2), ARM_4K(arm_s2_4k, 43, 44, 0, HW_S2),
+	ARM_4K(arm_s2_4k, 34, 44, 0, HW_S2), ARM_4K(arm_s2_4k, 25, 39, 0, HW_S2),
+	ARM_4K(arm_s1_4k_52, 52, 52, 0, HW_DS), ARM_4K(arm_s1_4k_52, 48, 50, CONTIG, HW_DS),
+	ARM_4K(arm_s1_4k_52, 49, 52, DIRTY, HW_DS),
+	ARM_4K(arm_s2_4k_52, 52, 52, CONTIG, HW_S2 | HW_DS),
+	ARM_4K(arm_s2_4k_52, 42, 48, DIRTY, HW_S2 | HW_DS),
+	ARM_16K(arm_s1_16k, 48, 48, 0, 0), ARM_16K(arm_s1_16k, 47, 40, CONTIG, 0),
+	ARM_16K(arm_s1_16k, 36, 48, DIRTY, 0), ARM_16K(arm_s1_16k, 29, 48, 0, 0),
+	ARM_16K(arm_s2_16k, 48, 48, CONTIG, HW_S2), ARM_16K(arm_s2_16k, 40, 44, 0, HW_S2),
+	ARM_16K(arm_s2_16k, 36, 44, DIRTY, HW_S2),
+	ARM_16K_W(arm_s1_16k_52, 52, 52, 0, HW_DS), ARM_16K(arm_s1_16k_52, 48, 48, CONTIG, HW_DS),
+	ARM_16K_W(arm_s2_16k_52, 52, 52, DIRTY, HW_S2 | HW_DS),
+	ARM_16K_W(arm_s2_16k_52, 51, 52, CONTIG, HW_S2 | HW_DS),
+	ARM_64K(arm_s1_64k, 48, 48, 0, 0), ARM_64K_W(arm_s1_64k, 52, 52, CONTIG, 0),
+	ARM_64K(arm_s1_64k, 42, 48, DIRTY, 0), ARM_64K(arm_s1_64k, 33, 48, 0, 0),
+	ARM_64K(arm_s2_64k, 48, 48, DIRTY, HW_S2), ARM_64K_W(arm_s2_64k, 52, 52, CONTIG, HW_S2),
+	ARM_64K(arm_s2_64k, 46, 48, 0, HW_S2), ARM_64K(arm_s2_64k, 34, 40, 0, HW_S2),
+	RISCV(riscv_sv, 39, 56, 0, true, 0), RISCV(riscv_sv, 48, 50, CONTIG, true, 0),
+	RISCV(riscv_sv, 57, 56, CONTIG | DIRTY, true, 0),
+	RISCV(riscv_sv_x4, 41, 56, 0, false, HW_X4), RISCV(riscv_sv_x4, 50, 44, CONTIG, false, HW_X4),
+	RISCV(riscv_sv_x4, 59, 56, DIRTY, false, HW_X4),
+	X86(48, 46, 0), X86(48, 52, DIRTY), X86(57, 52, 0),
+	VTD(39, 39, 0), VTD(48, 46, DIRTY), VTD(57, 52, 0), VTD(35, 52, 0),
+	AMD(48, 48, 0), AMD(63, 52, DIRTY), AMD(34, 40, 0),
+};
+#define INSTANCES (sizeof(instances) / sizeof(*instances))
 
 extern const struct instance *current;
 
-static inline uint64_t top_pa(const struct fixture *x)
-{
-	return (uint64_t)(uintptr_t)x->pt.top - x->arena.host.table_offset;
-}
-
 static inline struct hw_leaf hw(const struct fixture *x, uint64_t iova)
 {
-	return x->in->hw_walk(&x->arena, top_pa(x), x->in->ias, iova);
+	return x->in->hw(x, iova);
+}
+
+static inline uint64_t top_pa(const struct fixture *x)
+{
+	return uiommu_pt_root(&x->pt, NULL);
+}
+
+/* Tables from the root to the smallest page. */
+static inline unsigned levels(const struct fixture *x)
+{
+	unsigned level;
+
+	uiommu_pt_root(&x->pt, &level);
+	return level + 1;
+}
+
+/* May neighbours be one larger page? */
+static inline bool has_runs(const struct fixture *x)
+{
+	return x->in->flags & CONTIG || x->in->hw == hw_amd_v1;
 }
 
 static inline int setup_again(struct fixture *x)
 {
-	struct uiommu_pt_config cfg = { .ias_lg2 = x->in->ias, .oas_lg2 = x->in->oas };
+	struct uiommu_pt_config cfg = { .ias_lg2 = x->in->ias, .oas_lg2 = x->in->oas,
+					.flags = x->in->flags };
 
 	return x->in->ops->init(&x->pt, &x->arena.host, &cfg);
 }
@@ -230,10 +265,15 @@ static inline int setup(void **state)
 
 	assert_non_null(x);
 	x->in = current;
-	x->size = 1ull << current->ias;
+	x->size = 1ull << (current->ias - current->canonical);
+	x->ps = 1ull << current->page_lg2;
+	x->bs = 1ull << current->block_lg2;
+	x->cs = current->block2_lg2 ? 1ull << current->block2_lg2 : 0;
 	arena_init(&x->arena, current->noncoherent);
 	uiommu_gather_init(&x->gather);
 	assert_int_equal(setup_again(x), 0);
+	if (!(x->pt.pgsizes & x->cs))
+		x->cs = 0;	/* a root below that level */
 	*state = x;
 	return 0;
 }
@@ -274,18 +314,34 @@ static inline bool is_mapped(const struct fixture *x, uint64_t iova, uint64_t pa
 	return r.mapped && r.pa == pa;
 }
 
+#if defined(UIOMMU_PT_CHECKED) && !defined(TESTS_PT_MISUSE)
+/* No test here works twice on one range. */
+void uiommu_pt_misuse(const struct uiommu_pt *pt, const char *what)
+{
+	(void)pt;
+	fail_msg("%s", what);
+}
+#endif
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-/* Runs @tests_ once for every instance and configuration. */
-#define RUN_ALL(tests_)									\
+/*
+ * Runs @tests_ once for every instance and configuration. PT_ONLY=text in the
+ * environment: only for those whose name has the text.
+ */
+#define RUN_IF(tests_, cond_)								\
 	do {										\
+		const char *only = getenv("PT_ONLY");					\
 		int failed = 0;								\
-		for (size_t i = 0; i < sizeof(instances) / sizeof(*instances); i++) {	\
+		for (size_t i = 0; i < INSTANCES; i++) {				\
 			current = &instances[i];					\
+			if ((only && !strstr(current->name, only)) || !(cond_))		\
+				continue;						\
 			failed += cmocka_run_group_tests_name(current->name, tests_,	\
 							      NULL, NULL);		\
 		}									\
 		return failed ? 1 : 0;							\
 	} while (0)
+#define RUN_ALL(tests_) RUN_IF(tests_, true)
 
 #endif

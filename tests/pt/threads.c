@@ -9,13 +9,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
 #include <uiommu/pt.h>
 
 #define THREADS	4
-#define ROUNDS	40
+#define ROUNDS	10
 #define K	(1ull << 10)
 #define M	(1ull << 20)
 
@@ -119,33 +120,81 @@ static void run(struct uiommu_pt *pt, void *(*fn)(void *))
 	pthread_barrier_destroy(&start);
 }
 
-static const struct uiommu_pt_ops *const ops[] = { &uiommu_pt_arm_s1_4k_ops };
-static const struct uiommu_pt_config cfg = { .ias_lg2 = 48, .oas_lg2 = 48 };
+static const struct {
+	const struct uiommu_pt_ops *ops;
+	struct uiommu_pt_config cfg;
+} tables[] = {
+	{ &uiommu_pt_arm_s1_4k_ops, { .ias_lg2 = 48, .oas_lg2 = 48 } },
+	{ &uiommu_pt_arm_s2_4k_ops, { .ias_lg2 = 40, .oas_lg2 = 48 } },
+	{ &uiommu_pt_riscv_sv_ops, { .ias_lg2 = 57, .oas_lg2 = 56 } },
+	{ &uiommu_pt_x86_64_ops, { .ias_lg2 = 48, .oas_lg2 = 52 } },
+	{ &uiommu_pt_vtd_ss_ops, { .ias_lg2 = 39, .oas_lg2 = 52 } },
+	{ &uiommu_pt_amd_v1_ops, { .ias_lg2 = 48, .oas_lg2 = 52 } },
+};
+#define TABLES (sizeof(tables) / sizeof(*tables))
+
+#ifdef UIOMMU_PT_CHECKED
+void uiommu_pt_misuse(const struct uiommu_pt *pt, const char *what)
+{
+	fprintf(stderr, "%s\n", what);
+	abort();
+}
+#endif
 
 static void disjoint_ranges_need_no_lock(void **state)
 {
-	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+	for (size_t i = 0; i < TABLES; i++) {
 		struct uiommu_pt pt;
 
-		assert_int_equal(ops[i]->init(&pt, &host, &cfg), 0);
+		assert_int_equal(tables[i].ops->init(&pt, &host, &tables[i].cfg), 0);
 		run(&pt, work);
-		ops[i]->fini(&pt);
+		pt.ops->fini(&pt);
 		assert_int_equal(live, 0);
 	}
 }
 
 static void one_table_wins(void **state)
 {
-	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
-		for (int r = 0; r < 200; r++) {
+	for (size_t i = 0; i < TABLES; i++) {
+		for (int r = 0; r < 60; r++) {
 			struct uiommu_pt pt;
 
-			assert_int_equal(ops[i]->init(&pt, &host, &cfg), 0);
+			assert_int_equal(tables[i].ops->init(&pt, &host, &tables[i].cfg), 0);
 			run(&pt, race);
 			assert_int_equal(live, pt.top_level + 1);
-			ops[i]->fini(&pt);
+			pt.ops->fini(&pt);
 			assert_int_equal(live, 0);
 		}
+	}
+}
+
+/* All threads at once where the root must grow by two levels first. */
+static void *grow(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t iova = ((uint64_t)1 << 55) + w->id * 4 * K;
+
+	pthread_barrier_wait(w->start);
+	map_check(w, w->id * 4 * K, w->id * 4 * K, 4 * K);
+	map_check(w, iova, w->id * 4 * K, 4 * K);
+	map_check(w, ((uint64_t)1 << (45 + w->id)), w->id * 4 * K, 4 * K);
+	return NULL;
+}
+
+static void a_root_grows_once(void **state)
+{
+	static const struct uiommu_pt_config cfg = { .ias_lg2 = 63, .oas_lg2 = 52 };
+
+	for (int r = 0; r < 60; r++) {
+		struct uiommu_pt pt;
+		unsigned level;
+
+		assert_int_equal(uiommu_pt_amd_v1_ops.init(&pt, &host, &cfg), 0);
+		run(&pt, grow);
+		uiommu_pt_root(&pt, &level);
+		assert_int_equal(level, 4);
+		pt.ops->fini(&pt);
+		assert_int_equal(live, 0);
 	}
 }
 
@@ -154,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(disjoint_ranges_need_no_lock),
 		cmocka_unit_test(one_table_wins),
+		cmocka_unit_test(a_root_grows_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

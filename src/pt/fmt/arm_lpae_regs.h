@@ -15,6 +15,7 @@
 #define ARM_LPAE_TYPE_BLOCK	((uint64_t)1)	/* above the last level */
 #define ARM_LPAE_TYPE_TABLE	((uint64_t)3)	/* above the last level */
 #define ARM_LPAE_TYPE_PAGE	((uint64_t)3)	/* at the last level */
+#define ARM_LPAE_NOT_BLOCK	((uint64_t)2)	/* above the last level: a table */
 
 /* lower and upper attributes of a stage 1 leaf */
 #define ARM_LPAE_ATTRINDX(n)	((uint64_t)(n) << 2)
@@ -24,13 +25,29 @@
 #define ARM_LPAE_SH_INNER	((uint64_t)3 << 8)
 #define ARM_LPAE_AF		((uint64_t)1 << 10)
 #define ARM_LPAE_NG		((uint64_t)1 << 11)	/* tagged with the ASID */
+#define ARM_LPAE_SH_MASK	((uint64_t)3 << 8)
+#define ARM_LPAE_DBM		((uint64_t)1 << 51)	/* hardware marks writes */
+#define ARM_LPAE_CONTIG		((uint64_t)1 << 52)
 #define ARM_LPAE_PXN		((uint64_t)1 << 53)
 #define ARM_LPAE_UXN		((uint64_t)1 << 54)
 /* bits 58:55 are left to software in leaves, and ignored in table entries */
 #define ARM_LPAE_SW_CLEAN	((uint64_t)1 << 55)
 
-/* output and next-table address with 48-bit addresses, 4 KiB granule */
-#define ARM_LPAE_4K_ADDR_MASK	(((uint64_t)0xfffffffff) << 12)
+/* of a stage 2 leaf, where it differs */
+#define ARM_LPAE_S2_MEM_DEVICE	((uint64_t)0x1 << 2)	/* MemAttr: Device-nGnRE */
+#define ARM_LPAE_S2_MEM_NORMAL	((uint64_t)0xf << 2)	/* write-back, inner and outer */
+#define ARM_LPAE_S2AP_READ	((uint64_t)1 << 6)
+#define ARM_LPAE_S2AP_WRITE	((uint64_t)1 << 7)
+#define ARM_LPAE_S2_XN		((uint64_t)1 << 54)
+
+/* everything of a leaf that is neither type, contiguous bit, address nor software's */
+#define ARM_LPAE_ATTR_MASK	((uint64_t)0x68 << 48 | 0xffc)
+
+/* output and next-table address: bits [lo, hi), and where the bits above are */
+#define ARM_LPAE_ADDR_MASK(lo, hi) \
+	(((uint64_t)1 << (hi)) - ((uint64_t)1 << (lo)))
+#define ARM_LPAE_64K_HIGH	((uint64_t)0xf << 12)	/* OA[51:48], 64 KiB granule */
+#define ARM_LPAE_DS_HIGH	((uint64_t)3 << 8)	/* OA[51:50], 4 and 16 KiB with DS */
 
 /*
  * The AttrIndx convention of every stage 1 table made here. Whoever points

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Arm stage 2, 16 KiB granule, 52-bit addresses: also blocks of 64 GiB. */
+#include "../fmt/arm_lpae.h"
+#include "../walker.h"
+
+static const struct pt_desc desc = { ARM_LPAE_16K_52, ARM_LPAE_S2_DS };
+
+PT_INSTANCE(arm_s2_16k_52, &desc, ARM_LPAE_16K_PGSIZES)
