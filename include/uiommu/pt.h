@@ -38,12 +38,15 @@
  * invalidation that is not "leaf only"). Which pages that table held is not looked
  * at: @pgsizes then has every size that could have been below it.
  */
+struct uiommu_pt_ops;
+
 struct uiommu_gather {
 	uiommu_iova_t start, last;	/* bytes, inclusive; start > last: nothing */
 	uint64_t pgsizes;		/* bit n: an entry of 2^n bytes may be gone */
 	bool tables;			/* a table was removed: walk caches too */
-	void *free_list;		/* table pages, linked through their first word */
-	size_t table_bytes;		/* of each page on free_list */
+	void *free_list;		/* tables that were removed, with all below them */
+	size_t table_bytes;		/* of each of them */
+	const struct uiommu_pt_ops *ops;	/* whose tables they are */
 };
 
 /**
@@ -135,6 +138,9 @@ struct uiommu_pt {
 	uint64_t table_clean;			/* (i) 0 where hardware sees caches */
 	unsigned top_mask;			/* (i) entries of the root, less 1 */
 	bool tracking;				/* (a) new leaves start clean */
+	enum {
+		UIOMMU_PT_QUICK_NONE, UIOMMU_PT_QUICK_PAGE, UIOMMU_PT_QUICK_ALL,
+	} quick;				/* (i) what the short paths may do */
 };
 
 #define UIOMMU_PT_ROOT_LEVEL	15u		/* the bits of uiommu_pt.root that are it */
@@ -375,6 +381,15 @@ struct uiommu_pt_ops {
 	 */
 	int (*read_dirty)(struct uiommu_pt *pt, const struct uiommu_pt_dirty *d,
 			  struct uiommu_gather *gather);
+
+	/**
+	 * free_tables() - uiommu_gather_free() for tables of this format
+	 * @host: of the table they were part of
+	 * @list: uiommu_gather.free_list, may be NULL
+	 *
+	 * Context: as uiommu_gather_free(), which is what to call.
+	 */
+	void (*free_tables)(const struct uiommu_host *host, void *list);
 };
 
 /*

@@ -4,9 +4,17 @@
 
 #include "../port/port.h"
 
+/* Member by member: without vector registers compilers clear a structure with an
+ * instruction that takes longer than an unmap. */
 void uiommu_gather_init(struct uiommu_gather *g)
 {
-	*g = (struct uiommu_gather){ .start = UINT64_MAX };
+	g->start = UINT64_MAX;
+	g->last = 0;
+	g->pgsizes = 0;
+	g->tables = false;
+	g->free_list = NULL;
+	g->table_bytes = 0;
+	g->ops = NULL;
 }
 
 bool uiommu_gather_empty(const struct uiommu_gather *g)
@@ -16,14 +24,8 @@ bool uiommu_gather_empty(const struct uiommu_gather *g)
 
 void uiommu_gather_free(struct uiommu_gather *g, const struct uiommu_host *host)
 {
-	uint64_t *t = g->free_list;
-
-	while (t) {
-		uint64_t *next = (uint64_t *)(uintptr_t)port_load64(t);
-
-		host->table_free(host->ctx, t, g->table_bytes);
-		t = next;
-	}
+	if (g->free_list)
+		g->ops->free_tables(host, g->free_list);
 	uiommu_gather_init(g);
 }
 

@@ -28,6 +28,13 @@
 #define PT_UNROLL _Pragma("GCC unroll 8")
 #endif
 
+#if defined(__OPTIMIZE_SIZE__) || defined(UIOMMU_PT_CHECKED)
+#define PT_QUICK 0
+#else
+#define PT_QUICK 1		/* short paths for what is usual, beside the long ones */
+#endif
+#define PT_NOINLINE __attribute__((noinline))
+
 /* ---- geometry ---- */
 
 UIOMMU_ALWAYS_INLINE unsigned pt_shift(const struct pt_desc *f, unsigned lvl)
@@ -371,8 +378,8 @@ UIOMMU_ALWAYS_INLINE int pt_grow(const struct pt_desc *f, struct uiommu_pt *pt, 
 	}
 }
 
-/* Writes @n leaves, each one entry, as long as there is nothing; how many. Eight at a
- * time: the loop is then bound by the stores and not by the checks. */
+/* Writes @n leaves, each one entry, as long as there is nothing; how many. Pages eight
+ * at a time: the loop is then bound by the stores and not by the checks. */
 UIOMMU_ALWAYS_INLINE unsigned pt_fill_single(const struct pt_desc *f, const struct uiommu_pt *pt,
 					     uint64_t *p, unsigned lvl, unsigned n, uint64_t pa,
 					     struct pt_attr a)
@@ -382,7 +389,7 @@ UIOMMU_ALWAYS_INLINE unsigned pt_fill_single(const struct pt_desc *f, const stru
 	unsigned i = 0;
 
 #ifndef UIOMMU_PT_CHECKED
-	for (; f->feat & PT_LINEAR && i + 8 <= n; i += 8, e += 8 * step) {
+	for (; f->feat & PT_LINEAR && lvl == 0 && i + 8 <= n; i += 8, e += 8 * step) {
 		uint64_t any = 0;
 
 		PT_UNROLL
@@ -547,6 +554,79 @@ UIOMMU_ALWAYS_INLINE int pt_map(const struct pt_desc *f, struct uiommu_pt *pt, u
 	return ret;
 }
 
+/*
+ * The usual map, as short as it can be: leaves of one size in one table, which is
+ * there. Everything else, and every error, is left to pt_map(). Bytes mapped; less
+ * than @len: pt_map() goes on from there.
+ */
+UIOMMU_ALWAYS_INLINE uint64_t pt_map_pages(const struct pt_desc *f, const struct uiommu_pt *pt,
+					   uint64_t iova, uint64_t pa, uint64_t len,
+					   struct pt_attr a)
+{
+	uint64_t *p;
+	unsigned lvl;
+
+	p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl);
+	if (lvl)
+		return 0;
+	return (uint64_t)pt_fill_single(f, pt, p, 0, len >> pt_shift(f, 0), pa, a)
+		<< pt_shift(f, 0);
+}
+
+UIOMMU_ALWAYS_INLINE uint64_t pt_map_blocks(const struct pt_desc *f, const struct uiommu_pt *pt,
+					    uint64_t iova, uint64_t pa, uint64_t len,
+					    struct pt_attr a)
+{
+	PT_UNROLL
+	for (unsigned l = f->max_level; l > 0; l--) {
+		unsigned n = len >> pt_shift(f, l), lvl;
+		uint64_t *p;
+
+		if (!((f->pgsizes | f->wide) & pt_span(f, l)) || len < pt_span(f, l) ||
+		    !pt_aligned(f, iova | pa, l))
+			continue;
+		if (!(pt->pgsizes & pt_span(f, l)) || !pt_aligned(f, len, l) ||
+		    n + pt_index(f, iova, l) > pt_entries(f))
+			return 0;
+		p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
+		if (lvl != l)
+			return 0;
+		return (uint64_t)pt_fill_single(f, pt, p, l, n, pa, a) << pt_shift(f, l);
+	}
+	return 0;
+}
+
+/* May pt_map_pages() or pt_map_blocks() do it, if they can? */
+UIOMMU_ALWAYS_INLINE bool pt_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
+				   uint64_t iova, uint64_t len)
+{
+	if (!PT_QUICK)
+		return false;
+	if (pt->quick == UIOMMU_PT_QUICK_ALL ||
+	    (f->run && pt->quick == UIOMMU_PT_QUICK_PAGE && len == pt_table_bytes(f)))
+		return pt_reached(f, pt_root(f, pt), iova + (len - 1));
+	return false;
+}
+
+UIOMMU_ALWAYS_INLINE uint64_t pt_map_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
+					   uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
+{
+	uint64_t last = iova + (len - 1), pa_last = pa + (len - 1), done;
+
+	if (!pt_quick(f, pt, iova, len) || !len || !pt_aligned(f, iova | pa | len, 0) ||
+	    !pt_in_range(f, pt, iova, last) || pa_last < pa || pa_last >> pt->oas_lg2 ||
+	    prot & ~f->prot || !(prot & (UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)))
+		return 0;
+	if (len >= pt_span(f, 1) && pt_aligned(f, iova | pa, 1))
+		done = pt_map_blocks(f, pt, iova, pa, len, f->attr(prot, false));
+	else if (!((iova ^ last) >> pt_shift(f, 1)))
+		done = pt_map_pages(f, pt, iova, pa, len, f->attr(prot, false));
+	else
+		done = 0;
+	port_dma_wmb();
+	return done;
+}
+
 /* ---- unmap ---- */
 
 UIOMMU_ALWAYS_INLINE void pt_gather_range(struct uiommu_gather *g, uint64_t iova, uint64_t len,
@@ -560,53 +640,76 @@ UIOMMU_ALWAYS_INLINE void pt_gather_range(struct uiommu_gather *g, uint64_t iova
 }
 
 /*
- * Chains a table that hardware may still be reading, from a walk that began before
- * its entry was cleared or from a walk cache. The link takes the place of entry 0.
- * It is a pointer aligned to at least 64 bytes: its low bits are 0, which every
- * format here reads as "not present", so whoever still reads it finds less, never
- * something else. All other entries stay as they were.
+ * Chains a table of level @lvl that hardware may still be reading, from a walk that
+ * began before its entry was cleared or from a walk cache. The link takes the place of
+ * entry 0. It is a pointer aligned to at least 64 bytes, with the level in bits 5:3:
+ * its low bits are 0, which every format here reads as "not present", so whoever still
+ * reads it finds less, never something else. All other entries stay as they were, and
+ * lead to the tables below, which are found again when the list is freed; but the one
+ * below entry 0, which is chained too.
  */
 UIOMMU_ALWAYS_INLINE void pt_gather_table(const struct pt_desc *f, const struct uiommu_pt *pt,
-					  struct uiommu_gather *g, uint64_t *t)
+					  struct uiommu_gather *g, uint64_t *t, unsigned lvl)
 {
-	port_store64(t, (uint64_t)(uintptr_t)g->free_list);
-	port_clean(pt->host, t, sizeof(*t));
-	g->free_list = t;
-	g->table_bytes = pt_table_bytes(f);
+	for (;; lvl--) {
+		uint64_t first = port_load64(t);
+
+		port_store64(t, (uint64_t)(uintptr_t)g->free_list);
+		port_clean(pt->host, t, sizeof(*t));
+		g->free_list = (char *)t + 8 * lvl;
+		if (!lvl || !pt_is_table(f, first, lvl))
+			break;
+		t = pt_next(f, pt, first, lvl);
+	}
 	g->tables = true;
+	g->table_bytes = pt_table_bytes(f);
+	g->ops = pt->ops;
 }
 
-/* Chains @t, a table of level @top, and all tables below: children first. */
-UIOMMU_ALWAYS_INLINE void pt_collect(const struct pt_desc *f, const struct uiommu_pt *pt,
-				     struct uiommu_gather *g, uint64_t *t, unsigned top)
+/* Frees @t, a table of level @top, and all below entries 1 and up. */
+UIOMMU_ALWAYS_INLINE void pt_free_tree(const struct pt_desc *f, const struct uiommu_host *h,
+				       uint64_t *t, unsigned top)
 {
 	struct { uint64_t *t; unsigned i; } at[PT_MAX_LEVELS];
 	unsigned lvl = top;
 
 	at[lvl].t = t;
-	at[lvl].i = 0;
+	at[lvl].i = 1;
 	for (;;) {
 		uint64_t e = 0;
 
 		while (lvl && at[lvl].i < pt_entries(f)) {
 			e = port_load64(&at[lvl].t[at[lvl].i++]);
-			if (pt_is_table(f, e, lvl))
+			if (!pt_is_table(f, e, lvl)) {
+				e = 0;
+				continue;
+			}
+			t = (uint64_t *)(uintptr_t)(f->oa(e, lvl) + h->table_offset);
+			if (lvl > 1)
 				break;
+			h->table_free(h->ctx, t, pt_table_bytes(f));
 			e = 0;
 		}
-		if (e && lvl == 1) {
-			pt_gather_table(f, pt, g, pt_next(f, pt, e, 1));
-			continue;
-		}
 		if (e) {
-			t = pt_next(f, pt, e, lvl--);
-			at[lvl].t = t;
+			at[--lvl].t = t;
 			at[lvl].i = 0;
 			continue;
 		}
-		pt_gather_table(f, pt, g, at[lvl].t);
+		h->table_free(h->ctx, at[lvl].t, pt_table_bytes(f));
 		if (lvl++ == top)
 			return;
+	}
+}
+
+UIOMMU_ALWAYS_INLINE void pt_free_tables(const struct pt_desc *f, const struct uiommu_host *h,
+					 void *list)
+{
+	while (list) {
+		unsigned lvl = (uintptr_t)list >> 3 & 7;
+		uint64_t *t = (uint64_t *)((char *)list - 8 * lvl);
+
+		list = (void *)(uintptr_t)port_load64(t);
+		pt_free_tree(f, h, t, lvl);
 	}
 }
 
@@ -645,15 +748,14 @@ UIOMMU_ALWAYS_INLINE bool pt_end_cuts(const struct pt_desc *f, const struct uiom
 	return pt_has_runs(f, pt) && len > pt_table_bytes(f) && pt_cuts(f, pt, end);
 }
 
-/* Clears leaves from @p on, at most @n entries; stops at a hole or a table. How many. */
-UIOMMU_ALWAYS_INLINE unsigned pt_clear(const struct pt_desc *f, const struct uiommu_pt *pt,
-				       uint64_t *p, unsigned lvl, unsigned n, uint64_t *pgsizes)
+/* Clears leaves of one entry each from @p on, at most @n; stops at a hole or a table. */
+UIOMMU_ALWAYS_INLINE unsigned pt_clear_level(const struct pt_desc *f, const struct uiommu_pt *pt,
+					     uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
 {
-	bool runs = pt_has_runs(f, pt);
 	unsigned i = 0;
 
 #ifndef UIOMMU_PT_CHECKED
-	for (; lvl == 0 && !runs && i + 8 <= n; i += 8) {
+	for (; lvl == 0 && i + 8 <= n; i += 8) {
 		uint64_t all = 1;
 
 		PT_UNROLL
@@ -666,18 +768,49 @@ UIOMMU_ALWAYS_INLINE unsigned pt_clear(const struct pt_desc *f, const struct uio
 			port_store64(&p[i + k], 0);
 	}
 #endif
-	*pgsizes = i ? pt_span(f, lvl) : 0;
 	for (; i < n; i++) {
 		uint64_t e = port_load64(&p[i]);
 
 		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
 			break;
-		*pgsizes |= runs ? (uint64_t)1 << pt_leaf_lg2(f, e, lvl) : pt_span(f, lvl);
 		pt_take(f, pt, &p[i], e, lvl);
 	}
-	if (i)
-		port_clean(pt->host, p, i * sizeof(*p));
+	*sizes = pt_span(f, lvl);
 	return i;
+}
+
+/* The same where entries may be parts of runs; tells which sizes went. */
+UIOMMU_ALWAYS_INLINE unsigned pt_clear_runs(const struct pt_desc *f, const struct uiommu_pt *pt,
+					    uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
+{
+	unsigned i;
+
+	*sizes = 0;
+	for (i = 0; i < n; i++) {
+		uint64_t e = port_load64(&p[i]);
+
+		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
+			break;
+		*sizes |= (uint64_t)1 << pt_leaf_lg2(f, e, lvl);
+		pt_take(f, pt, &p[i], e, lvl);
+	}
+	return i;
+}
+
+UIOMMU_ALWAYS_INLINE unsigned pt_clear(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
+{
+	unsigned done;
+
+	if (pt_has_runs(f, pt))
+		done = pt_clear_runs(f, pt, p, lvl, n, sizes);
+	else if (lvl == 0)
+		done = pt_clear_level(f, pt, p, 0, n, sizes);
+	else
+		done = pt_clear_level(f, pt, p, lvl, n, sizes);
+	if (done)
+		port_clean(pt->host, p, done * sizeof(*p));
+	return done;
 }
 
 /* The highest level of which [iova, iova + len) covers an entry. */
@@ -696,7 +829,7 @@ UIOMMU_ALWAYS_INLINE void pt_drop(const struct pt_desc *f, const struct uiommu_p
 {
 	port_store64(p, 0);
 	port_clean(pt->host, p, sizeof(*p));
-	pt_collect(f, pt, g, pt_next(f, pt, e, lvl), lvl - 1);
+	pt_gather_table(f, pt, g, pt_next(f, pt, e, lvl), lvl - 1);
 	pt_gather_range(g, iova, pt_span(f, lvl), pt->pgsizes & (pt_span(f, lvl) - 1));
 }
 
@@ -725,7 +858,7 @@ UIOMMU_ALWAYS_INLINE int pt_unmap_step(const struct pt_desc *f, const struct uio
 		return -UIOMMU_EINVAL;
 	room = pt_entries(f) - pt_index(f, iova, lvl);
 	n = len >> pt_shift(f, lvl) < room ? len >> pt_shift(f, lvl) : room;
-	n = lvl ? pt_clear(f, pt, p, lvl, n, &sizes) : pt_clear(f, pt, p, 0, n, &sizes);
+	n = pt_clear(f, pt, p, lvl, n, &sizes);
 	*done = (uint64_t)n << pt_shift(f, lvl);
 	pt_gather_range(g, iova, *done, sizes);
 	return 0;
@@ -750,6 +883,75 @@ UIOMMU_ALWAYS_INLINE int pt_unmap(const struct pt_desc *f, struct uiommu_pt *pt,
 	if (unmapped)
 		*unmapped = done;
 	return ret;
+}
+
+/*
+ * The usual unmap: pages in one table, or one block. False: nothing was done, and
+ * pt_unmap() does it all. Here nothing can be cut: without runs a leaf at level 0 is a
+ * page, and a block is asked for as a whole.
+ */
+UIOMMU_ALWAYS_INLINE bool pt_unmap_pages(const struct pt_desc *f, const struct uiommu_pt *pt,
+					 uint64_t iova, uint64_t len, struct uiommu_gather *g,
+					 uint64_t *done)
+{
+	unsigned lvl;
+	uint64_t *p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl), sizes;
+
+	if (lvl || (f->run && f->run(port_load64(p), 0)))
+		return false;
+	*done = (uint64_t)pt_clear_level(f, pt, p, 0, len >> pt_shift(f, 0), &sizes)
+		<< pt_shift(f, 0);
+	if (*done)
+		pt_gather_range(g, iova, *done, sizes);
+	return true;
+}
+
+UIOMMU_ALWAYS_INLINE bool pt_unmap_block(const struct pt_desc *f, const struct uiommu_pt *pt,
+					 uint64_t iova, uint64_t len, struct uiommu_gather *g,
+					 uint64_t *done)
+{
+	PT_UNROLL
+	for (unsigned l = f->max_level; l > 0; l--) {
+		uint64_t *p, e;
+		unsigned lvl;
+
+		if (!((f->pgsizes | f->wide) & pt_span(f, l)) || len != pt_span(f, l))
+			continue;
+		if (!pt_aligned(f, iova, l))
+			return false;
+		p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
+		e = port_load64(p);
+		if (lvl != l || !pt_present(f, e) || !f->leaf(e, l))
+			return false;
+		pt_take(f, pt, p, e, l);
+		*done = len;
+		pt_gather_range(g, iova, len, len);
+		return true;
+	}
+	return false;
+}
+
+UIOMMU_ALWAYS_INLINE bool pt_unmap_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
+					 uint64_t iova, uint64_t len, struct uiommu_gather *g,
+					 uint64_t *unmapped)
+{
+	uint64_t last = iova + (len - 1), done;
+	bool ok;
+
+	if (!pt_quick(f, pt, iova, len) || !len || !pt_aligned(f, iova | len, 0) ||
+	    !pt_in_range(f, pt, iova, last))
+		return false;
+	if (len >= pt_span(f, 1))
+		ok = pt_unmap_block(f, pt, iova, len, g, &done);
+	else
+		ok = !((iova ^ last) >> pt_shift(f, 1)) &&
+		     pt_unmap_pages(f, pt, iova, len, g, &done);
+	if (!ok)
+		return false;
+	port_dma_wmb();
+	if (unmapped)
+		*unmapped = done;
+	return true;
 }
 
 /* ---- look up ---- */
@@ -1039,7 +1241,7 @@ UIOMMU_ALWAYS_INLINE void pt_trim(const struct pt_desc *f, struct uiommu_pt *pt,
 		p = &at[lvl].t[at[lvl].i - 1];
 		port_store64(p, 0);
 		port_clean(pt->host, p, sizeof(*p));
-		pt_gather_table(f, pt, g, a->t);
+		pt_gather_table(f, pt, g, a->t, lvl - 1);
 	}
 	port_dma_wmb();
 }
@@ -1098,6 +1300,17 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_sizes(const struct pt_desc *f, const struct uio
 	return sizes;
 }
 
+/* What pt_map_quick() and pt_unmap_quick() may take over: nothing that needs cleaning,
+ * tracking or a look at runs. They are left out where size is what counts. */
+UIOMMU_ALWAYS_INLINE unsigned pt_quickness(const struct pt_desc *f, const struct uiommu_pt *pt)
+{
+	if (!PT_QUICK || pt->host->cache_clean || pt->flags & UIOMMU_PT_DIRTY)
+		return UIOMMU_PT_QUICK_NONE;
+	if (pt_has_runs(f, pt))
+		return UIOMMU_PT_QUICK_PAGE;
+	return UIOMMU_PT_QUICK_ALL;
+}
+
 UIOMMU_ALWAYS_INLINE int pt_init(const struct pt_desc *f, const struct uiommu_pt_ops *ops,
 				 struct uiommu_pt *pt, const struct uiommu_host *h,
 				 const struct uiommu_pt_config *cfg)
@@ -1111,6 +1324,7 @@ UIOMMU_ALWAYS_INLINE int pt_init(const struct pt_desc *f, const struct uiommu_pt
 		.table_clean = h->cache_clean ? f->table_clean : 0,
 	};
 	pt->pgsizes = pt_sizes(f, pt, cfg->max_page_lg2);
+	pt->quick = pt_quickness(f, pt);
 	pt_top_size(f, pt);
 	pt->top = h->table_alloc(h->ctx, pt->top_bytes);
 	if (!pt->top)
@@ -1140,9 +1354,9 @@ UIOMMU_ALWAYS_INLINE void pt_fini(const struct pt_desc *f, struct uiommu_pt *pt)
 		uint64_t e = port_load64(&r.t[i]);
 
 		if (pt_is_table(f, e, r.lvl))
-			pt_collect(f, pt, &g, pt_next(f, pt, e, r.lvl), r.lvl - 1);
+			pt_gather_table(f, pt, &g, pt_next(f, pt, e, r.lvl), r.lvl - 1);
 	}
-	uiommu_gather_free(&g, h);
+	pt_free_tables(f, h, g.free_list);
 	h->table_free(h->ctx, r.t, pt->top_bytes);
 	pt->top = NULL;
 	pt->root = 0;
@@ -1160,15 +1374,43 @@ static void name_##_fini(struct uiommu_pt *pt)						\
 {											\
 	pt_fini(f_, pt);								\
 }											\
+static PT_NOINLINE int name_##_map_any(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+				       uiommu_pa_t pa, uint64_t len, unsigned prot,	\
+				       uint64_t *mapped, uint64_t done)			\
+{											\
+	int ret = pt_map(f_, pt, iova + done, pa + done, len - done, prot, mapped);	\
+											\
+	if (mapped)									\
+		*mapped += done;							\
+	return ret;									\
+}											\
 static int name_##_map(struct uiommu_pt *pt, uiommu_iova_t iova, uiommu_pa_t pa,	\
 		       uint64_t len, unsigned prot, uint64_t *mapped)			\
 {											\
-	return pt_map(f_, pt, iova, pa, len, prot, mapped);				\
+	uint64_t done = pt_map_quick(f_, pt, iova, pa, len, prot);			\
+											\
+	if (!done || done != len)							\
+		return name_##_map_any(pt, iova, pa, len, prot, mapped, done);		\
+	if (mapped)									\
+		*mapped = done;								\
+	return 0;									\
+}											\
+static PT_NOINLINE int name_##_unmap_any(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					 uint64_t len, struct uiommu_gather *g,		\
+					 uint64_t *unmapped)				\
+{											\
+	return pt_unmap(f_, pt, iova, len, g, unmapped);				\
 }											\
 static int name_##_unmap(struct uiommu_pt *pt, uiommu_iova_t iova, uint64_t len,	\
 			 struct uiommu_gather *g, uint64_t *unmapped)			\
 {											\
-	return pt_unmap(f_, pt, iova, len, g, unmapped);				\
+	if (pt_unmap_quick(f_, pt, iova, len, g, unmapped))				\
+		return 0;								\
+	return name_##_unmap_any(pt, iova, len, g, unmapped);				\
+}											\
+static void name_##_free_tables(const struct uiommu_host *host, void *list)		\
+{											\
+	pt_free_tables(f_, host, list);							\
 }											\
 static int name_##_iova_to_phys(struct uiommu_pt *pt, uiommu_iova_t iova,		\
 				uiommu_pa_t *pa)					\
@@ -1204,7 +1446,7 @@ const struct uiommu_pt_ops uiommu_pt_##name_##_ops = {					\
 	.unmap = name_##_unmap, .iova_to_phys = name_##_iova_to_phys,			\
 	.walk = name_##_walk, .cut = name_##_cut, .trim = name_##_trim,			\
 	.set_dirty_tracking = name_##_set_dirty_tracking,				\
-	.read_dirty = name_##_read_dirty,						\
+	.read_dirty = name_##_read_dirty, .free_tables = name_##_free_tables,		\
 };
 
 #endif

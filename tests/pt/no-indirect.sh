@@ -38,10 +38,10 @@ for cc in gcc clang aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc; do
 		for opt in $opts; do
 			"$cc" -std=c11 -ffreestanding -fno-pic "$opt" -I"$repo/include" \
 				-include "$tmp/direct.h" -c "$src" -o "$tmp/o.o"
-			# riscv64: auipc + jalr with a relocation is a direct call
+			# riscv64: auipc + jalr or jr with a relocation is direct
 			"$objdump" -dr "$tmp/o.o" | awk '
 				/R_RISCV_CALL/ { direct = 1; print; next }
-				/jalr/ && direct { direct = 0; next }
+				/jalr|jr/ && direct { direct = 0; next }
 				{ print }' >"$tmp/dis"
 			# the calls of the host must be there, or nothing was checked
 			grep -q 'host_table_alloc' "$tmp/dis"
