@@ -378,8 +378,8 @@ UIOMMU_ALWAYS_INLINE int pt_grow(const struct pt_desc *f, struct uiommu_pt *pt, 
 	}
 }
 
-/* Writes @n leaves, each one entry, as long as there is nothing; how many. Pages eight
- * at a time: the loop is then bound by the stores and not by the checks. */
+/* Writes @n leaves, each one entry, as long as there is nothing; how many. Eight at a
+ * time: the loop is then bound by the stores and not by the checks. */
 UIOMMU_ALWAYS_INLINE unsigned pt_fill_single(const struct pt_desc *f, const struct uiommu_pt *pt,
 					     uint64_t *p, unsigned lvl, unsigned n, uint64_t pa,
 					     struct pt_attr a)
@@ -389,7 +389,7 @@ UIOMMU_ALWAYS_INLINE unsigned pt_fill_single(const struct pt_desc *f, const stru
 	unsigned i = 0;
 
 #ifndef UIOMMU_PT_CHECKED
-	for (; f->feat & PT_LINEAR && lvl == 0 && i + 8 <= n; i += 8, e += 8 * step) {
+	for (; f->feat & PT_LINEAR && i + 8 <= n; i += 8, e += 8 * step) {
 		uint64_t any = 0;
 
 		PT_UNROLL
@@ -555,8 +555,8 @@ UIOMMU_ALWAYS_INLINE int pt_map(const struct pt_desc *f, struct uiommu_pt *pt, u
 }
 
 /*
- * The usual map, as short as it can be: leaves of one size in one table, which is
- * there. Everything else, and every error, is left to pt_map(). Bytes mapped; less
+ * The usual map, as short as it can be: pages in one table, which is there, or one
+ * block. Everything else, and every error, is left to pt_map(). Bytes mapped; less
  * than @len: pt_map() goes on from there.
  */
 UIOMMU_ALWAYS_INLINE uint64_t pt_map_pages(const struct pt_desc *f, const struct uiommu_pt *pt,
@@ -573,30 +573,49 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_map_pages(const struct pt_desc *f, const struct
 		<< pt_shift(f, 0);
 }
 
-UIOMMU_ALWAYS_INLINE uint64_t pt_map_blocks(const struct pt_desc *f, const struct uiommu_pt *pt,
-					    uint64_t iova, uint64_t pa, uint64_t len,
-					    struct pt_attr a)
+UIOMMU_ALWAYS_INLINE uint64_t pt_map_block(const struct pt_desc *f, const struct uiommu_pt *pt,
+					   uint64_t iova, uint64_t pa, uint64_t len,
+					   struct pt_attr a)
 {
 	PT_UNROLL
 	for (unsigned l = f->max_level; l > 0; l--) {
-		unsigned n = len >> pt_shift(f, l), lvl;
 		uint64_t *p;
+		unsigned lvl;
 
-		if (!((f->pgsizes | f->wide) & pt_span(f, l)) || len < pt_span(f, l) ||
-		    !pt_aligned(f, iova | pa, l))
+		if (!((f->pgsizes | f->wide) & pt_span(f, l)) || len != pt_span(f, l))
 			continue;
-		if (!(pt->pgsizes & pt_span(f, l)) || !pt_aligned(f, len, l) ||
-		    n + pt_index(f, iova, l) > pt_entries(f))
+		if (!(pt->pgsizes & pt_span(f, l)) || !pt_aligned(f, iova | pa, l))
 			return 0;
 		p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
-		if (lvl != l)
+		if (lvl != l || port_load64(p))
 			return 0;
-		return (uint64_t)pt_fill_single(f, pt, p, l, n, pa, a) << pt_shift(f, l);
+		pt_put(pt, p, f->mk_leaf(pa, l, 0, a));
+		return len;
 	}
 	return 0;
 }
 
-/* May pt_map_pages() or pt_map_blocks() do it, if they can? */
+/* Several blocks in one table; the level is not worth a copy of the code for each. */
+UIOMMU_ALWAYS_INLINE uint64_t pt_map_blocks(const struct pt_desc *f, const struct uiommu_pt *pt,
+					    uint64_t iova, uint64_t pa, uint64_t len,
+					    struct pt_attr a)
+{
+	unsigned l = 1, n, lvl;
+	uint64_t *p;
+
+	while (l < f->max_level && len >= pt_span(f, l + 1) && pt_aligned(f, iova | pa, l + 1))
+		l++;
+	n = len >> pt_shift(f, l);
+	if (!(pt->pgsizes & pt_span(f, l)) || !pt_aligned(f, iova | pa | len, l) ||
+	    n > pt_entries(f) - pt_index(f, iova, l))
+		return 0;
+	p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
+	if (lvl != l)
+		return 0;
+	return (uint64_t)pt_fill_single(f, pt, p, l, n, pa, a) << pt_shift(f, l);
+}
+
+/* May pt_map_pages() or pt_map_block() do it, if they can? */
 UIOMMU_ALWAYS_INLINE bool pt_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
 				   uint64_t iova, uint64_t len)
 {
@@ -609,7 +628,10 @@ UIOMMU_ALWAYS_INLINE bool pt_quick(const struct pt_desc *f, const struct uiommu_
 }
 
 UIOMMU_ALWAYS_INLINE uint64_t pt_map_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
-					   uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
+					   uint64_t iova, uint64_t pa, uint64_t len, unsigned prot,
+					   uint64_t (*blocks)(const struct uiommu_pt *pt,
+							      uint64_t iova, uint64_t pa,
+							      uint64_t len, struct pt_attr a))
 {
 	uint64_t last = iova + (len - 1), pa_last = pa + (len - 1), done;
 
@@ -617,12 +639,12 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_map_quick(const struct pt_desc *f, const struct
 	    !pt_in_range(f, pt, iova, last) || pa_last < pa || pa_last >> pt->oas_lg2 ||
 	    prot & ~f->prot || !(prot & (UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)))
 		return 0;
-	if (len >= pt_span(f, 1) && pt_aligned(f, iova | pa, 1))
-		done = pt_map_blocks(f, pt, iova, pa, len, f->attr(prot, false));
-	else if (!((iova ^ last) >> pt_shift(f, 1)))
+	if (!((iova ^ last) >> pt_shift(f, 1)) && len < pt_span(f, 1))
 		done = pt_map_pages(f, pt, iova, pa, len, f->attr(prot, false));
 	else
-		done = 0;
+		done = pt_map_block(f, pt, iova, pa, len, f->attr(prot, false));
+	if (!done && len >= 2 * pt_span(f, 1))
+		done = blocks(pt, iova, pa, len, f->attr(prot, false));
 	port_dma_wmb();
 	return done;
 }
@@ -783,16 +805,21 @@ UIOMMU_ALWAYS_INLINE unsigned pt_clear_level(const struct pt_desc *f, const stru
 UIOMMU_ALWAYS_INLINE unsigned pt_clear_runs(const struct pt_desc *f, const struct uiommu_pt *pt,
 					    uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
 {
-	unsigned i;
+	unsigned i = 0, end;
 
 	*sizes = 0;
-	for (i = 0; i < n; i++) {
+	while (i < n) {
 		uint64_t e = port_load64(&p[i]);
 
 		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
 			break;
 		*sizes |= (uint64_t)1 << pt_leaf_lg2(f, e, lvl);
-		pt_take(f, pt, &p[i], e, lvl);
+		pt_take(f, pt, &p[i++], e, lvl);
+		if (!f->run || !f->run(e, lvl))
+			continue;
+		end = i - 1 + (1u << f->run(e, lvl));
+		for (; i < end && i < n; i++)
+			pt_take(f, pt, &p[i], port_load64(&p[i]), lvl);
 	}
 	return i;
 }
@@ -921,7 +948,8 @@ UIOMMU_ALWAYS_INLINE bool pt_unmap_block(const struct pt_desc *f, const struct u
 			return false;
 		p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
 		e = port_load64(p);
-		if (lvl != l || !pt_present(f, e) || !f->leaf(e, l))
+		if (lvl != l || !pt_present(f, e) || !f->leaf(e, l) ||
+		    (f->run && f->run(e, l)))
 			return false;
 		pt_take(f, pt, p, e, l);
 		*done = len;
@@ -938,8 +966,9 @@ UIOMMU_ALWAYS_INLINE bool pt_unmap_quick(const struct pt_desc *f, const struct u
 	uint64_t last = iova + (len - 1), done;
 	bool ok;
 
-	if (!pt_quick(f, pt, iova, len) || !len || !pt_aligned(f, iova | len, 0) ||
-	    !pt_in_range(f, pt, iova, last))
+	if (!pt_quick(f, pt, iova, len < pt_span(f, 1) ? len : pt_table_bytes(f)) || !len ||
+	    !pt_aligned(f, iova | len, 0) || !pt_in_range(f, pt, iova, last) ||
+	    !pt_reached(f, pt_root(f, pt), last))
 		return false;
 	if (len >= pt_span(f, 1))
 		ok = pt_unmap_block(f, pt, iova, len, g, &done);
@@ -1384,10 +1413,16 @@ static PT_NOINLINE int name_##_map_any(struct uiommu_pt *pt, uiommu_iova_t iova,
 		*mapped += done;							\
 	return ret;									\
 }											\
+static PT_NOINLINE uint64_t name_##_map_blocks(const struct uiommu_pt *pt,		\
+					       uint64_t iova, uint64_t pa,		\
+					       uint64_t len, struct pt_attr a)		\
+{											\
+	return pt_map_blocks(f_, pt, iova, pa, len, a);					\
+}											\
 static int name_##_map(struct uiommu_pt *pt, uiommu_iova_t iova, uiommu_pa_t pa,	\
 		       uint64_t len, unsigned prot, uint64_t *mapped)			\
 {											\
-	uint64_t done = pt_map_quick(f_, pt, iova, pa, len, prot);			\
+	uint64_t done = pt_map_quick(f_, pt, iova, pa, len, prot, name_##_map_blocks);	\
 											\
 	if (!done || done != len)							\
 		return name_##_map_any(pt, iova, pa, len, prot, mapped, done);		\
