@@ -26,4 +26,10 @@ for name in "${names[@]}"; do
 		sed -n '/^[^ ]*―\|^―/d;p' | grep -v -E '^(ninja|[0-9]+/[0-9]+ |▶|Full log|Ok:|Fail|Expected|Unexpected|Skipped|Timeout|$)'
 	[ "${PIPESTATUS[0]}" = 0 ] || failed=1
 done
+# beside Linux's; without its sources that is said, and nothing has failed
+for what in "${@:-pt}"; do
+	[ "$what" = pt ] || continue
+	"$top/tools/dev/bench-pt.sh"
+	case $? in 0 | 77) ;; *) failed=1 ;; esac
+done
 exit "${failed:-0}"
