@@ -243,7 +243,8 @@ UIOMMU_ALWAYS_INLINE void pt_table_sync(const struct uiommu_pt *pt, uint64_t *en
 
 /*
  * The entry for @iova: at level @want, or above it where a leaf or nothing is in the
- * way. @sync: something will be put below.
+ * way. Nothing may have become another thread's table when the caller looks at the
+ * entry: a table above @want means that. @sync: something will be put below.
  */
 UIOMMU_ALWAYS_INLINE uint64_t *pt_find(const struct pt_desc *f, const struct uiommu_pt *pt,
 				       struct pt_root r, uint64_t iova, unsigned want, bool sync,
@@ -500,6 +501,8 @@ UIOMMU_ALWAYS_INLINE int pt_map_step(const struct pt_desc *f, struct uiommu_pt *
 		return -UIOMMU_EEXIST;
 	}
 	*done = 0;
+	if (lvl > want)
+		return 0;	/* another thread has just made that table: go down it */
 	*sizes &= ((uint64_t)1 << lg2) - 1;
 	return *sizes ? 0 : -UIOMMU_EEXIST;
 }
@@ -868,14 +871,16 @@ UIOMMU_ALWAYS_INLINE int pt_unmap_step(const struct pt_desc *f, const struct uio
 				       struct pt_root r, uint64_t iova, uint64_t len,
 				       struct uiommu_gather *g, uint64_t *done)
 {
-	unsigned lvl, lg2, n, room;
-	uint64_t *p = pt_find(f, pt, r, iova, pt_covers(f, iova, len), false, &lvl);
+	unsigned want = pt_covers(f, iova, len), lvl, lg2, n, room;
+	uint64_t *p = pt_find(f, pt, r, iova, want, false, &lvl);
 	uint64_t e = port_load64(p), sizes;
 
 	*done = 0;
 	if (!pt_present(f, e))
 		return 0;
 	if (!pt_leaf(f, e, lvl)) {
+		if (lvl > want)
+			return 0;	/* was a hole: another thread's table, since then */
 		pt_drop(f, pt, p, e, lvl, iova, g);
 		*done = pt_span(f, lvl);
 		return 0;
@@ -1126,7 +1131,7 @@ UIOMMU_ALWAYS_INLINE int pt_cut(const struct pt_desc *f, struct uiommu_pt *pt, u
 		unsigned lvl, lg2;
 		uint64_t *p = pt_find(f, pt, r, addr, 0, false, &lvl), e = port_load64(p);
 
-		if (!pt_present(f, e))
+		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
 			break;
 		lg2 = pt_leaf_lg2(f, e, lvl);
 		if (pt_aligned_lg2(addr, lg2))
@@ -1218,7 +1223,7 @@ UIOMMU_ALWAYS_INLINE int pt_read_dirty(const struct pt_desc *f, struct uiommu_pt
 		uint64_t *p = pt_find(f, pt, r, at, 0, false, &lvl), e = port_load64(p);
 
 		lg2 = pt_shift(f, lvl);
-		if (pt_present(f, e)) {
+		if (pt_present(f, e) && pt_leaf(f, e, lvl)) {
 			pt_dirty_leaf(f, pt, p, e, lvl, at, d, g);
 			lg2 = pt_leaf_lg2(f, e, lvl);
 		}
