@@ -738,22 +738,34 @@ UIOMMU_ALWAYS_INLINE void pt_free_tables(const struct pt_desc *f, const struct u
 	}
 }
 
+/* The highest level of which [iova, iova + len) covers an entry. */
+UIOMMU_ALWAYS_INLINE unsigned pt_covers(const struct pt_desc *f, uint64_t iova, uint64_t len)
+{
+	unsigned lvl = 0;
+
+	while (lvl < f->max_level && len >= pt_span(f, lvl + 1) && pt_aligned(f, iova, lvl + 1))
+		lvl++;
+	return lvl;
+}
+
 /*
- * Does a leaf lie across @addr? Looks only; a hole is no leaf, nor is there one across
- * the end of the address space. Without runs, what @addr is aligned to can be no leaf
- * that lies across it.
+ * Does a leaf lie across @addr, the end of the caller's range? Looks only; a hole is no
+ * leaf, nor is there one across the end of the address space. What begins at @addr is
+ * another's, who may be freeing it: the entry there is looked at, for it may be in the
+ * middle of a run, and its table covers our side too; but what it leads to is not.
  */
 UIOMMU_ALWAYS_INLINE bool pt_cuts(const struct pt_desc *f, const struct uiommu_pt *pt,
 				  uint64_t addr)
 {
 	struct pt_root r = pt_root(f, pt);
-	unsigned lvl, want = 0;
+	unsigned lvl, want;
 	uint64_t e;
 
 	if (!(f->feat & PT_SIGN_EXT) && addr - 1 >= pt->iova_last)
 		return false;
 	if (!pt_reached(f, r, addr))
 		return false;
+	want = pt_covers(f, addr, UINT64_MAX);
 	e = port_load64(pt_find(f, pt, r, addr, want, false, &lvl));
 	return pt_present(f, e) && pt_leaf(f, e, lvl) &&
 	       !pt_aligned_lg2(addr, pt_leaf_lg2(f, e, lvl));
@@ -841,16 +853,6 @@ UIOMMU_ALWAYS_INLINE unsigned pt_clear(const struct pt_desc *f, const struct uio
 	if (done)
 		port_clean(pt->host, p, done * sizeof(*p));
 	return done;
-}
-
-/* The highest level of which [iova, iova + len) covers an entry. */
-UIOMMU_ALWAYS_INLINE unsigned pt_covers(const struct pt_desc *f, uint64_t iova, uint64_t len)
-{
-	unsigned lvl = 0;
-
-	while (lvl < f->max_level && len >= pt_span(f, lvl + 1) && pt_aligned(f, iova, lvl + 1))
-		lvl++;
-	return lvl;
 }
 
 /* Takes the table entry @p, its table and all below it out. */
@@ -1126,10 +1128,12 @@ UIOMMU_ALWAYS_INLINE int pt_cut(const struct pt_desc *f, struct uiommu_pt *pt, u
 {
 	struct pt_root r = pt_root(f, pt);
 	int ret = pt_check_range(f, pt, addr, pt_table_bytes(f));
+	/* what begins at @addr may be another's: as in pt_cuts() */
+	unsigned want = pt_covers(f, addr, UINT64_MAX);
 
 	while (!ret && pt_reached(f, r, addr)) {
 		unsigned lvl, lg2;
-		uint64_t *p = pt_find(f, pt, r, addr, 0, false, &lvl), e = port_load64(p);
+		uint64_t *p = pt_find(f, pt, r, addr, want, false, &lvl), e = port_load64(p);
 
 		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
 			break;
