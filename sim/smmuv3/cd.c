@@ -12,53 +12,68 @@ static unsigned l2_lg2(const struct sim_ste *ste)
 	return ste->s1fmt == STE_S1Fmt_L2_4K ? 6 : ste->s1fmt == STE_S1Fmt_L2_64K ? 10 : 0;
 }
 
-static struct sim_cd *end(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code)
+static enum sim_end bad(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code)
 {
 	uiommu_sim_event_config(s, t, code);
-	return NULL;
+	return SIM_ABORT;
 }
 
-static int read_l1cd(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-		     const struct sim_ste *ste, unsigned lg2, uint64_t *l1)
+/* @addr is an IPA where stage 2 is in use */
+static enum sim_end read_words(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, uint64_t addr,
+			       uint64_t *w, unsigned n)
 {
+	enum sim_end end = uiommu_sim_fetch_addr(s, t, &addr, SIM_CLASS_CD, SIM_PERM_R);
+
+	if (end != SIM_OK)
+		return end;
+	if (!uiommu_sim_read_words(s, addr, w, n))
+		return SIM_OK;
+	uiommu_sim_event_fetch(s, t, EVT_F_CD_FETCH, addr);
+	return SIM_ABORT;
+}
+
+static enum sim_end read_l1cd(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, unsigned lg2,
+			      uint64_t *l1)
+{
+	const struct sim_ste *ste = t->ste;
 	uint32_t index = t->ssid >> lg2;
 	unsigned upper = ste->s1cdmax > lg2 ? ste->s1cdmax - lg2 : 0;
-	uint64_t key = sim_cfg_key(t->sid, index), pa;
+	uint64_t key = sim_cfg_key(t->sid, index), addr;
 	struct cfg_way *w = uiommu_sim_cfg_find(&s->cfg_cache[CFG_L1CD], key, ste->cd_stamp);
+	enum sim_end end;
 
 	if (!w) {
-		pa = (ste->ctxptr & ~(((uint64_t)8 << upper) - 1)) + (uint64_t)index * 8;
-		if (uiommu_sim_read_words(s, pa, l1, 1)) {
-			uiommu_sim_event_fetch(s, t, EVT_F_CD_FETCH, pa);
-			return -UIOMMU_EFAULT;
-		}
+		addr = (ste->ctxptr & ~(((uint64_t)8 << upper) - 1)) + (uint64_t)index * 8;
+		end = read_words(s, t, addr, l1, 1);
+		if (end != SIM_OK)
+			return end;
 		w = uiommu_sim_cfg_fill(&s->cfg_cache[CFG_L1CD], key, ste->cd_stamp);
 		w->l1 = *l1;
 	}
 	*l1 = w->l1;
-	return 0;
+	return SIM_OK;
 }
 
-static bool locate(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-		   const struct sim_ste *ste, uint64_t *pa)
+static enum sim_end locate(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, uint64_t *addr)
 {
+	const struct sim_ste *ste = t->ste;
 	unsigned lg2 = l2_lg2(ste);
 	uint64_t l1, ptr;
+	enum sim_end end;
 
 	if (!lg2) {
-		*pa = (ste->ctxptr & ~(((uint64_t)CD_WORDS * 8 << ste->s1cdmax) - 1)) +
-		      (uint64_t)t->ssid * CD_WORDS * 8;
-		return true;
+		*addr = (ste->ctxptr & ~(((uint64_t)CD_WORDS * 8 << ste->s1cdmax) - 1)) +
+			(uint64_t)t->ssid * CD_WORDS * 8;
+		return SIM_OK;
 	}
-	if (read_l1cd(s, t, ste, lg2, &l1))
-		return false;
+	end = read_l1cd(s, t, lg2, &l1);
+	if (end != SIM_OK)
+		return end;
 	ptr = l1 & FMASK(L1CD_L2Ptr) & ~(((uint64_t)CD_WORDS * 8 << lg2) - 1);
-	if (!FGET(L1CD_V, l1) || ptr >> s->cfg.oas_lg2) {
-		end(s, t, EVT_C_BAD_SUBSTREAMID);
-		return false;
-	}
-	*pa = ptr + (uint64_t)(t->ssid & ((1u << lg2) - 1)) * CD_WORDS * 8;
-	return true;
+	if (!FGET(L1CD_V, l1) || ptr >> s->cfg.oas_lg2)
+		return bad(s, t, EVT_C_BAD_SUBSTREAMID);
+	*addr = ptr + (uint64_t)(t->ssid & ((1u << lg2) - 1)) * CD_WORDS * 8;
+	return SIM_OK;
 }
 
 /* the granules of the two halves are encoded differently */
@@ -101,12 +116,26 @@ static unsigned output_size(const struct uiommu_sim_smmuv3 *s, unsigned ips)
 	return lg2[ips] < s->cfg.oas_lg2 ? lg2[ips] : s->cfg.oas_lg2;
 }
 
-static bool legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_cd *cd)
+/* CD.S: what STALL_MODEL leaves, and STE.S1STALLD takes away */
+static bool stall_legal(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, bool stall)
 {
-	if (!FGET(CD_V, w[0]) || FGET(CD_S, w[0]) || !FGET(CD_AA64, w[0]))
-		return false;		/* STALL_MODEL, TTF */
-	if (FGET(CD_HA, w[0]) || FGET(CD_HD, w[0]))
-		return false;		/* IDR0.HTTU is 0 */
+	if (s->cfg.stall == 1)
+		return !(stall && ste->s1stalld);
+	return stall == (s->cfg.stall == 2);
+}
+
+static bool httu_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	return !(FGET(CD_HA, w[0]) && s->cfg.httu < 1) && !(FGET(CD_HD, w[0]) && s->cfg.httu < 2);
+}
+
+static bool legal(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, const uint64_t *w,
+		  struct sim_cd *cd)
+{
+	if (!FGET(CD_V, w[0]) || !FGET(CD_AA64, w[0]))
+		return false;		/* TTF */
+	if (!stall_legal(s, ste, FGET(CD_S, w[0])) || !httu_legal(s, w))
+		return false;
 	if (FGET(CD_ENDI, w[0]) && !(cd->tt[0].disabled && cd->tt[1].disabled))
 		return false;		/* TTENDIAN */
 	if (!s->cfg.asid16 && cd->asid > 0xff)
@@ -117,53 +146,64 @@ static bool legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct s
 			   (unsigned)FGET(CD_T1SZ, w[0]));
 }
 
-static void decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_cd *cd)
+static void decode(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, const uint64_t *w,
+		   struct sim_cd *cd)
 {
+	/* EL2 without E2H has one half, one privilege and no ASID */
+	bool one = ste->regime == SIM_EL2 && !sim_reg_bit(s, R_CR2, FMASK(CR2_E2H));
+
 	*cd = (struct sim_cd){
 		.abort = FGET(CD_A, w[0]),
 		.record = FGET(CD_R, w[0]),
+		.stall = FGET(CD_S, w[0]),
 		.affd = FGET(CD_AFFD, w[0]),
 		.wxn = FGET(CD_WXN, w[0]),
 		.pan = FGET(CD_PAN, w[0]),
-		.asid = (uint16_t)FGET(CD_ASID, w[0]),
+		.ha = FGET(CD_HA, w[0]),
+		.hd = FGET(CD_HA, w[0]) && FGET(CD_HD, w[0]),
+		.one_priv = one,
+		.asid = one ? 0 : (uint16_t)FGET(CD_ASID, w[0]),
 		.oas_lg2 = output_size(s, (unsigned)FGET(CD_IPS, w[0])),
 		.tt = {
 			{ .disabled = FGET(CD_EPD0, w[0]), .tbi = FGET(CD_TBI0, w[0]),
 			  .had = FGET(CD_HAD0, w[1]), .base = w[1] & FMASK(CD_TTB0) },
-			{ .disabled = FGET(CD_EPD1, w[0]), .tbi = FGET(CD_TBI1, w[0]),
+			{ .disabled = one || FGET(CD_EPD1, w[0]), .tbi = FGET(CD_TBI1, w[0]),
 			  .had = FGET(CD_HAD1, w[2]), .base = w[2] & FMASK(CD_TTB1) },
 		},
 	};
-	cd->legal = legal(s, w, cd);
+	cd->legal = legal(s, ste, w, cd);
 }
 
-static struct sim_cd *fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			    const struct sim_ste *ste)
+static enum sim_end fetch(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct sim_cd **cd)
 {
-	uint64_t pa, words[CD_WORDS];
+	uint64_t addr, words[CD_WORDS];
+	enum sim_end end = locate(s, t, &addr);
 	struct cfg_way *w;
 
-	if (!locate(s, t, ste, &pa))
-		return NULL;
+	if (end != SIM_OK)
+		return end;
 	s->stats.cd_fetches++;
-	if (uiommu_sim_read_words(s, pa, words, CD_WORDS)) {
-		uiommu_sim_event_fetch(s, t, EVT_F_CD_FETCH, pa);
-		return NULL;
-	}
+	end = read_words(s, t, addr, words, CD_WORDS);
+	if (end != SIM_OK)
+		return end;
 	w = uiommu_sim_cfg_fill(&s->cfg_cache[CFG_CD], sim_cfg_key(t->sid, t->ssid),
-				ste->cd_stamp);
-	decode(s, words, &w->cd);
-	return &w->cd;
+				t->ste->cd_stamp);
+	decode(s, t->ste, words, &w->cd);
+	*cd = &w->cd;
+	return SIM_OK;
 }
 
-struct sim_cd *uiommu_sim_cd(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			     const struct sim_ste *ste)
+enum sim_end uiommu_sim_cd(struct uiommu_sim_smmuv3 *s, struct sim_txn *t)
 {
 	struct cfg_way *w = uiommu_sim_cfg_find(&s->cfg_cache[CFG_CD],
-						sim_cfg_key(t->sid, t->ssid), ste->cd_stamp);
-	struct sim_cd *cd = w ? &w->cd : fetch(s, t, ste);
+						sim_cfg_key(t->sid, t->ssid), t->ste->cd_stamp);
+	struct sim_cd *cd = w ? &w->cd : NULL;
+	enum sim_end end = cd ? SIM_OK : fetch(s, t, &cd);
 
-	if (cd && !cd->legal)
-		return end(s, t, EVT_C_BAD_CD);
-	return cd;
+	if (end != SIM_OK)
+		return end;
+	if (!cd->legal)
+		return bad(s, t, EVT_C_BAD_CD);
+	t->cd = cd;
+	return SIM_OK;
 }

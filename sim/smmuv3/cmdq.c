@@ -9,7 +9,10 @@
  */
 #include "sim.h"
 
-enum { HAS_SSEC = 1, HAS_RANGE = 2, INVALIDATES = 4 };
+enum {
+	HAS_SSEC = 1, HAS_RANGE = 2, INVALIDATES = 4,
+	NEEDS_S1 = 8, NEEDS_S2 = 16, NEEDS_HYP = 32, NEEDS_STALL = 64,
+};
 
 struct command {
 	unsigned flags;
@@ -65,9 +68,9 @@ static void cfgi_cd_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 /* VMIDs are matched only where there is stage 2 */
 static uint16_t vmid(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	(void)s;
-	(void)w;
-	return 0;
+	uint16_t v = (uint16_t)FGET(CMD_TLBI_NH_ALL_VMID, w[0]);
+
+	return !s->cfg.stage2 ? 0 : s->cfg.vmid16 ? v : v & 0xff;
 }
 
 static uint16_t asid(const uint64_t *w)
@@ -77,18 +80,36 @@ static uint16_t asid(const uint64_t *w)
 
 static void tlbi_nh_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	uiommu_sim_tlb_drop_vmid(s, vmid(s, w));
+	uiommu_sim_tlb_drop_vmid(s, SIM_NH, vmid(s, w));
 }
 
 static void tlbi_nh_asid(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	uiommu_sim_tlb_drop_asid(s, vmid(s, w), asid(w));
+	uiommu_sim_tlb_drop_asid(s, (struct sim_tag){ SIM_NH, vmid(s, w), asid(w) });
+}
+
+static void tlbi_el2_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	(void)w;
+	uiommu_sim_tlb_drop_regime(s, SIM_EL2);
+}
+
+static void tlbi_el2_asid(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uiommu_sim_tlb_drop_asid(s, (struct sim_tag){ SIM_EL2, 0, asid(w) });
+}
+
+static void tlbi_s12_vmall(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uiommu_sim_tlb_drop_vmid(s, SIM_NH, vmid(s, w));
+	uiommu_sim_tlb_drop_vmid(s, SIM_STAGE2, vmid(s, w));
 }
 
 static void tlbi_nsnh_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	(void)w;
-	uiommu_sim_tlb_drop_all(s);
+	uiommu_sim_tlb_drop_regime(s, SIM_NH);
+	uiommu_sim_tlb_drop_regime(s, SIM_STAGE2);
 }
 
 static unsigned tg(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
@@ -123,22 +144,60 @@ static void extent(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct 
 		m->last = ~(uint64_t)0;
 }
 
-static void tlbi_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w, bool any_asid)
+static void tlbi_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_tlb_match *m)
 {
-	struct sim_tlb_match m = { .vmid = vmid(s, w), .asid = asid(w), .any_asid = any_asid };
-
-	extent(s, w, &m);
-	uiommu_sim_tlb_drop_va(s, &m);
+	extent(s, w, m);
+	uiommu_sim_tlb_drop_va(s, m);
 }
 
 static void tlbi_nh_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	tlbi_va(s, w, false);
+	tlbi_va(s, w, &(struct sim_tlb_match){ .regime = SIM_NH, .vmid = vmid(s, w),
+					       .asid = asid(w) });
 }
 
 static void tlbi_nh_vaa(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	tlbi_va(s, w, true);
+	tlbi_va(s, w, &(struct sim_tlb_match){ .regime = SIM_NH, .vmid = vmid(s, w),
+					       .any_asid = true });
+}
+
+static void tlbi_el2_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	tlbi_va(s, w, &(struct sim_tlb_match){ .regime = SIM_EL2, .asid = asid(w) });
+}
+
+static void tlbi_el2_vaa(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	tlbi_va(s, w, &(struct sim_tlb_match){ .regime = SIM_EL2, .any_asid = true });
+}
+
+/* Entries of both stages stay: they go by what names their stage 1. */
+static void tlbi_s2_ipa(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	const uint64_t cmd[2] = { w[0], w[1] & ~sim_bits(63, 52) };
+
+	tlbi_va(s, cmd, &(struct sim_tlb_match){ .regime = SIM_STAGE2, .vmid = vmid(s, w) });
+}
+
+/* ---- stalled transactions ---- */
+
+static void resume(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	enum uiommu_sim_resume how = UIOMMU_SIM_RESUME_RETRY;
+
+	if (!FGET(CMD_RESUME_Ac, w[0]))
+		how = FGET(CMD_RESUME_Ab, w[0]) ? UIOMMU_SIM_RESUME_ABORT :
+						  UIOMMU_SIM_RESUME_RAZ_WI;
+	uiommu_sim_stall_end(s, (uint32_t)FGET(CMD_RESUME_StreamID, w[0]),
+			     (unsigned)FGET(CMD_RESUME_STAG, w[1]), how);
+}
+
+static void stall_term(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	uint32_t sid = (uint32_t)FGET(CMD_STALL_TERM_StreamID, w[0]);
+
+	uiommu_sim_stall_end_all(s, sid, sid);
 }
 
 /* A hint; this implementation does not follow it. */
@@ -157,11 +216,19 @@ static const struct command commands[] = {
 	[CMD_CFGI_STE_RANGE]	= { HAS_SSEC | INVALIDATES, cfgi_ste_range },
 	[CMD_CFGI_CD]		= { HAS_SSEC | INVALIDATES, cfgi_cd },
 	[CMD_CFGI_CD_ALL]	= { HAS_SSEC | INVALIDATES, cfgi_cd_all },
-	[CMD_TLBI_NH_ALL]	= { INVALIDATES, tlbi_nh_all },
-	[CMD_TLBI_NH_ASID]	= { INVALIDATES, tlbi_nh_asid },
-	[CMD_TLBI_NH_VA]	= { HAS_RANGE | INVALIDATES, tlbi_nh_va },
-	[CMD_TLBI_NH_VAA]	= { HAS_RANGE | INVALIDATES, tlbi_nh_vaa },
+	[CMD_TLBI_NH_ALL]	= { NEEDS_S1 | INVALIDATES, tlbi_nh_all },
+	[CMD_TLBI_NH_ASID]	= { NEEDS_S1 | INVALIDATES, tlbi_nh_asid },
+	[CMD_TLBI_NH_VA]	= { NEEDS_S1 | HAS_RANGE | INVALIDATES, tlbi_nh_va },
+	[CMD_TLBI_NH_VAA]	= { NEEDS_S1 | HAS_RANGE | INVALIDATES, tlbi_nh_vaa },
+	[CMD_TLBI_EL2_ALL]	= { NEEDS_HYP | INVALIDATES, tlbi_el2_all },
+	[CMD_TLBI_EL2_ASID]	= { NEEDS_HYP | INVALIDATES, tlbi_el2_asid },
+	[CMD_TLBI_EL2_VA]	= { NEEDS_HYP | HAS_RANGE | INVALIDATES, tlbi_el2_va },
+	[CMD_TLBI_EL2_VAA]	= { NEEDS_HYP | HAS_RANGE | INVALIDATES, tlbi_el2_vaa },
+	[CMD_TLBI_S12_VMALL]	= { NEEDS_S2 | INVALIDATES, tlbi_s12_vmall },
+	[CMD_TLBI_S2_IPA]	= { NEEDS_S2 | HAS_RANGE | INVALIDATES, tlbi_s2_ipa },
 	[CMD_TLBI_NSNH_ALL]	= { INVALIDATES, tlbi_nsnh_all },
+	[CMD_RESUME]		= { HAS_SSEC | NEEDS_STALL, resume },
+	[CMD_STALL_TERM]	= { HAS_SSEC | NEEDS_STALL, stall_term },
 };
 
 /* granule information without a level or a range is a reserved encoding */
@@ -171,6 +238,13 @@ static bool range_reserved(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 	return g != CMD_TLBI_TG_NONE && !level(g, w) && !FGET(CMD_TLBI_NH_VA_NUM, w[0]) &&
 	       !FGET(CMD_TLBI_NH_VA_SCALE, w[0]);
+}
+
+/* commands of what the ID registers say is not there */
+static bool missing(const struct uiommu_sim_smmuv3 *s, unsigned flags)
+{
+	return (flags & NEEDS_S1 && s->cfg.no_stage1) || (flags & NEEDS_S2 && !s->cfg.stage2) ||
+	       (flags & NEEDS_HYP && !s->cfg.hyp) || (flags & NEEDS_STALL && !s->cfg.stall);
 }
 
 static bool illegal(const struct uiommu_sim_smmuv3 *s, const struct command *c, const uint64_t *w)
@@ -237,7 +311,7 @@ static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	if (op >= sizeof(commands) / sizeof(commands[0]))
 		return ILLEGAL;
 	c = &commands[op];
-	if (!c->fn || illegal(s, c, w))
+	if (!c->fn || missing(s, c->flags) || illegal(s, c, w))
 		return ILLEGAL;
 	c->fn(s, w);
 	if (c->flags & INVALIDATES)

@@ -23,14 +23,29 @@ static enum sim_end global_bypass(const struct uiommu_sim_smmuv3 *s, uint64_t ad
 	return straight_through(s, addr, out);
 }
 
+static void reach(const struct sim_tlb_entry *e, uint64_t addr, struct uiommu_sim_xlat *out)
+{
+	uint64_t offset = addr & (((uint64_t)1 << e->size_lg2) - 1);
+
+	out->pa = e->pa + offset;
+	out->bytes = ((uint64_t)1 << e->size_lg2) - offset;
+}
+
 /* Stage 1 does not translate; its "output" must still be an address. */
-static enum sim_end stage1_bypass(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+static enum sim_end stage1_bypass(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 				  struct uiommu_sim_xlat *out)
 {
+	const struct sim_fault f = { .code = EVT_F_ADDR_SIZE, .class = SIM_CLASS_IN };
 	enum sim_end end = straight_through(s, t->addr, out);
+	struct sim_tlb_entry e;
 
 	if (end != SIM_OK)
-		uiommu_sim_event_stage1(s, t, EVT_F_ADDR_SIZE);
+		return uiommu_sim_fault(s, t, &f);
+	if (!t->ste->s2)
+		return SIM_OK;
+	end = uiommu_sim_stage2(s, t, t->addr, SIM_CLASS_IN, sim_need(t), &e);
+	if (end == SIM_OK)
+		reach(&e, t->addr, out);
 	return end;
 }
 
@@ -51,29 +66,25 @@ static void override(struct sim_txn *t, const struct sim_ste *ste)
 	t->inst = t->inst && !t->write;
 }
 
-static enum sim_end translate(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			      const struct sim_ste *ste, struct uiommu_sim_xlat *out)
+static enum sim_end translate(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			      struct uiommu_sim_xlat *out)
 {
-	const struct sim_cd *cd = uiommu_sim_cd(s, t, ste);
 	struct sim_tlb_entry e;
-	enum sim_end end;
-	uint64_t offset;
+	enum sim_end end = uiommu_sim_cd(s, t);
 
-	if (!cd)
-		return SIM_ABORT;
-	end = uiommu_sim_stage1(s, t, cd, &e);
-	if (end != SIM_OK)
-		return end;
-	offset = t->addr & (((uint64_t)1 << e.size_lg2) - 1);
-	out->pa = e.pa + offset;
-	out->bytes = ((uint64_t)1 << e.size_lg2) - offset;
-	return SIM_OK;
+	if (end == SIM_OK)
+		end = uiommu_sim_stage1(s, t, &e);
+	if (end == SIM_OK)
+		reach(&e, t->addr, out);
+	return end;
 }
 
 /* Which CD, if any: S1CDMax and S1DSS. */
-static enum sim_end substream(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			      const struct sim_ste *ste, struct uiommu_sim_xlat *out)
+static enum sim_end substream(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			      struct uiommu_sim_xlat *out)
 {
+	const struct sim_ste *ste = t->ste;
+
 	if (t->ssv) {
 		if (!ste->s1cdmax || t->ssid >> ste->s1cdmax)
 			return config_error(s, t, EVT_C_BAD_SUBSTREAMID);
@@ -84,23 +95,21 @@ static enum sim_end substream(struct uiommu_sim_smmuv3 *s, const struct sim_txn 
 	} else if (ste->s1cdmax && ste->s1dss != STE_S1DSS_SSID0) {
 		return config_error(s, t, EVT_F_STREAM_DISABLED);
 	}
-	return translate(s, t, ste, out);
+	return translate(s, t, out);
 }
 
 static enum sim_end transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 				struct uiommu_sim_xlat *out)
 {
-	const struct sim_ste *ste;
-
 	s->stats.translations++;
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
 		return global_bypass(s, t->addr, out);
-	ste = uiommu_sim_ste(s, t);
-	if (!ste || ste->kind == STE_ABORT)
+	t->ste = uiommu_sim_ste(s, t);
+	if (!t->ste || t->ste->kind == STE_ABORT)
 		return SIM_ABORT;
-	override(t, ste);
-	if (ste->kind == STE_STAGE1)
-		return substream(s, t, ste, out);
+	override(t, t->ste);
+	if (t->ste->s1)
+		return substream(s, t, out);
 	if (t->ssv)
 		return config_error(s, t, EVT_C_BAD_SUBSTREAMID);
 	return stage1_bypass(s, t, out);
@@ -114,6 +123,21 @@ static struct sim_txn arrive(const struct uiommu_sim_access *a, uiommu_iova_t io
 	};
 }
 
+static int result(enum sim_end end)
+{
+	switch (end) {
+	case SIM_OK:
+	case SIM_RAZ_WI:
+		return 0;
+	case SIM_STALLED:
+		return -UIOMMU_EAGAIN;
+	case SIM_BUSY:
+		return -UIOMMU_EBUSY;
+	default:
+		return -UIOMMU_EFAULT;
+	}
+}
+
 int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 				struct uiommu_sim_xlat *out)
 {
@@ -125,7 +149,8 @@ int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu
 	end = transaction(s, &t, out);
 	uiommu_sim_leave(s);
 	out->raz_wi = end == SIM_RAZ_WI;
-	return end == SIM_ABORT ? -UIOMMU_EFAULT : 0;
+	out->stag = t.stag;
+	return result(end);
 }
 
 /* ---- moving data ---- */
@@ -148,7 +173,7 @@ static void end_transfer(struct uiommu_sim_smmuv3 *s, unsigned period)
 /* The part of a DMA up to the end of one page; env->lock is free while its data
  * move, and its marker says that they do. */
 static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
-		    uiommu_iova_t iova, uint8_t *buf, size_t bytes, size_t *moved)
+		    uiommu_iova_t iova, uint8_t *buf, size_t bytes, size_t *moved, uint16_t *stag)
 {
 	struct uiommu_sim_xlat x = { 0 };
 	struct sim_txn t = arrive(a, iova);
@@ -162,8 +187,9 @@ static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 	if (end == SIM_OK)
 		s->in_flight[period]++;
 	uiommu_sim_leave(s);
-	if (end == SIM_ABORT)
-		return -UIOMMU_EFAULT;
+	*stag = t.stag;
+	if (result(end))
+		return result(end);
 	if (end == SIM_RAZ_WI) {
 		*moved = bytes;
 		if (!a->write)
@@ -177,19 +203,28 @@ static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 	return err ? -UIOMMU_EFAULT : 0;
 }
 
-int uiommu_sim_smmuv3_dma(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
-			  void *buf, size_t bytes, size_t *done)
+int uiommu_sim_smmuv3_dma_stag(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			       void *buf, size_t bytes, size_t *done, uint16_t *stag)
 {
 	size_t n = 0, moved;
+	uint16_t tag = 0;
 	int err = 0;
 
 	while (n < bytes) {
-		err = transfer(s, a, a->iova + n, (uint8_t *)buf + n, bytes - n, &moved);
+		err = transfer(s, a, a->iova + n, (uint8_t *)buf + n, bytes - n, &moved, &tag);
 		if (err)
 			break;
 		n += moved;
 	}
 	if (done)
 		*done = n;
+	if (stag && err == -UIOMMU_EAGAIN)
+		*stag = tag;
 	return err;
+}
+
+int uiommu_sim_smmuv3_dma(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			  void *buf, size_t bytes, size_t *done)
+{
+	return uiommu_sim_smmuv3_dma_stag(s, a, buf, bytes, done, NULL);
 }

@@ -49,7 +49,7 @@ static void hide_missing(struct uiommu_sim_smmuv3 *s)
 	for (unsigned i = 0; !s->cfg.msi && i < sizeof(msi) / sizeof(msi[0]); i++)
 		s->mask[msi[i]] = 0;
 	s->mask[R_CR0] = FMASK(CR0_SMMUEN) | FMASK(CR0_EVENTQEN) | FMASK(CR0_CMDQEN);
-	s->mask[R_CR2] = FMASK(CR2_RECINVSID);
+	s->mask[R_CR2] = FMASK(CR2_RECINVSID) | (s->cfg.hyp ? FMASK(CR2_E2H) : 0);
 	s->mask[R_IRQ_CTRL] &= ~FMASK(IRQ_CTRL_PRIQ_IRQEN);
 	s->mask[R_GERRORN] = FMASK(GERROR_CMDQ_ERR) | FMASK(GERROR_EVENTQ_ABT_ERR) |
 			     (s->cfg.msi ? FMASK(GERROR_MSI_CMDQ_ABT_ERR) |
@@ -71,23 +71,30 @@ static unsigned oas_code(unsigned lg2)
 
 static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 {
+	static const uint8_t stall_model[] = { IDR0_STALL_MODEL_TERMINATE,
+		IDR0_STALL_MODEL_STALL_AND_TERMINATE, IDR0_STALL_MODEL_STALL };
 	const struct uiommu_sim_smmuv3_config *c = &s->cfg;
 
-	s->reg[R_IDR0] = FPREP(IDR0_S1P, 1) | FPREP(IDR0_TTF, IDR0_TTF_AARCH64) |
+	s->reg[R_IDR0] = FPREP(IDR0_S1P, !c->no_stage1) | FPREP(IDR0_S2P, c->stage2) |
+			 FPREP(IDR0_HTTU, c->httu) | FPREP(IDR0_Hyp, c->hyp) |
+			 FPREP(IDR0_VMID16, c->stage2 && c->vmid16) |
+			 FPREP(IDR0_TTF, IDR0_TTF_AARCH64) |
 			 FPREP(IDR0_COHACC, c->coherent) | FPREP(IDR0_ASID16, c->asid16) |
 			 FPREP(IDR0_MSI, c->msi) | FPREP(IDR0_SEV, c->sev) |
 			 FPREP(IDR0_CD2L, c->cd_2level && c->ssidsize) |
 			 FPREP(IDR0_TTENDIAN, IDR0_TTENDIAN_LITTLE) |
-			 FPREP(IDR0_STALL_MODEL, IDR0_STALL_MODEL_TERMINATE) |
+			 FPREP(IDR0_STALL_MODEL, stall_model[c->stall]) |
 			 FPREP(IDR0_ST_LEVEL, c->st_2level ? IDR0_ST_LEVEL_TWO_LEVEL :
 							     IDR0_ST_LEVEL_LINEAR);
 	s->reg[R_IDR1] = FPREP(IDR1_SIDSIZE, c->sidsize) | FPREP(IDR1_SSIDSIZE, c->ssidsize) |
 			 FPREP(IDR1_EVENTQS, c->evtq_max_lg2) |
 			 FPREP(IDR1_CMDQS, c->cmdq_max_lg2) | FPREP(IDR1_ATTR_PERMS_OVR, 1);
-	s->reg[R_IDR3] = FPREP(IDR3_HAD, 1) | FPREP(IDR3_RIL, c->range_inv);
+	s->reg[R_IDR3] = FPREP(IDR3_HAD, 1) | FPREP(IDR3_XNX, c->stage2 && c->xnx) |
+			 FPREP(IDR3_RIL, c->range_inv);
 	s->reg[R_IDR5] = FPREP(IDR5_OAS, oas_code(c->oas_lg2)) | FPREP(IDR5_GRAN4K, c->gran4k) |
 			 FPREP(IDR5_GRAN16K, c->gran16k) | FPREP(IDR5_GRAN64K, c->gran64k) |
-			 FPREP(IDR5_VAX, c->vax52 ? IDR5_VAX_52 : IDR5_VAX_48);
+			 FPREP(IDR5_VAX, c->vax52 ? IDR5_VAX_52 : IDR5_VAX_48) |
+			 FPREP(IDR5_STALL_MAX, c->stall ? c->stall_max : 0);
 	s->reg[R_AIDR] = FPREP(AIDR_ArchMinorRev, 1);
 	s->reg[R_GBPA] = FPREP(GBPA_SHCFG, SHCFG_INCOMING) | FPREP(GBPA_ABORT, c->reset_abort);
 }
@@ -102,7 +109,7 @@ void uiommu_sim_enter(struct uiommu_sim_smmuv3 *s)
 
 void uiommu_sim_leave(struct uiommu_sim_smmuv3 *s)
 {
-	unsigned pending = s->irq_pending;
+	unsigned pending = s->irq_pending, ended = s->stalls_ended;
 
 	s->irq_pending = 0;
 	if (s->env.unlock)
@@ -110,6 +117,8 @@ void uiommu_sim_leave(struct uiommu_sim_smmuv3 *s)
 	for (unsigned line = 0; pending >> line && s->env.irq; line++)
 		if (pending >> line & 1)
 			s->env.irq(s->env.ctx, (enum uiommu_sim_irq)line);
+	if (ended)
+		uiommu_sim_stall_deliver(s);
 }
 
 int uiommu_sim_read_words(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w, unsigned n)
@@ -223,6 +232,15 @@ static void write_gbpa(struct uiommu_sim_smmuv3 *s, uint64_t v)
 		s->reg[R_GBPA] = v & s->mask[R_GBPA] & ~FMASK(GBPA_Update);
 }
 
+static void cr0_changed(struct uiommu_sim_smmuv3 *s)
+{
+	s->reg[R_CR0ACK] = s->reg[R_CR0];
+	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)))
+		s->sync_waits = false;	/* it may not be there any more */
+	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
+		uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
+}
+
 static void write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v)
 {
 	uint64_t m = writable(s, r);
@@ -232,13 +250,12 @@ static void write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v)
 		return;
 	}
 	s->reg[r] = (s->reg[r] & ~m) | (v & m);
-	if (r == R_CR0) {
-		s->reg[R_CR0ACK] = s->reg[R_CR0];
-		if (!(v & FMASK(CR0_CMDQEN)))
-			s->sync_waits = false;	/* it may not be there any more */
-	} else if (r == R_IRQ_CTRL) {
+	if (r == R_CR0)
+		cr0_changed(s);
+	else if (r == R_IRQ_CTRL)
 		s->reg[R_IRQ_CTRLACK] = s->reg[R_IRQ_CTRL];
-	}
+	if (r == R_CR0 || r == R_EVENTQ_CONS || r == R_GERRORN)
+		uiommu_sim_stall_record(s);
 	if (r == R_CR0 || r == R_CMDQ_PROD || r == R_GERRORN)
 		uiommu_sim_cmdq_run(s);
 }
@@ -355,7 +372,16 @@ static bool config_ok(const struct uiommu_sim_smmuv3_config *c)
 	return c->sidsize <= 32 && c->ssidsize <= 20 && c->cmdq_max_lg2 <= 19 &&
 	       c->evtq_max_lg2 <= 19 && c->oas_lg2 <= 52 && oas_code(c->oas_lg2) < 7 &&
 	       (c->gran4k || c->gran16k || c->gran64k) &&
-	       c->tlb_entries_lg2 >= 2 && c->tlb_entries_lg2 <= 24;
+	       c->tlb_entries_lg2 >= 2 && c->tlb_entries_lg2 <= 24 &&
+	       (c->stage2 || !c->no_stage1);
+}
+
+static bool options_ok(const struct uiommu_sim_smmuv3_config *c, const struct uiommu_sim_env *env)
+{
+	if (c->httu > 2 || (c->httu && !env->cas64))
+		return false;
+	return !c->stall ||
+	       (c->stall <= 2 && env->resume && c->stall_max && c->stall_max <= 65535);
 }
 
 /* what create() allocates beside the structure itself */
@@ -372,8 +398,10 @@ static void for_each_array(struct uiommu_sim_smmuv3 *s,
 	}
 	fn(s, (void **)&tlb->ways, sizeof(*tlb->ways) * SIM_TLB_WAYS << tlb->sets_lg2);
 	fn(s, (void **)&tlb->victim, (size_t)1 << tlb->sets_lg2);
-	fn(s, (void **)&tlb->vmid_since, sizeof(uint64_t) * 65536);
+	fn(s, (void **)&tlb->vmid_since, sizeof(uint64_t) * SIM_NUM_REGIMES << 16);
 	fn(s, (void **)&tlb->asid_since, sizeof(uint64_t) * SIM_TLB_ASID_SLOTS);
+	if (s->cfg.stall_max)
+		fn(s, (void **)&s->stalls, s->cfg.stall_max * sizeof(*s->stalls));
 }
 
 static void alloc_array(struct uiommu_sim_smmuv3 *s, void **p, size_t bytes)
@@ -392,6 +420,8 @@ static bool complete(const struct uiommu_sim_smmuv3 *s)
 	for (unsigned i = 0; i < NUM_CFG; i++)
 		if (!s->cfg_cache[i].ways || !s->cfg_cache[i].victim)
 			return false;
+	if (s->cfg.stall_max && !s->stalls)
+		return false;
 	return s->tlb.ways && s->tlb.victim && s->tlb.vmid_since && s->tlb.asid_since;
 }
 
@@ -400,13 +430,15 @@ int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,
 {
 	struct uiommu_sim_smmuv3 *s;
 
-	if (!config_ok(cfg))
+	if (!config_ok(cfg) || !options_ok(cfg, env))
 		return -UIOMMU_EINVAL;
 	s = env->alloc(env->ctx, sizeof(*s));
 	if (!s)
 		return -UIOMMU_ENOMEM;
 	s->env = *env;
 	s->cfg = *cfg;
+	if (!s->cfg.stall)
+		s->cfg.stall_max = 0;
 	s->tlb.sets_lg2 = cfg->tlb_entries_lg2 - 2;
 	s->tlb.now = 1;
 	for (unsigned i = 0; i < NUM_CFG; i++)

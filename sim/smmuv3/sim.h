@@ -7,9 +7,12 @@
  * stream_table.c  StreamID -> STE
  * cd.c            (STE, SubstreamID) -> CD
  * cfgcache.c      the caches of both
- * walk.c          CD -> translation table -> output address
- * tlb.c           the cache of that
- * events.c        the event queue
+ * walk.c          stage 1: CD -> translation table -> output address
+ * stage2.c        stage 2: STE -> translation table -> output address
+ * tlb.c           the cache of both
+ * faults.c        what becomes of a fault: record, abort, stall; CMD_RESUME
+ * events.c        the event queue and its records
+ * outq.c          a queue that the SMMU writes (EVENTQ, PRIQ)
  * dma.c           a transaction from its arrival to memory
  *
  * Everything here runs with env->lock held unless it says otherwise. Legend of
@@ -37,25 +40,60 @@ enum sim_end {
 	SIM_OK,
 	SIM_ABORT,		/* an abort is returned to the device */
 	SIM_RAZ_WI,		/* "succeeds": reads as zero, writes are ignored (CD.A 0) */
+	SIM_STALLED,		/* held until CMD_RESUME; sim_txn.stag names it */
+	SIM_BUSY,		/* would stall, but there is no room */
+	SIM_NO_ACCESS,		/* a translation request: not with these permissions */
 };
+
+struct sim_ste;
+struct sim_cd;
 
 /* As it arrived; inst and priv after the STE's overrides. */
 struct sim_txn {
 	uint32_t sid, ssid;	/* ssid 0 when !ssv */
 	bool ssv, write, inst, priv;
+	bool ats;			/* a translation request: nothing stalls */
 	uint64_t addr;
+	const struct sim_ste *ste;	/* as soon as they are known */
+	const struct sim_cd *cd;
+	uint16_t stag;
+};
+
+/* what a translation was for: the values of CLASS in an event */
+enum sim_class { SIM_CLASS_CD, SIM_CLASS_TT, SIM_CLASS_IN };
+
+/* One of the four faults that CD.{A,R,S} and STE.{S2R,S2S} govern. */
+struct sim_fault {
+	unsigned code;
+	bool s2;
+	enum sim_class class;
+	uint64_t ipa;		/* at stage 2 */
+	bool update;		/* a table was to be written, not read */
 };
 
 /* ---- configuration, decoded when it is cached ---- */
 
-enum sim_ste_kind { STE_ILLEGAL, STE_ABORT, STE_BYPASS, STE_STAGE1 };
+enum sim_ste_kind { STE_ILLEGAL, STE_ABORT, STE_USABLE };
+
+/* whose translations they are; part of every tag */
+enum sim_regime { SIM_NH, SIM_STAGE2, SIM_EL2, SIM_NUM_REGIMES };
 
 struct sim_ste {
 	enum sim_ste_kind kind;
+	bool s1, s2;		/* stages in use; neither: bypass */
+	bool s1stalld, mev;
+	enum sim_regime regime;	/* of stage 1 */
+	uint16_t vmid;
+	unsigned eats;
 	unsigned s1fmt, s1cdmax, s1dss;
 	unsigned privcfg, instcfg;
 	uint64_t ctxptr;
 	uint64_t cd_stamp;	/* CDs cached through it carry the same */
+	struct {
+		unsigned granule_lg2, ias_lg2, oas_lg2, level;
+		bool affd, ptw, ha, hd, stall, record;
+		uint64_t base;
+	} t2;
 };
 
 /* one of the two halves of the address space */
@@ -67,8 +105,9 @@ struct sim_tt {
 
 struct sim_cd {
 	bool legal;
-	bool abort, record;	/* CD.A, CD.R */
-	bool affd, wxn, pan;
+	bool abort, record, stall;	/* CD.A, CD.R, CD.S */
+	bool affd, wxn, pan, ha, hd;
+	bool one_priv;			/* regime EL2 without E2H */
 	uint16_t asid;
 	unsigned oas_lg2;	/* effective IPS */
 	struct sim_tt tt[2];
@@ -118,9 +157,17 @@ struct sim_tlb_entry {
 	uint64_t va, pa;	/* aligned to the size */
 	uint64_t stamp;		/* 0: empty. When it was filled, in invalidations */
 	uint16_t asid, vmid;
-	uint8_t size_lg2, granule_lg2, level, perm;
+	enum sim_regime regime;
+	uint8_t size_lg2;
+	uint8_t span_lg2;	/* of stage 1's leaf: a smaller one of stage 2 cuts it */
+	uint8_t granule_lg2, level;
+	uint8_t perm1, perm2;	/* what each stage grants; all where it is not used */
 	bool global;
+	bool clean;		/* a write must go to the tables again: HTTU */
+	bool device;		/* stage 2 says Device memory */
 };
+
+#define SIM_PERM_ALL	0x3fu
 
 #define SIM_TLB_WAYS 4
 #define SIM_TLB_ASID_SLOTS 65536
@@ -130,15 +177,17 @@ struct sim_tlb {
 	struct sim_tlb_entry *ways;	/* (l) */
 	uint8_t *victim;		/* (l) */
 	uint64_t now;			/* (l) counts invalidations, starts at 1 */
-	uint64_t all_since;		/* (l) entries older than these are gone: */
-	uint64_t *vmid_since;		/* (l) by VMID */
-	uint64_t *asid_since;		/* (l) not global ones, by (VMID, ASID) */
+	/* (l) entries older than these are gone: */
+	uint64_t regime_since[SIM_NUM_REGIMES];
+	uint64_t *vmid_since;		/* (l) by regime and VMID */
+	uint64_t *asid_since;		/* (l) not global ones, by a hash of the tag */
 	uint64_t sizes;			/* (l) bit n: entries of 2^n bytes may be there */
-	bool any_global;		/* (l) */
+	bool any_global, any_cut;	/* (l) likewise; size_lg2 < span_lg2 */
 };
 
 /* Which entries a CMD_TLBI_*_VA* names. */
 struct sim_tlb_match {
+	enum sim_regime regime;
 	uint16_t vmid, asid;
 	bool any_asid;
 	uint64_t first, last;	/* inclusive */
@@ -146,13 +195,32 @@ struct sim_tlb_match {
 	unsigned level;		/* 0: any */
 };
 
-struct sim_tlb_entry *uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, uint16_t vmid,
-					  uint16_t asid, uint64_t va);
+struct sim_tag {
+	enum sim_regime regime;
+	uint16_t vmid, asid;
+};
+
+struct sim_tlb_entry *uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag,
+					  uint64_t va);
 void uiommu_sim_tlb_fill(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_entry *e);
-void uiommu_sim_tlb_drop_all(struct uiommu_sim_smmuv3 *s);
-void uiommu_sim_tlb_drop_vmid(struct uiommu_sim_smmuv3 *s, uint16_t vmid);
-void uiommu_sim_tlb_drop_asid(struct uiommu_sim_smmuv3 *s, uint16_t vmid, uint16_t asid);
+void uiommu_sim_tlb_drop_regime(struct uiommu_sim_smmuv3 *s, enum sim_regime r);
+void uiommu_sim_tlb_drop_vmid(struct uiommu_sim_smmuv3 *s, enum sim_regime r, uint16_t vmid);
+void uiommu_sim_tlb_drop_asid(struct uiommu_sim_smmuv3 *s, struct sim_tag tag);
 void uiommu_sim_tlb_drop_va(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_match *m);
+
+/* ---- queues that the SMMU writes ---- */
+
+enum sim_outq { SIM_EVENTQ, SIM_PRIQ };
+
+/* ---- stalled transactions ---- */
+
+struct sim_stall {
+	enum { STALL_FREE, STALL_HELD, STALL_ENDED } state;
+	bool recorded;		/* its event is in the queue */
+	uint32_t sid;
+	enum uiommu_sim_resume how;
+	uint64_t event[EVT_WORDS];
+};
 
 /* ---- the whole ---- */
 
@@ -175,6 +243,11 @@ struct uiommu_sim_smmuv3 {
 	 */
 	unsigned in_flight[2], period;
 	bool sync_waits, invalidated;
+
+	struct sim_stall *stalls;		/* (l) by STAG, cfg.stall_max of them */
+	unsigned stalls_ended, stalls_unrecorded;
+	uint64_t last_event[EVT_WORDS];		/* (l) the last one in the queue */
+	unsigned last_code;			/* (l) of an event, recorded or not */
 
 	struct uiommu_sim_smmuv3_stats stats;	/* (l) */
 };
@@ -212,23 +285,84 @@ bool uiommu_sim_gerror_active(const struct uiommu_sim_smmuv3 *s, uint64_t mask);
 /* cmdq.c */
 void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s);
 
+/* outq.c */
+enum sim_put { SIM_PUT, SIM_PUT_OFF, SIM_PUT_FULL, SIM_PUT_ABORTED };
+enum sim_put uiommu_sim_outq_put(struct uiommu_sim_smmuv3 *s, enum sim_outq q, const uint64_t *w);
+
 /* events.c: one record each */
 void uiommu_sim_event_config(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code);
 void uiommu_sim_event_fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code,
 			    uint64_t addr);
 void uiommu_sim_event_walk_eabt(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-				uint64_t addr);
-/* F_TRANSLATION, F_ADDR_SIZE, F_ACCESS, F_PERMISSION at stage 1 */
-void uiommu_sim_event_stage1(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code);
+				const struct sim_fault *f, uint64_t addr);
+void uiommu_sim_event_fault(const struct sim_txn *t, const struct sim_fault *f, uint64_t *w);
+void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			     const uint64_t *w);
 
-/* stream_table.c, cd.c: NULL when the transaction ends here (abort, reported) */
-struct sim_ste *uiommu_sim_ste(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t);
-struct sim_cd *uiommu_sim_cd(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			     const struct sim_ste *ste);
+/* faults.c */
+void uiommu_sim_stall_end(struct uiommu_sim_smmuv3 *s, uint32_t sid, unsigned stag,
+			  enum uiommu_sim_resume how);
+void uiommu_sim_stall_end_all(struct uiommu_sim_smmuv3 *s, uint32_t first, uint32_t last);
+void uiommu_sim_stall_record(struct uiommu_sim_smmuv3 *s);	/* what the queue had no room for */
+void uiommu_sim_stall_deliver(struct uiommu_sim_smmuv3 *s);	/* without env->lock */
+enum sim_end uiommu_sim_fault(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			      const struct sim_fault *f);
+
+/* stream_table.c: NULL when the transaction ends here (abort, reported) */
+const struct sim_ste *uiommu_sim_ste(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t);
+/* cd.c: SIM_OK: t->cd is there */
+enum sim_end uiommu_sim_cd(struct uiommu_sim_smmuv3 *s, struct sim_txn *t);
 unsigned uiommu_sim_strtab_split(const struct uiommu_sim_smmuv3 *s);
 
-/* walk.c */
-enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			       const struct sim_cd *cd, struct sim_tlb_entry *out);
+/* 64-bit translation table descriptors of either stage */
+#define D_VALID		((uint64_t)1 << 0)
+#define D_TABLE		((uint64_t)1 << 1)	/* at level 3: a page */
+#define D_AF		((uint64_t)1 << 10)
+#define D_DBM		((uint64_t)1 << 51)
+
+static inline uint64_t sim_bits(unsigned hi, unsigned lo)
+{
+	return (~(uint64_t)0 >> (63 - hi)) & (~(uint64_t)0 << lo);
+}
+
+/* the address in a descriptor, for an output aligned to 2^lg2; a 64 KiB granule
+ * with 52-bit outputs keeps bits 51:48 in 15:12 */
+static inline uint64_t sim_desc_addr(unsigned granule_lg2, unsigned oas_lg2, uint64_t desc,
+				     unsigned lg2)
+{
+	uint64_t pa = desc & sim_bits(47, lg2);
+
+	if (granule_lg2 == 16 && oas_lg2 == 52)
+		pa |= (desc & sim_bits(15, 12)) << 36;
+	return pa;
+}
+
+static inline bool sim_block_allowed(unsigned granule_lg2, unsigned oas_lg2, unsigned level)
+{
+	return level == 2 || (level == 1 && (granule_lg2 == 12 ||
+					     (granule_lg2 == 16 && oas_lg2 == 52)));
+}
+
+/* which permission it needs of an entry */
+static inline unsigned sim_need(const struct sim_txn *t)
+{
+	unsigned need = t->write ? SIM_PERM_W : t->inst ? SIM_PERM_X : SIM_PERM_R;
+
+	return t->priv ? SIM_PERM_PRIV(need) : need;
+}
+
+/* walk.c: a transaction whose t->ste and t->cd are there, both stages */
+enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			       struct sim_tlb_entry *out);
+
+/* stage2.c: @ipa for @class with @need; SIM_OK: *out covers it */
+enum sim_end uiommu_sim_stage2(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, uint64_t ipa,
+			       enum sim_class class, unsigned need, struct sim_tlb_entry *out);
+/* An address of a CD or a stage 1 table to a physical one: itself without stage 2. */
+enum sim_end uiommu_sim_fetch_addr(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, uint64_t *addr,
+				   enum sim_class class, unsigned need);
+bool uiommu_sim_s2_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *ste);
+void uiommu_sim_s2_decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w,
+			  struct sim_ste *ste);
 
 #endif

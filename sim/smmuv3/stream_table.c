@@ -88,7 +88,7 @@ static bool s1_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	uint64_t fmt = FGET(STE_S1Fmt, w[0]), max = FGET(STE_S1CDMax, w[0]);
 
-	if (FGET(STE_S1STALLD, w[1]))	/* STALL_MODEL is not "both" */
+	if (FGET(STE_S1STALLD, w[1]) && s->cfg.stall != 1)
 		return false;
 	if (s->cfg.ssidsize && max > s->cfg.ssidsize)
 		return false;
@@ -98,25 +98,45 @@ static bool s1_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	return !((w[0] & FMASK(STE_S1ContextPtr)) >> s->cfg.oas_lg2);
 }
 
+/* Stream worlds of stage 1: EL2 only where it is, and never in front of stage 2. */
+static bool strw_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, bool s2)
+{
+	uint64_t strw = FGET(STE_STRW, w[1]);
+
+	return strw == STE_STRW_NSEL1 || (strw == STE_STRW_EL2 && s->cfg.hyp && !s2);
+}
+
 static enum sim_ste_kind kind_of(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	unsigned config = (unsigned)FGET(STE_Config, w[0]);
+	bool s1 = config & 1, s2 = config & 2;
 
 	if (!FGET(STE_V, w[0]))
 		return STE_ILLEGAL;
 	if (config < STE_Config_BYPASS)		/* 0b0xx */
 		return STE_ABORT;
-	if (config == STE_Config_BYPASS)
-		return STE_BYPASS;
-	if (config == STE_Config_S1)
-		return s1_legal(s, w) ? STE_STAGE1 : STE_ILLEGAL;
-	return STE_ILLEGAL;			/* stage 2, IDR0.S2P is 0 */
+	if ((s1 && s->cfg.no_stage1) || (s2 && !s->cfg.stage2))
+		return STE_ILLEGAL;
+	if ((s1 || s2) && s->cfg.stage2 && !s->cfg.vmid16 && FGET(STE_S2VMID, w[2]) > 0xff)
+		return STE_ILLEGAL;
+	if (s1 && !(s1_legal(s, w) && strw_legal(s, w, s2)))
+		return STE_ILLEGAL;
+	return !s2 || uiommu_sim_s2_legal(s, w) ? STE_USABLE : STE_ILLEGAL;
 }
 
 static void decode(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_ste *ste)
 {
+	unsigned config = (unsigned)FGET(STE_Config, w[0]);
+	bool el2 = FGET(STE_STRW, w[1]) == STE_STRW_EL2;
+
 	*ste = (struct sim_ste){
 		.kind = kind_of(s, w),
+		.s1 = config & 1, .s2 = config & 2,
+		.s1stalld = FGET(STE_S1STALLD, w[1]),
+		.mev = FGET(STE_MEV, w[1]),
+		.regime = el2 ? SIM_EL2 : SIM_NH,
+		.vmid = s->cfg.stage2 && !el2 ? (uint16_t)FGET(STE_S2VMID, w[2]) : 0,
+		.eats = (unsigned)FGET(STE_EATS, w[1]),
 		.s1fmt = (unsigned)FGET(STE_S1Fmt, w[0]),
 		/* without substreams both fields are IGNORED */
 		.s1cdmax = s->cfg.ssidsize ? (unsigned)FGET(STE_S1CDMax, w[0]) : 0,
@@ -126,6 +146,8 @@ static void decode(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_st
 		.ctxptr = w[0] & FMASK(STE_S1ContextPtr),
 		.cd_stamp = ++s->stamp,
 	};
+	if (ste->kind == STE_USABLE && ste->s2)
+		uiommu_sim_s2_decode(s, w, ste);
 }
 
 static struct sim_ste *fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
@@ -145,7 +167,7 @@ static struct sim_ste *fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *
 	return &w->ste;
 }
 
-struct sim_ste *uiommu_sim_ste(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
+const struct sim_ste *uiommu_sim_ste(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
 {
 	struct cfg_way *w = uiommu_sim_cfg_find(&s->cfg_cache[CFG_STE], t->sid, 0);
 	struct sim_ste *ste = w ? &w->ste : fetch(s, t);

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * walk.c - stage 1: an input address through the tables of a CD (VMSAv8-64)
+ * walk.c - stage 1: an input address through the tables of a CD (VMSAv8-64), and
+ * through stage 2 behind it where the STE says so
  *
  * Translation tables are the CPU's: 64-bit descriptors, 4, 16 or 64 KiB
  * granule. Nothing between the levels is cached.
  */
 #include "sim.h"
 
-/* bits of a descriptor; the CPU architecture's, so not in regs.def */
-#define D_VALID		((uint64_t)1 << 0)
-#define D_TABLE		((uint64_t)1 << 1)	/* at level 3: a page */
 #define D_AP_UNPRIV	((uint64_t)1 << 6)	/* AP[1] */
 #define D_AP_RO		((uint64_t)1 << 7)	/* AP[2] */
-#define D_AF		((uint64_t)1 << 10)
 #define D_NG		((uint64_t)1 << 11)
 #define D_PXN		((uint64_t)1 << 53)
 #define D_UXN		((uint64_t)1 << 54)
@@ -21,6 +18,9 @@
 #define D_AP_TABLE_NOUNPRIV ((uint64_t)1 << 61)
 #define D_AP_TABLE_RO	((uint64_t)1 << 62)
 
+/* a race that is lost this often is given up */
+#define MAX_TRIES 64
+
 /* what the hierarchy takes away, as bits of a leaf */
 struct limits {
 	bool no_unpriv, ro, pxn, uxn;
@@ -28,47 +28,29 @@ struct limits {
 
 struct step {
 	unsigned level, shift;	/* an entry covers 2^shift bytes */
-	uint64_t table, desc;
+	uint64_t table, at, desc;	/* @at: where desc was read, before stage 2 */
 	struct limits lim;
 };
 
-/* Ends in one of the four faults that CD.A and CD.R govern. */
-static enum sim_end fault(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			  const struct sim_cd *cd, unsigned code)
+/* Ends in one of the four faults that CD.{A,R,S} govern. */
+static enum sim_end fault(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, unsigned code)
 {
-	if (cd->record)
-		uiommu_sim_event_stage1(s, t, code);
-	return cd->abort ? SIM_ABORT : SIM_RAZ_WI;
+	const struct sim_fault f = { .code = code, .class = SIM_CLASS_IN };
+
+	return uiommu_sim_fault(s, t, &f);
 }
 
-static uint64_t bits(unsigned hi, unsigned lo)
+static enum sim_end walk_eabt(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, uint64_t pa)
 {
-	return (~(uint64_t)0 >> (63 - hi)) & (~(uint64_t)0 << lo);
-}
+	const struct sim_fault f = { .class = SIM_CLASS_TT };
 
-/* the address in a descriptor, for an output aligned to 2^lg2; a 64 KiB granule
- * with 52-bit outputs keeps bits 51:48 in 15:12 */
-static uint64_t address(const struct sim_tt *tt, const struct sim_cd *cd, uint64_t desc,
-			unsigned lg2)
-{
-	uint64_t pa = desc & bits(47, lg2);
-
-	if (tt->granule_lg2 == 16 && cd->oas_lg2 == 52)
-		pa |= (desc & bits(15, 12)) << 36;
-	return pa;
-}
-
-static bool block_allowed(const struct sim_tt *tt, const struct sim_cd *cd, unsigned level)
-{
-	if (level == 2)
-		return true;
-	return level == 1 && (tt->granule_lg2 == 12 ||
-			      (tt->granule_lg2 == 16 && cd->oas_lg2 == 52));
+	uiommu_sim_event_walk_eabt(s, t, &f, pa);
+	return SIM_ABORT;
 }
 
 static void descend(const struct sim_tt *tt, const struct sim_cd *cd, struct step *st)
 {
-	st->table = address(tt, cd, st->desc, tt->granule_lg2);
+	st->table = sim_desc_addr(tt->granule_lg2, cd->oas_lg2, st->desc, tt->granule_lg2);
 	st->level++;
 	st->shift -= tt->granule_lg2 - 3;
 	if (tt->had)
@@ -83,47 +65,54 @@ static void start(const struct sim_tt *tt, struct step *st)
 {
 	unsigned stride = tt->granule_lg2 - 3, root_bits;
 
-	st->level = 3 - (tt->ias_lg2 - 1 - tt->granule_lg2) / stride;
+	*st = (struct step){ .level = 3 - (tt->ias_lg2 - 1 - tt->granule_lg2) / stride };
 	st->shift = tt->granule_lg2 + stride * (3 - st->level);
 	root_bits = tt->ias_lg2 - st->shift;
 	/* the table is aligned to its size, and to 64 bytes where 52-bit bases are */
 	st->table = tt->base & ~(((uint64_t)8 << root_bits) - 1);
 }
 
-/* SIM_OK: st->desc is a leaf */
-static enum sim_end walk(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			 const struct sim_cd *cd, const struct sim_tt *tt, uint64_t va,
-			 struct step *st)
+static enum sim_end read_desc(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct step *st)
 {
-	unsigned top = tt->ias_lg2;
+	uint64_t pa = st->at;
+	enum sim_end end = uiommu_sim_fetch_addr(s, t, &pa, SIM_CLASS_TT, SIM_PERM_R);
 
-	for (start(tt, st);; top = st->shift + tt->granule_lg2 - 3) {
-		uint64_t pa = st->table + ((va & bits(top - 1, st->shift)) >> st->shift) * 8;
+	if (end != SIM_OK)
+		return end;
+	s->stats.pte_fetches++;
+	return uiommu_sim_read_words(s, pa, &st->desc, 1) ? walk_eabt(s, t, pa) : SIM_OK;
+}
 
-		s->stats.pte_fetches++;
-		if (uiommu_sim_read_words(s, pa, &st->desc, 1)) {
-			uiommu_sim_event_walk_eabt(s, t, pa);
-			return SIM_ABORT;
-		}
+/* SIM_OK: st->desc is a leaf */
+static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const struct sim_tt *tt,
+			 uint64_t va, struct step *st)
+{
+	unsigned top = tt->ias_lg2, g = tt->granule_lg2, oas = t->cd->oas_lg2;
+	enum sim_end end;
+
+	for (start(tt, st);; top = st->shift + g - 3) {
+		st->at = st->table + ((va & sim_bits(top - 1, st->shift)) >> st->shift) * 8;
+		end = read_desc(s, t, st);
+		if (end != SIM_OK)
+			return end;
 		if (!(st->desc & D_VALID))
-			return fault(s, t, cd, EVT_F_TRANSLATION);
+			return fault(s, t, EVT_F_TRANSLATION);
 		if (st->level == 3)
-			return st->desc & D_TABLE ? SIM_OK : fault(s, t, cd, EVT_F_TRANSLATION);
+			return st->desc & D_TABLE ? SIM_OK : fault(s, t, EVT_F_TRANSLATION);
 		if (!(st->desc & D_TABLE))
-			return block_allowed(tt, cd, st->level) ?
-			       SIM_OK : fault(s, t, cd, EVT_F_TRANSLATION);
-		descend(tt, cd, st);
-		if (st->table >> cd->oas_lg2)
-			return fault(s, t, cd, EVT_F_ADDR_SIZE);
+			return sim_block_allowed(g, oas, st->level) ?
+			       SIM_OK : fault(s, t, EVT_F_TRANSLATION);
+		descend(tt, t->cd, st);
+		if (st->table >> oas)
+			return fault(s, t, EVT_F_ADDR_SIZE);
 	}
 }
 
-/* What a leaf grants: VMSAv8-64, EL1&0. Memory that unprivileged accesses may
- * write is never executable by privileged ones. */
-static unsigned permissions(const struct sim_cd *cd, const struct step *st)
+/* What a leaf grants: VMSAv8-64, EL1&0 (and EL2&0). Memory that unprivileged
+ * accesses may write is never executable by privileged ones. */
+static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, bool write)
 {
 	bool unpriv = st->desc & D_AP_UNPRIV && !st->lim.no_unpriv;
-	bool write = !(st->desc & D_AP_RO) && !st->lim.ro;
 	bool ux = !(st->desc & D_UXN) && !st->lim.uxn;
 	bool px = !(st->desc & D_PXN) && !st->lim.pxn && !(unpriv && write);
 	unsigned p = 0;
@@ -139,39 +128,129 @@ static unsigned permissions(const struct sim_cd *cd, const struct step *st)
 	return p | (ux ? SIM_PERM_X : 0) | (px ? SIM_PERM_PRIV(SIM_PERM_X) : 0);
 }
 
-static bool permitted(const struct sim_txn *t, const struct sim_tlb_entry *e)
+/* Regime EL2 has one privilege: AP[1] and PXN are not looked at. */
+static unsigned permissions(const struct sim_cd *cd, const struct step *st, bool dirty)
 {
-	unsigned need = t->write ? SIM_PERM_W : t->inst ? SIM_PERM_X : SIM_PERM_R;
+	bool write = (dirty || !(st->desc & D_AP_RO)) && !st->lim.ro, x;
+	unsigned p;
 
-	return e->perm & (t->priv ? SIM_PERM_PRIV(need) : need);
+	if (!cd->one_priv)
+		return two_privileges(cd, st, write);
+	x = !(st->desc & D_UXN) && !st->lim.uxn && !(cd->wxn && write);
+	p = SIM_PERM_R | (write ? SIM_PERM_W : 0) | (x ? SIM_PERM_X : 0);
+	return p | SIM_PERM_PRIV(p);
 }
 
-static enum sim_end miss(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			 const struct sim_cd *cd, const struct sim_tt *tt, uint64_t va,
-			 struct sim_tlb_entry *e)
+/* ---- hardware update ---- */
+
+static bool writable_clean(const struct sim_cd *cd, uint64_t desc)
 {
-	struct step st = { 0 };
+	return cd->hd && desc & D_DBM && desc & D_AP_RO;
+}
+
+/* What the leaf has to become; it becomes dirty only for a write that is allowed. */
+static uint64_t updated(const struct sim_txn *t, const struct step *st)
+{
+	uint64_t desc = st->desc;
+
+	if (t->cd->ha)
+		desc |= D_AF;
+	if (t->write && writable_clean(t->cd, desc) &&
+	    permissions(t->cd, st, true) & sim_need(t))
+		desc &= ~D_AP_RO;
+	return desc;
+}
+
+/* SIM_OK: st->desc is what memory holds; *again: it has changed, look again */
+static enum sim_end update(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct step *st,
+			   bool *again)
+{
+	uint64_t new = updated(t, st), old = st->desc, pa = st->at;
+	enum sim_end end;
+
+	*again = false;
+	if (new == old)
+		return SIM_OK;
+	end = uiommu_sim_fetch_addr(s, t, &pa, SIM_CLASS_TT, SIM_PERM_R | SIM_PERM_W);
+	if (end != SIM_OK)
+		return end;
+	if (s->env.cas64(s->env.ctx, pa, &old, new))
+		return walk_eabt(s, t, pa);
+	*again = old != st->desc;
+	st->desc = new;
+	return SIM_OK;
+}
+
+static enum sim_end find_leaf(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			      const struct sim_tt *tt, uint64_t va, struct step *st)
+{
+	enum sim_end end;
+	bool again;
+
+	for (unsigned i = 0; i < MAX_TRIES; i++) {
+		end = walk(s, t, tt, va, st);
+		if (end != SIM_OK)
+			return end;
+		end = update(s, t, st, &again);
+		if (end != SIM_OK || !again)
+			return end;
+	}
+	return walk_eabt(s, t, st->at);
+}
+
+/* ---- both stages ---- */
+
+/* The entry becomes one for both: the smaller of the two pages. */
+static enum sim_end behind(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, uint64_t va,
+			   struct sim_tlb_entry *e)
+{
+	uint64_t ipa = e->pa + (va - e->va);
+	struct sim_tlb_entry e2;
+	enum sim_end end;
+
+	if (!(e->perm1 & sim_need(t)))
+		return SIM_OK;			/* stage 1 will say so */
+	end = uiommu_sim_stage2(s, t, ipa, SIM_CLASS_IN, sim_need(t), &e2);
+	if (end != SIM_OK)
+		return end;
+	if (e2.size_lg2 < e->size_lg2)
+		e->size_lg2 = e2.size_lg2;
+	e->va = va & ~sim_bits(e->size_lg2 - 1, 0);
+	e->pa = (e2.pa + (ipa - e2.va)) & ~sim_bits(e->size_lg2 - 1, 0);
+	e->perm2 = e2.perm2;
+	e->clean |= e2.clean;
+	uiommu_sim_tlb_fill(s, e);
+	return SIM_OK;
+}
+
+static enum sim_end miss(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const struct sim_tt *tt,
+			 uint64_t va, struct sim_tlb_entry *e)
+{
+	const struct sim_cd *cd = t->cd;
+	struct step st;
 	enum sim_end end;
 
 	if (tt->disabled)
-		return fault(s, t, cd, EVT_F_TRANSLATION);
-	end = walk(s, t, cd, tt, va, &st);
+		return fault(s, t, EVT_F_TRANSLATION);
+	end = find_leaf(s, t, tt, va, &st);
 	if (end != SIM_OK)
 		return end;
 	*e = (struct sim_tlb_entry){
-		.va = va & ~bits(st.shift - 1, 0),
-		.pa = address(tt, cd, st.desc, st.shift),
-		.asid = cd->asid,
-		.size_lg2 = (uint8_t)st.shift,
-		.granule_lg2 = (uint8_t)tt->granule_lg2,
-		.level = (uint8_t)st.level,
-		.perm = (uint8_t)permissions(cd, &st),
-		.global = !(st.desc & D_NG),
+		.va = va & ~sim_bits(st.shift - 1, 0),
+		.pa = sim_desc_addr(tt->granule_lg2, cd->oas_lg2, st.desc, st.shift),
+		.regime = t->ste->regime, .vmid = t->ste->vmid, .asid = cd->asid,
+		.size_lg2 = (uint8_t)st.shift, .span_lg2 = (uint8_t)st.shift,
+		.granule_lg2 = (uint8_t)tt->granule_lg2, .level = (uint8_t)st.level,
+		.perm1 = (uint8_t)permissions(cd, &st, false), .perm2 = SIM_PERM_ALL,
+		.global = !(st.desc & D_NG) || cd->one_priv,
+		.clean = writable_clean(cd, st.desc),
 	};
 	if (e->pa >> cd->oas_lg2)
-		return fault(s, t, cd, EVT_F_ADDR_SIZE);
+		return fault(s, t, EVT_F_ADDR_SIZE);
 	if (!(st.desc & D_AF) && !cd->affd)
-		return fault(s, t, cd, EVT_F_ACCESS);
+		return fault(s, t, EVT_F_ACCESS);
+	if (t->ste->s2)
+		return behind(s, t, va, e);
 	uiommu_sim_tlb_fill(s, e);
 	return SIM_OK;
 }
@@ -184,7 +263,7 @@ static const struct sim_tt *select_half(const struct sim_cd *cd, uint64_t *va)
 	const struct sim_tt *tt = &cd->tt[upper];
 
 	if (tt->tbi)
-		*va = upper ? *va | bits(63, 56) : *va & bits(55, 0);
+		*va = upper ? *va | sim_bits(63, 56) : *va & sim_bits(55, 0);
 	return tt;
 }
 
@@ -194,29 +273,41 @@ static bool in_range(const struct sim_tt *tt, uint64_t va)
 
 	if (tt->disabled)
 		return true;		/* T*SZ is IGNORED; a hit may still translate */
-	above = va & bits(63, tt->ias_lg2);
-	return above == (va >> 55 & 1 ? bits(63, tt->ias_lg2) : 0);
+	above = va & sim_bits(63, tt->ias_lg2);
+	return above == (va >> 55 & 1 ? sim_bits(63, tt->ias_lg2) : 0);
 }
 
-enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			       const struct sim_cd *cd, struct sim_tlb_entry *out)
+/* A write to a page that hardware may make dirty, and a fault of stage 2, whose
+ * IPA an entry does not hold, go to the tables again. */
+static bool usable(const struct sim_txn *t, const struct sim_tlb_entry *e)
 {
+	unsigned need = sim_need(t);
+
+	if (e->clean && t->write && !(e->perm1 & e->perm2 & need))
+		return false;
+	return !(e->perm1 & need) || e->perm2 & need;
+}
+
+enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			       struct sim_tlb_entry *out)
+{
+	struct sim_tag tag = { t->ste->regime, t->ste->vmid, t->cd->asid };
 	uint64_t va = t->addr;
-	const struct sim_tt *tt = select_half(cd, &va);
+	const struct sim_tt *tt = select_half(t->cd, &va);
 	struct sim_tlb_entry *hit;
 	enum sim_end end;
 
 	if (!in_range(tt, va))
-		return fault(s, t, cd, EVT_F_TRANSLATION);
-	hit = uiommu_sim_tlb_find(s, 0, cd->asid, va);
-	if (hit) {
+		return fault(s, t, EVT_F_TRANSLATION);
+	hit = uiommu_sim_tlb_find(s, tag, va);
+	if (hit && usable(t, hit)) {
 		s->stats.tlb_hits++;
 		*out = *hit;
 	} else {
 		s->stats.tlb_misses++;
-		end = miss(s, t, cd, tt, va, out);
+		end = miss(s, t, tt, va, out);
 		if (end != SIM_OK)
 			return end;
 	}
-	return permitted(t, out) ? SIM_OK : fault(s, t, cd, EVT_F_PERMISSION);
+	return out->perm1 & sim_need(t) ? SIM_OK : fault(s, t, EVT_F_PERMISSION);
 }

@@ -47,6 +47,30 @@ static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 	return 0;
 }
 
+static int env_cas64(void *ctx, uiommu_pa_t pa, uint64_t *old, uint64_t new_value)
+{
+	struct bed *b = ctx;
+	uint64_t was;
+
+	if (!ram_at(b, pa, 8))
+		return -UIOMMU_EFAULT;
+	b->cas++;
+	if (b->on_cas)
+		b->on_cas(b, pa);
+	was = mem(b, pa);
+	if (was == *old)
+		set_mem(b, pa, new_value);
+	*old = was;
+	return 0;
+}
+
+static void env_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_resume how)
+{
+	struct bed *b = ctx;
+
+	b->resumed = (struct resumed){ b->resumed.calls + 1, sid, stag, how };
+}
+
 static void *env_alloc(void *ctx, size_t bytes)
 {
 	(void)ctx;
@@ -122,7 +146,8 @@ struct bed *bed_raw(const struct uiommu_sim_smmuv3_config *cfg)
 	assert_non_null(b->ram);
 	b->next = RAM;
 	b->env = (struct uiommu_sim_env){ .ctx = b, .alloc = env_alloc, .free = env_free,
-		.read = env_read, .write = env_write, .irq = env_irq };
+		.read = env_read, .write = env_write, .irq = env_irq,
+		.cas64 = env_cas64, .resume = env_resume };
 	assert_int_equal(uiommu_sim_smmuv3_create(cfg ? cfg : &def, &b->env, &b->sim), 0);
 	return b;
 }
@@ -212,6 +237,45 @@ void map(struct bed *b, uint64_t root, unsigned g, unsigned ias, uint64_t va, un
 void map4k(struct bed *b, uint64_t root, uint64_t va, uint64_t pa, uint64_t attr)
 {
 	map(b, root, 12, 48, va, 12, pa | attr);
+}
+
+void map_s2(struct bed *b, uint64_t root, unsigned g, unsigned level, uint64_t ipa,
+	    unsigned leaf_lg2, uint64_t desc)
+{
+	unsigned stride = g - 3, shift = g + stride * (3 - level);
+	uint64_t at = root + (ipa >> shift) * 8, addr_mask = (BIT(48) - 1) & ~(BIT(g) - 1);
+
+	for (; shift > leaf_lg2; shift -= stride) {
+		if (!(mem(b, at) & 1))
+			set_mem(b, at, bed_alloc(b, BIT(g)) | 3);
+		at = (mem(b, at) & addr_mask) + (ipa >> (shift - stride) & (BIT(stride) - 1)) * 8;
+	}
+	assert_int_equal(shift, leaf_lg2);
+	set_mem(b, at, desc | (leaf_lg2 == g ? 3 : 1));
+}
+
+uint64_t s2_word2(unsigned ias, uint16_t vmid)
+{
+	return vmid | (uint64_t)(64 - ias) << 32 | (uint64_t)1 << 38 | (uint64_t)5 << 48 |
+	       BIT(51) | BIT(58);
+}
+
+void put_ste_s2(struct bed *b, uint32_t sid, uint64_t w2, uint64_t w3)
+{
+	set_mem(b, b->strtab + sid * 64 + 16, w2);
+	set_mem(b, b->strtab + sid * 64 + 24, w3);
+}
+
+struct uiommu_sim_smmuv3_config full_cfg(void)
+{
+	struct uiommu_sim_smmuv3_config c;
+
+	uiommu_sim_smmuv3_config_init(&c);
+	c.stage2 = c.hyp = c.vmid16 = true;
+	c.httu = 2;
+	c.stall = 1;
+	c.stall_max = 3;
+	return c;
 }
 
 struct s1 stream_s1(struct bed *b, uint32_t sid, uint16_t asid)

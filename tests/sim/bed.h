@@ -70,6 +70,14 @@ struct bed {
 	uint64_t poison;		/* the 8 bytes here abort, too */
 	void (*on_data)(struct bed *b);	/* called when a DMA moves bytes */
 	bool in_hook;
+	void (*on_cas)(struct bed *b, uint64_t pa);	/* before a table is updated */
+	unsigned cas;			/* how many updates were tried */
+	struct resumed {		/* what env->resume was last told */
+		unsigned calls;
+		uint32_t sid;
+		uint16_t stag;
+		enum uiommu_sim_resume how;
+	} resumed;
 };
 
 /* made with @cfg (NULL: the default), queues on, tables empty, SMMUEN set */
@@ -97,6 +105,18 @@ void map(struct bed *b, uint64_t root, unsigned granule_lg2, unsigned ias, uint6
 	 unsigned leaf_lg2, uint64_t desc);
 void map4k(struct bed *b, uint64_t root, uint64_t va, uint64_t pa, uint64_t attr);
 
+/* stage 2; the root is where level @level begins, concatenated or not */
+#define S2_R		BIT(6)
+#define S2_W		BIT(7)
+#define S2_RW		(S2_R | S2_W | BIT(10) | (uint64_t)0xf << 2)	/* AF, Normal memory */
+void map_s2(struct bed *b, uint64_t root, unsigned granule_lg2, unsigned level, uint64_t ipa,
+	    unsigned leaf_lg2, uint64_t desc);
+/* words 2 and 3 of an STE: 4 KiB, @ias bits from level 1, S2PS 48, AA64, S2R */
+uint64_t s2_word2(unsigned ias, uint16_t vmid);
+void put_ste_s2(struct bed *b, uint32_t sid, uint64_t w2, uint64_t w3);
+/* all that can be advertised */
+struct uiommu_sim_smmuv3_config full_cfg(void);
+
 /* a stream with one CD, a table and one page: what most tests start from */
 struct s1 {
 	uint64_t cd, root, page;	/* physical */
@@ -111,6 +131,8 @@ void sync(struct bed *b);				/* CMD_SYNC, must be consumed */
 #define OP_CFGI_CD(sid, ssid)	(0x05 | (uint64_t)(ssid) << 12 | (uint64_t)(sid) << 32)
 #define OP_CFGI_CD_ALL(sid)	(0x06 | (uint64_t)(sid) << 32)
 #define OP_NH_ASID(asid)	(0x11 | (uint64_t)(asid) << 48)
+#define OP_RESUME(sid, ac, ab)	(0x44 | (ac) << 12 | (ab) << 13 | (uint64_t)(sid) << 32)
+#define OP_VMID(op, vmid)	((op) | (uint64_t)(vmid) << 32)
 #define OP_NH_VA(asid)		(0x12 | (uint64_t)(asid) << 48)
 
 /* accesses of 8 bytes; 0, or -UIOMMU_EFAULT */
@@ -132,6 +154,9 @@ void expect_event(struct bed *b, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t
 #define EV_READ			BIT(35)		/* RnW */
 #define EV_CLASS_IN		BIT(41)
 #define EV_CLASS_TT		BIT(40)
+#define EV_S2			BIT(39)
+#define EV_TTRNW		BIT(44)
+#define EV_STALL(stag)		(BIT(31) | (uint64_t)(stag))
 
 /* a case that gets the default bed as *state */
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)

@@ -8,11 +8,13 @@
  * several side by side.
  *
  * What is there: the non-secure programming interface; linear and two-level
- * stream tables; STEs that abort, bypass or translate at stage 1; linear and
- * two-level CD tables, S1DSS; VMSAv8-64 tables with 4, 16 and 64 KiB granules,
- * both halves of the address space, up to 52 bits; the command queue, the event
- * queue, GERROR, wired and message interrupts. The ID registers say what is not:
- * stage 2, ATS, PRI, stalling, hardware update of tables, EL2 stream worlds.
+ * stream tables; STEs that abort, bypass or translate at stage 1, stage 2 or both;
+ * linear and two-level CD tables, S1DSS; VMSAv8-64 tables with 4, 16 and 64 KiB
+ * granules, both halves of the address space, up to 52 bits, concatenated roots
+ * at stage 2; EL2 stream worlds; hardware update of access flag and dirty state;
+ * stalled transactions; the command queue, the event queue, GERROR, wired and
+ * message interrupts. What a configuration does not ask for is not there, and the
+ * ID registers say so.
  *
  * It is fast, not hostile: it keeps what it cached (STE, CD and the descriptors
  * above them in any state, translations) until a command names it or its place is
@@ -56,7 +58,7 @@ struct uiommu_sim_smmuv3;
  * @st_2level:       two-level stream tables (IDR0.ST_LEVEL)
  * @cd_2level:       two-level CD tables (IDR0.CD2L)
  * @asid16:          16-bit ASIDs, else 8 (IDR0.ASID16)
- * @vmid16:          not used: without stage 2 there are no VMIDs
+ * @vmid16:          16-bit VMIDs, else 8 (IDR0.VMID16)
  * @coherent:        accesses are coherent with the CPUs' caches (IDR0.COHACC); it
  *                   changes nothing but the register
  * @range_inv:       TLB invalidation by range and level (IDR3.RIL)
@@ -64,6 +66,18 @@ struct uiommu_sim_smmuv3;
  * @msi:             interrupts as messages (IDR0.MSI), beside the wired ones
  * @reset_abort:     GBPA.ABORT out of reset: nothing passes before SMMUEN
  * @tlb_entries_lg2: capacity of the TLB, log2 of entries, 2 to 24
+ * @no_stage1:       stage 1 is not there (IDR0.S1P is 0); @stage2 must be
+ * @stage2:          stage 2 is there (IDR0.S2P); with stage 1, both at once too
+ * @hyp:             EL2 stream worlds, with and without E2H (IDR0.Hyp)
+ * @xnx:             execute-never by privilege at stage 2 (IDR3.XNX)
+ * @httu:            hardware updates tables: 0 not, 1 access flag, 2 dirty state
+ *                   too (IDR0.HTTU); needs env->cas64
+ * @stall:           what a fault can do (IDR0.STALL_MODEL): 0 terminate, 1 stall or
+ *                   terminate, 2 stall; other than 0 needs env->resume
+ * @stall_max:       transactions that can be stalled at a time, 1 to 65535
+ *                   (IDR5.STALL_MAX); not looked at when @stall is 0
+ * @merge_events:    follow STE.MEV: an event that is, to the last bit, the one before
+ *                   it, while that one is still in the queue, is not recorded again
  *
  * Zero-initialise and set what you need, or start from
  * uiommu_sim_smmuv3_config_init().
@@ -77,6 +91,9 @@ struct uiommu_sim_smmuv3_config {
 	bool asid16, vmid16, coherent, range_inv, sev, msi;
 	bool reset_abort;
 	unsigned tlb_entries_lg2;
+	bool no_stage1, stage2, hyp, xnx;
+	unsigned httu, stall, stall_max;
+	bool merge_events;
 };
 
 /**
@@ -99,6 +116,13 @@ enum uiommu_sim_irq {
 	UIOMMU_SIM_IRQ_GERROR,
 };
 
+/* What becomes of a stalled transaction. */
+enum uiommu_sim_resume {
+	UIOMMU_SIM_RESUME_RETRY,	/* the device does it again, from where it was */
+	UIOMMU_SIM_RESUME_ABORT,	/* it is aborted */
+	UIOMMU_SIM_RESUME_RAZ_WI,	/* it "succeeds": reads give zero, writes nothing */
+};
+
 /**
  * struct uiommu_sim_env - the world around it
  * @ctx:    handed back to every callback
@@ -116,6 +140,14 @@ enum uiommu_sim_irq {
  *          below. NULL: nobody listens
  * @lock:   takes the mutex; NULL in a single thread
  * @unlock: releases it
+ * @cas64:  compare-exchange of an aligned 64-bit word of physical memory, atomic
+ *          towards all of memory's users: *@old becomes what was there, and if it
+ *          was *@old, @new_value is there now. 0, or negative: an external abort. With
+ *          env->lock held. NULL: hardware update of tables cannot be configured
+ * @resume: the transaction that uiommu_sim_smmuv3_dma() or _translate() ended with
+ *          -UIOMMU_EAGAIN and this @stag is stalled no more, and @how; the @stag may
+ *          be used again. Like @irq: no lock of the simulator held, on the thread
+ *          whose call caused it; may call the functions below
  *
  * The simulator keeps a copy; @ctx must stay valid until destroy.
  */
@@ -128,6 +160,8 @@ struct uiommu_sim_env {
 	void (*irq)(void *ctx, enum uiommu_sim_irq line);
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);
+	int (*cas64)(void *ctx, uiommu_pa_t pa, uint64_t *old, uint64_t new_value);
+	void (*resume)(void *ctx, uint32_t stream_id, uint16_t stag, enum uiommu_sim_resume how);
 };
 
 /**
@@ -142,7 +176,8 @@ struct uiommu_sim_env {
  *            UNKNOWN read 0.
  * Ownership: the caller's, until uiommu_sim_smmuv3_destroy().
  * Return:    0, or
- *   -UIOMMU_EINVAL  a member of @cfg is outside its range   nothing made
+ *   -UIOMMU_EINVAL  a member of @cfg is outside its range,
+ *                   or needs a callback that is not there   nothing made
  *   -UIOMMU_ENOMEM  env->alloc() failed                     nothing made
  */
 int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,
@@ -213,11 +248,13 @@ struct uiommu_sim_access {
  * @bytes:  good from @pa up to the end of this page
  * @raz_wi: it goes nowhere, and the device is not told: reads give zero, writes
  *          are ignored (CD.A is 0). @pa and @bytes are 0
+ * @stag:   names it when it stalls (-UIOMMU_EAGAIN)
  */
 struct uiommu_sim_xlat {
 	uiommu_pa_t pa;
 	uint64_t bytes;
 	bool raz_wi;
+	uint16_t stag;
 };
 
 /**
@@ -234,6 +271,9 @@ struct uiommu_sim_xlat {
  * Hardware: fills caches; records an event where the architecture records one.
  * Return:   0, or
  *   -UIOMMU_EFAULT  the transaction is aborted
+ *   -UIOMMU_EAGAIN  it is stalled: env->resume() says what becomes of @out->stag
+ *   -UIOMMU_EBUSY   it would stall, but @stall_max are; it has not happened yet:
+ *                   hold it back and try again
  */
 int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 				struct uiommu_sim_xlat *out);
@@ -257,9 +297,30 @@ int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu
  * Hardware: as uiommu_sim_smmuv3_translate(); may complete a CMD_SYNC.
  * Return:   0, or
  *   -UIOMMU_EFAULT  aborted; *@done bytes had been moved before
+ *   -UIOMMU_EAGAIN  stalled; likewise. uiommu_sim_smmuv3_dma_stag() tells the tag
+ *                   that env->resume() will name
+ *   -UIOMMU_EBUSY   as for uiommu_sim_smmuv3_translate(); likewise
  */
 int uiommu_sim_smmuv3_dma(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 			  void *buf, size_t bytes, size_t *done);
+
+/**
+ * uiommu_sim_smmuv3_dma_stag() - the same, for a device that can be stalled
+ * @s:     as uiommu_sim_smmuv3_dma()
+ * @a:     likewise
+ * @buf:   likewise
+ * @bytes: likewise
+ * @done:  likewise
+ * @stag:  out, may be NULL: the tag; only set with -UIOMMU_EAGAIN
+ *
+ * env->resume() can be called, by another thread, before this returns.
+ *
+ * Context:  as uiommu_sim_smmuv3_dma().
+ * Hardware: likewise.
+ * Return:   likewise.
+ */
+int uiommu_sim_smmuv3_dma_stag(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			       void *buf, size_t bytes, size_t *done, uint16_t *stag);
 
 /* Counters since create. Commands and syncs are those consumed; events_lost are
  * records that did not reach the queue (off, full, or memory aborted). */
