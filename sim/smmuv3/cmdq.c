@@ -12,6 +12,7 @@
 enum {
 	HAS_SSEC = 1, HAS_RANGE = 2, INVALIDATES = 4,
 	NEEDS_S1 = 8, NEEDS_S2 = 16, NEEDS_HYP = 32, NEEDS_STALL = 64,
+	NEEDS_ATS = 128, NEEDS_PRI = 256,
 };
 
 struct command {
@@ -227,6 +228,8 @@ static const struct command commands[] = {
 	[CMD_TLBI_S12_VMALL]	= { NEEDS_S2 | INVALIDATES, tlbi_s12_vmall },
 	[CMD_TLBI_S2_IPA]	= { NEEDS_S2 | HAS_RANGE | INVALIDATES, tlbi_s2_ipa },
 	[CMD_TLBI_NSNH_ALL]	= { INVALIDATES, tlbi_nsnh_all },
+	[CMD_ATC_INV]		= { HAS_SSEC | NEEDS_ATS | INVALIDATES, uiommu_sim_cmd_atc_inv },
+	[CMD_PRI_RESP]		= { HAS_SSEC | NEEDS_PRI, uiommu_sim_cmd_pri_resp },
 	[CMD_RESUME]		= { HAS_SSEC | NEEDS_STALL, resume },
 	[CMD_STALL_TERM]	= { HAS_SSEC | NEEDS_STALL, stall_term },
 };
@@ -244,13 +247,18 @@ static bool range_reserved(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 static bool missing(const struct uiommu_sim_smmuv3 *s, unsigned flags)
 {
 	return (flags & NEEDS_S1 && s->cfg.no_stage1) || (flags & NEEDS_S2 && !s->cfg.stage2) ||
-	       (flags & NEEDS_HYP && !s->cfg.hyp) || (flags & NEEDS_STALL && !s->cfg.stall);
+	       (flags & NEEDS_HYP && !s->cfg.hyp) || (flags & NEEDS_STALL && !s->cfg.stall) ||
+	       (flags & NEEDS_ATS && !s->cfg.ats) || (flags & NEEDS_PRI && !s->cfg.pri);
 }
 
 static bool illegal(const struct uiommu_sim_smmuv3 *s, const struct command *c, const uint64_t *w)
 {
 	if (c->flags & HAS_SSEC && FGET(CMD_CFGI_STE_SSec, w[0]))
 		return true;		/* a secure stream, from the non-secure queue */
+	if (c->flags & NEEDS_ATS && !uiommu_sim_cmd_atc_legal(s, w))
+		return true;
+	if (c->flags & NEEDS_PRI && FGET(CMD_PRI_RESP_Resp, w[1]) > CMD_PRI_RESP_Resp_SUCCESS)
+		return true;
 	return c->flags & HAS_RANGE && range_reserved(s, w);
 }
 
@@ -289,14 +297,18 @@ static void complete(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 /* ---- the queue ---- */
 
-enum outcome { CONSUMED, WAITS, ILLEGAL };
+enum outcome { CONSUMED, WAITS, ILLEGAL, ATC_TIMEOUT };
 
 static enum outcome sync(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	if (FGET(CMD_SYNC_CS, w[0]) > CMD_SYNC_CS_SIG_SEV)
 		return ILLEGAL;
-	if (must_wait(s))
+	if (must_wait(s) || s->atc_pending)
 		return WAITS;
+	if (s->atc_timeout) {
+		s->atc_timeout = false;
+		return ATC_TIMEOUT;
+	}
 	complete(s, w);
 	return CONSUMED;
 }
@@ -338,8 +350,8 @@ static bool step(struct uiommu_sim_smmuv3 *s, unsigned lg2, uint32_t cons)
 		return false;
 	}
 	o = execute(s, w);
-	if (o == ILLEGAL)
-		stop(s, CERROR_ILL);
+	if (o == ILLEGAL || o == ATC_TIMEOUT)
+		stop(s, o == ILLEGAL ? CERROR_ILL : CERROR_ATC_INV_SYNC);
 	if (o != CONSUMED)
 		return false;
 	s->stats.commands++;
@@ -355,7 +367,8 @@ void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s)
 
 	for (;;) {
 		cons = (uint32_t)FGET(CMDQ_CONS_RD, s->reg[R_CMDQ_CONS]);
-		if (!sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) ||
+		if (s->failed || s->num_responses == SIM_MAX_RESPONSES ||
+		    !sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) ||
 		    uiommu_sim_gerror_active(s, FMASK(GERROR_CMDQ_ERR)) ||
 		    !((cons ^ s->reg[R_CMDQ_PROD]) & mask) || !step(s, lg2, cons))
 			return;

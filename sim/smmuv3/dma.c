@@ -5,48 +5,36 @@
 #include "sim.h"
 
 static enum sim_end straight_through(const struct uiommu_sim_smmuv3 *s, uint64_t addr,
-				     struct uiommu_sim_xlat *out)
+				     struct sim_tlb_entry *out)
 {
 	if (addr >> s->cfg.oas_lg2)
 		return SIM_ABORT;
-	out->pa = addr;
-	out->bytes = ((uint64_t)1 << s->cfg.oas_lg2) - addr;
+	*out = (struct sim_tlb_entry){ .size_lg2 = (uint8_t)s->cfg.oas_lg2,
+				       .perm1 = SIM_PERM_ALL, .perm2 = SIM_PERM_ALL };
 	return SIM_OK;
 }
 
 /* CR0.SMMUEN is 0: GBPA says what becomes of it; nothing is recorded */
 static enum sim_end global_bypass(const struct uiommu_sim_smmuv3 *s, uint64_t addr,
-				  struct uiommu_sim_xlat *out)
+				  struct sim_tlb_entry *out)
 {
 	if (sim_reg_bit(s, R_GBPA, FMASK(GBPA_ABORT)))
 		return SIM_ABORT;
 	return straight_through(s, addr, out);
 }
 
-static void reach(const struct sim_tlb_entry *e, uint64_t addr, struct uiommu_sim_xlat *out)
-{
-	uint64_t offset = addr & (((uint64_t)1 << e->size_lg2) - 1);
-
-	out->pa = e->pa + offset;
-	out->bytes = ((uint64_t)1 << e->size_lg2) - offset;
-}
-
 /* Stage 1 does not translate; its "output" must still be an address. */
 static enum sim_end stage1_bypass(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
-				  struct uiommu_sim_xlat *out)
+				  struct sim_tlb_entry *out)
 {
 	const struct sim_fault f = { .code = EVT_F_ADDR_SIZE, .class = SIM_CLASS_IN };
 	enum sim_end end = straight_through(s, t->addr, out);
-	struct sim_tlb_entry e;
 
 	if (end != SIM_OK)
 		return uiommu_sim_fault(s, t, &f);
 	if (!t->ste->s2)
 		return SIM_OK;
-	end = uiommu_sim_stage2(s, t, t->addr, SIM_CLASS_IN, sim_need(t), &e);
-	if (end == SIM_OK)
-		reach(&e, t->addr, out);
-	return end;
+	return uiommu_sim_stage2(s, t, t->addr, SIM_CLASS_IN, sim_need(t), out);
 }
 
 static enum sim_end config_error(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
@@ -67,21 +55,16 @@ static void override(struct sim_txn *t, const struct sim_ste *ste)
 }
 
 static enum sim_end translate(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
-			      struct uiommu_sim_xlat *out)
+			      struct sim_tlb_entry *out)
 {
-	struct sim_tlb_entry e;
 	enum sim_end end = uiommu_sim_cd(s, t);
 
-	if (end == SIM_OK)
-		end = uiommu_sim_stage1(s, t, &e);
-	if (end == SIM_OK)
-		reach(&e, t->addr, out);
-	return end;
+	return end == SIM_OK ? uiommu_sim_stage1(s, t, out) : end;
 }
 
 /* Which CD, if any: S1CDMax and S1DSS. */
 static enum sim_end substream(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
-			      struct uiommu_sim_xlat *out)
+			      struct sim_tlb_entry *out)
 {
 	const struct sim_ste *ste = t->ste;
 
@@ -98,16 +81,53 @@ static enum sim_end substream(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	return translate(s, t, out);
 }
 
-static enum sim_end transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
-				struct uiommu_sim_xlat *out)
+/* ---- translation requests and translated transactions ---- */
+
+static enum sim_end ats_error(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code)
 {
-	s->stats.translations++;
-	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
-		return global_bypass(s, t->addr, out);
+	uiommu_sim_event_ats(s, t, code);
+	return SIM_ABORT;
+}
+
+/* Split-stage ATS gives out stage 1's output; there must be both stages, and the
+ * translated transaction must come back for the second one: ATSCHK. */
+static bool split_stage(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste)
+{
+	return ste->eats == STE_EATS_S1CHK && ste->s1 && ste->s2 &&
+	       sim_reg_bit(s, R_CR0, FMASK(CR0_ATSCHK));
+}
+
+/* What a device says it has been told: believed, unless CR0.ATSCHK is set. */
+static enum sim_end translated(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+			       struct sim_tlb_entry *out)
+{
+	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)) || !s->cfg.ats)
+		return ats_error(s, t, EVT_F_TRANSL_FORBIDDEN);
+	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_ATSCHK)))
+		return straight_through(s, t->addr, out);
+	t->ste = uiommu_sim_ste(s, t);
+	if (!t->ste)
+		return SIM_ABORT;
+	if (t->ste->kind == STE_ABORT || !t->ste->eats || !(t->ste->s1 || t->ste->s2))
+		return ats_error(s, t, EVT_F_TRANSL_FORBIDDEN);
+	if (!split_stage(s, t->ste))
+		return straight_through(s, t->addr, out);
+	override(t, t->ste);
+	return uiommu_sim_stage2(s, t, t->addr, SIM_CLASS_IN, sim_need(t), out);
+}
+
+/* ---- any transaction ---- */
+
+static enum sim_end untranslated(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+				 struct sim_tlb_entry *out)
+{
 	t->ste = uiommu_sim_ste(s, t);
 	if (!t->ste || t->ste->kind == STE_ABORT)
 		return SIM_ABORT;
+	if (t->ats && (!t->ste->eats || !(t->ste->s1 || t->ste->s2)))
+		return ats_error(s, t, EVT_F_BAD_ATS_TREQ);
 	override(t, t->ste);
+	t->split = t->ats && split_stage(s, t->ste);
 	if (t->ste->s1)
 		return substream(s, t, out);
 	if (t->ssv)
@@ -115,11 +135,41 @@ static enum sim_end transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	return stage1_bypass(s, t, out);
 }
 
-static struct sim_txn arrive(const struct uiommu_sim_access *a, uiommu_iova_t iova)
+enum sim_end uiommu_sim_transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+				    struct sim_tlb_entry *out)
+{
+	s->stats.translations++;
+	s->last_code = 0;
+	if (s->failed)
+		return SIM_ABORT;
+	if (t->translated)
+		return translated(s, t, out);
+	if (sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
+		return untranslated(s, t, out);
+	return t->ats ? ats_error(s, t, EVT_F_BAD_ATS_TREQ) : global_bypass(s, t->addr, out);
+}
+
+static enum sim_end transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+				struct uiommu_sim_xlat *out)
+{
+	struct sim_tlb_entry e;
+	enum sim_end end = uiommu_sim_transaction(s, t, &e);
+	uint64_t offset;
+
+	if (end != SIM_OK)
+		return end;
+	offset = t->addr & (((uint64_t)1 << e.size_lg2) - 1);
+	out->pa = e.pa + offset;
+	out->bytes = ((uint64_t)1 << e.size_lg2) - offset;
+	return SIM_OK;
+}
+
+struct sim_txn uiommu_sim_arrive(const struct uiommu_sim_access *a, uiommu_iova_t iova)
 {
 	return (struct sim_txn){
 		.sid = a->stream_id, .ssv = a->ssv, .ssid = a->ssv ? a->substream_id : 0,
-		.write = a->write, .inst = a->exec && !a->write, .priv = a->priv, .addr = iova,
+		.write = a->write, .inst = a->exec && !a->write, .priv = a->priv, .translated = a->translated,
+		.addr = iova,
 	};
 }
 
@@ -141,7 +191,7 @@ static int result(enum sim_end end)
 int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 				struct uiommu_sim_xlat *out)
 {
-	struct sim_txn t = arrive(a, a->iova);
+	struct sim_txn t = uiommu_sim_arrive(a, a->iova);
 	enum sim_end end;
 
 	*out = (struct uiommu_sim_xlat){ 0 };
@@ -176,7 +226,7 @@ static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 		    uiommu_iova_t iova, uint8_t *buf, size_t bytes, size_t *moved, uint16_t *stag)
 {
 	struct uiommu_sim_xlat x = { 0 };
-	struct sim_txn t = arrive(a, iova);
+	struct sim_txn t = uiommu_sim_arrive(a, iova);
 	enum sim_end end;
 	unsigned period;
 	int err;

@@ -24,8 +24,10 @@ void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *
 			     const uint64_t *w)
 {
 	s->last_code = (unsigned)FGET(EVT_Number, w[0]);
-	if (t->ats && s->last_code != EVT_F_BAD_ATS_TREQ)
-		return;			/* CR2.REC_CFG_ATS is not there */
+	/* of configuration only ordinary transactions tell: no CR2.REC_CFG_ATS */
+	if (t->ats ? s->last_code != EVT_F_BAD_ATS_TREQ :
+	    t->translated && s->last_code < EVT_F_TRANSL_FORBIDDEN)
+		return;
 	if (merged(s, t, w))
 		return;
 	if (uiommu_sim_outq_put(s, SIM_EVENTQ, w) != SIM_PUT) {
@@ -72,6 +74,21 @@ void uiommu_sim_event_fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t
 
 	header(w, t, code);
 	w[3] = addr & FMASK(EVT_F_STE_FETCH_FetchAddr);
+	uiommu_sim_event_record(s, t, w);
+}
+
+/* F_BAD_ATS_TREQ, F_TRANSL_FORBIDDEN */
+void uiommu_sim_event_ats(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code)
+{
+	uint64_t w[EVT_WORDS];
+
+	header(w, t, code);
+	if (code == EVT_F_TRANSL_FORBIDDEN) {
+		w[1] = FPREP(EVT_F_TRANSL_FORBIDDEN_RnW, !t->write);
+		w[2] = t->addr;
+	} else {
+		w[2] = t->addr & FMASK(EVT_F_BAD_ATS_TREQ_InputAddr);
+	}
 	uiommu_sim_event_record(s, t, w);
 }
 

@@ -42,16 +42,22 @@ static void hide_missing(struct uiommu_sim_smmuv3 *s)
 	static const uint16_t priq[] = { R_PRIQ_BASE, R_PRIQ_PROD, R_PRIQ_CONS,
 		R_PRIQ_IRQ_CFG0, R_PRIQ_IRQ_CFG1, R_PRIQ_IRQ_CFG2, R_AGBPA };
 	static const uint16_t msi[] = { R_GERROR_IRQ_CFG0, R_GERROR_IRQ_CFG1, R_GERROR_IRQ_CFG2,
-		R_EVENTQ_IRQ_CFG0, R_EVENTQ_IRQ_CFG1, R_EVENTQ_IRQ_CFG2 };
+		R_EVENTQ_IRQ_CFG0, R_EVENTQ_IRQ_CFG1, R_EVENTQ_IRQ_CFG2,
+		R_PRIQ_IRQ_CFG0, R_PRIQ_IRQ_CFG1 };
 
-	for (unsigned i = 0; i < sizeof(priq) / sizeof(priq[0]); i++)
+	for (unsigned i = 0; !s->cfg.pri && i < sizeof(priq) / sizeof(priq[0]); i++)
 		s->mask[priq[i]] = 0;
 	for (unsigned i = 0; !s->cfg.msi && i < sizeof(msi) / sizeof(msi[0]); i++)
 		s->mask[msi[i]] = 0;
-	s->mask[R_CR0] = FMASK(CR0_SMMUEN) | FMASK(CR0_EVENTQEN) | FMASK(CR0_CMDQEN);
+	s->mask[R_CR0] = FMASK(CR0_SMMUEN) | FMASK(CR0_EVENTQEN) | FMASK(CR0_CMDQEN) |
+			 (s->cfg.pri ? FMASK(CR0_PRIQEN) : 0) |
+			 (s->cfg.ats ? FMASK(CR0_ATSCHK) : 0);
 	s->mask[R_CR2] = FMASK(CR2_RECINVSID) | (s->cfg.hyp ? FMASK(CR2_E2H) : 0);
-	s->mask[R_IRQ_CTRL] &= ~FMASK(IRQ_CTRL_PRIQ_IRQEN);
+	s->mask[R_IRQ_CTRL] &= ~(s->cfg.pri ? 0 : FMASK(IRQ_CTRL_PRIQ_IRQEN));
 	s->mask[R_GERRORN] = FMASK(GERROR_CMDQ_ERR) | FMASK(GERROR_EVENTQ_ABT_ERR) |
+			     FMASK(GERROR_SFM_ERR) |
+			     (s->cfg.pri ? FMASK(GERROR_PRIQ_ABT_ERR) : 0) |
+			     (s->cfg.pri && s->cfg.msi ? FMASK(GERROR_MSI_PRIQ_ABT_ERR) : 0) |
 			     (s->cfg.msi ? FMASK(GERROR_MSI_CMDQ_ABT_ERR) |
 					   FMASK(GERROR_MSI_EVENTQ_ABT_ERR) |
 					   FMASK(GERROR_MSI_GERROR_ABT_ERR) : 0);
@@ -77,6 +83,7 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 
 	s->reg[R_IDR0] = FPREP(IDR0_S1P, !c->no_stage1) | FPREP(IDR0_S2P, c->stage2) |
 			 FPREP(IDR0_HTTU, c->httu) | FPREP(IDR0_Hyp, c->hyp) |
+			 FPREP(IDR0_ATS, c->ats) | FPREP(IDR0_PRI, c->pri) |
 			 FPREP(IDR0_VMID16, c->stage2 && c->vmid16) |
 			 FPREP(IDR0_TTF, IDR0_TTF_AARCH64) |
 			 FPREP(IDR0_COHACC, c->coherent) | FPREP(IDR0_ASID16, c->asid16) |
@@ -88,7 +95,8 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 							     IDR0_ST_LEVEL_LINEAR);
 	s->reg[R_IDR1] = FPREP(IDR1_SIDSIZE, c->sidsize) | FPREP(IDR1_SSIDSIZE, c->ssidsize) |
 			 FPREP(IDR1_EVENTQS, c->evtq_max_lg2) |
-			 FPREP(IDR1_CMDQS, c->cmdq_max_lg2) | FPREP(IDR1_ATTR_PERMS_OVR, 1);
+			 FPREP(IDR1_CMDQS, c->cmdq_max_lg2) |
+			 FPREP(IDR1_PRIQS, c->pri ? c->priq_max_lg2 : 0) | FPREP(IDR1_ATTR_PERMS_OVR, 1);
 	s->reg[R_IDR3] = FPREP(IDR3_HAD, 1) | FPREP(IDR3_XNX, c->stage2 && c->xnx) |
 			 FPREP(IDR3_RIL, c->range_inv);
 	s->reg[R_IDR5] = FPREP(IDR5_OAS, oas_code(c->oas_lg2)) | FPREP(IDR5_GRAN4K, c->gran4k) |
@@ -110,6 +118,7 @@ void uiommu_sim_enter(struct uiommu_sim_smmuv3 *s)
 void uiommu_sim_leave(struct uiommu_sim_smmuv3 *s)
 {
 	unsigned pending = s->irq_pending, ended = s->stalls_ended;
+	bool respond = s->num_responses;
 
 	s->irq_pending = 0;
 	if (s->env.unlock)
@@ -119,6 +128,8 @@ void uiommu_sim_leave(struct uiommu_sim_smmuv3 *s)
 			s->env.irq(s->env.ctx, (enum uiommu_sim_irq)line);
 	if (ended)
 		uiommu_sim_stall_deliver(s);
+	if (respond)
+		uiommu_sim_pri_deliver(s);
 }
 
 int uiommu_sim_read_words(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w, unsigned n)
@@ -132,7 +143,8 @@ int uiommu_sim_read_words(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w,
 unsigned uiommu_sim_q_lg2(const struct uiommu_sim_smmuv3 *s, enum sim_reg base)
 {
 	unsigned lg2 = (unsigned)FGET(CMDQ_BASE_LOG2SIZE, s->reg[base]);
-	unsigned max = base == R_CMDQ_BASE ? s->cfg.cmdq_max_lg2 : s->cfg.evtq_max_lg2;
+	unsigned max = base == R_CMDQ_BASE ? s->cfg.cmdq_max_lg2 :
+		       base == R_PRIQ_BASE ? s->cfg.priq_max_lg2 : s->cfg.evtq_max_lg2;
 
 	return lg2 < max ? lg2 : max;
 }
@@ -161,7 +173,14 @@ void uiommu_sim_irq(struct uiommu_sim_smmuv3 *s, enum uiommu_sim_irq line)
 	static const struct msi_source gerror = { R_GERROR_IRQ_CFG0, R_GERROR_IRQ_CFG1,
 						  FMASK(GERROR_MSI_GERROR_ABT_ERR) };
 
-	if (line == UIOMMU_SIM_IRQ_EVTQ) {
+	static const struct msi_source priq = { R_PRIQ_IRQ_CFG0, R_PRIQ_IRQ_CFG1,
+						FMASK(GERROR_MSI_PRIQ_ABT_ERR) };
+
+	if (line == UIOMMU_SIM_IRQ_PRIQ) {
+		if (!sim_reg_bit(s, R_IRQ_CTRL, FMASK(IRQ_CTRL_PRIQ_IRQEN)))
+			return;
+		send_msi(s, &priq);
+	} else if (line == UIOMMU_SIM_IRQ_EVTQ) {
 		if (!sim_reg_bit(s, R_IRQ_CTRL, FMASK(IRQ_CTRL_EVENTQ_IRQEN)))
 			return;
 		send_msi(s, &evtq);
@@ -210,6 +229,11 @@ static const struct {
 	{ R_EVENTQ_IRQ_CFG0, R_IRQ_CTRL, FMASK(IRQ_CTRL_EVENTQ_IRQEN), ~(uint64_t)0 },
 	{ R_EVENTQ_IRQ_CFG1, R_IRQ_CTRL, FMASK(IRQ_CTRL_EVENTQ_IRQEN), ~(uint64_t)0 },
 	{ R_EVENTQ_IRQ_CFG2, R_IRQ_CTRL, FMASK(IRQ_CTRL_EVENTQ_IRQEN), ~(uint64_t)0 },
+	{ R_PRIQ_BASE, R_CR0, FMASK(CR0_PRIQEN), ~(uint64_t)0 },
+	{ R_PRIQ_PROD, R_CR0, FMASK(CR0_PRIQEN), ~(uint64_t)0 },
+	{ R_PRIQ_IRQ_CFG0, R_IRQ_CTRL, FMASK(IRQ_CTRL_PRIQ_IRQEN), ~(uint64_t)0 },
+	{ R_PRIQ_IRQ_CFG1, R_IRQ_CTRL, FMASK(IRQ_CTRL_PRIQ_IRQEN), ~(uint64_t)0 },
+	{ R_PRIQ_IRQ_CFG2, R_IRQ_CTRL, FMASK(IRQ_CTRL_PRIQ_IRQEN), ~(uint64_t)0 },
 	{ R_GERROR_IRQ_CFG0, R_IRQ_CTRL, FMASK(IRQ_CTRL_GERROR_IRQEN), ~(uint64_t)0 },
 	{ R_GERROR_IRQ_CFG1, R_IRQ_CTRL, FMASK(IRQ_CTRL_GERROR_IRQEN), ~(uint64_t)0 },
 	{ R_GERROR_IRQ_CFG2, R_IRQ_CTRL, FMASK(IRQ_CTRL_GERROR_IRQEN), ~(uint64_t)0 },
@@ -380,6 +404,8 @@ static bool options_ok(const struct uiommu_sim_smmuv3_config *c, const struct ui
 {
 	if (c->httu > 2 || (c->httu && !env->cas64))
 		return false;
+	if (c->pri && (!c->ats || c->priq_max_lg2 > 19))
+		return false;
 	return !c->stall ||
 	       (c->stall <= 2 && env->resume && c->stall_max && c->stall_max <= 65535);
 }
@@ -453,6 +479,37 @@ int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,
 	set_id_registers(s);
 	*out = s;
 	return 0;
+}
+
+/* ---- failure and reset ---- */
+
+void uiommu_sim_smmuv3_fail(struct uiommu_sim_smmuv3 *s)
+{
+	uiommu_sim_enter(s);
+	s->failed = true;
+	uiommu_sim_gerror(s, FMASK(GERROR_SFM_ERR));
+	uiommu_sim_leave(s);
+}
+
+static void empty_caches(struct uiommu_sim_smmuv3 *s)
+{
+	for (unsigned i = 0; i < NUM_CFG; i++)
+		uiommu_sim_cfg_drop_range(&s->cfg_cache[i], 0, ~(uint64_t)0);
+	for (unsigned r = 0; r < SIM_NUM_REGIMES; r++)
+		uiommu_sim_tlb_drop_regime(s, (enum sim_regime)r);
+}
+
+void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
+{
+	uiommu_sim_enter(s);
+	for (unsigned r = 0; r < NUM_REGS; r++)
+		s->reg[r] = 0;
+	set_id_registers(s);
+	empty_caches(s);
+	uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
+	s->failed = s->sync_waits = s->invalidated = s->atc_timeout = false;
+	s->irq_pending = 0;
+	uiommu_sim_leave(s);
 }
 
 void uiommu_sim_smmuv3_destroy(struct uiommu_sim_smmuv3 *s)

@@ -13,6 +13,7 @@
  * faults.c        what becomes of a fault: record, abort, stall; CMD_RESUME
  * events.c        the event queue and its records
  * outq.c          a queue that the SMMU writes (EVENTQ, PRIQ)
+ * ats.c           translation requests, CMD_ATC_INV, page requests
  * dma.c           a transaction from its arrival to memory
  *
  * Everything here runs with env->lock held unless it says otherwise. Legend of
@@ -53,6 +54,8 @@ struct sim_txn {
 	uint32_t sid, ssid;	/* ssid 0 when !ssv */
 	bool ssv, write, inst, priv;
 	bool ats;			/* a translation request: nothing stalls */
+	bool split;			/* and stops behind stage 1 */
+	bool translated;		/* the address is stage 1's output, or all's */
 	uint64_t addr;
 	const struct sim_ste *ste;	/* as soon as they are known */
 	const struct sim_cd *cd;
@@ -222,6 +225,9 @@ struct sim_stall {
 	uint64_t event[EVT_WORDS];
 };
 
+/* CMD_PRI_RESPs of one stretch of the command queue */
+#define SIM_MAX_RESPONSES 64
+
 /* ---- the whole ---- */
 
 struct uiommu_sim_smmuv3 {
@@ -243,6 +249,13 @@ struct uiommu_sim_smmuv3 {
 	 */
 	unsigned in_flight[2], period;
 	bool sync_waits, invalidated;
+
+	bool failed;				/* (l) service failure mode */
+	unsigned atc_pending;			/* (l) invalidations under way */
+	bool atc_timeout;			/* (l) since the last CMD_SYNC */
+	/* (l) answers to page requests that nobody has been told yet */
+	struct uiommu_sim_page_response responses[SIM_MAX_RESPONSES];
+	unsigned num_responses;
 
 	struct sim_stall *stalls;		/* (l) by STAG, cfg.stall_max of them */
 	unsigned stalls_ended, stalls_unrecorded;
@@ -296,6 +309,7 @@ void uiommu_sim_event_fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t
 void uiommu_sim_event_walk_eabt(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
 				const struct sim_fault *f, uint64_t addr);
 void uiommu_sim_event_fault(const struct sim_txn *t, const struct sim_fault *f, uint64_t *w);
+void uiommu_sim_event_ats(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code);
 void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
 			     const uint64_t *w);
 
@@ -350,6 +364,17 @@ static inline unsigned sim_need(const struct sim_txn *t)
 
 	return t->priv ? SIM_PERM_PRIV(need) : need;
 }
+
+/* dma.c */
+enum sim_end uiommu_sim_transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
+				    struct sim_tlb_entry *out);
+struct sim_txn uiommu_sim_arrive(const struct uiommu_sim_access *a, uiommu_iova_t iova);
+
+/* ats.c */
+void uiommu_sim_cmd_atc_inv(struct uiommu_sim_smmuv3 *s, const uint64_t *w);
+bool uiommu_sim_cmd_atc_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w);
+void uiommu_sim_cmd_pri_resp(struct uiommu_sim_smmuv3 *s, const uint64_t *w);
+void uiommu_sim_pri_deliver(struct uiommu_sim_smmuv3 *s);	/* without env->lock */
 
 /* walk.c: a transaction whose t->ste and t->cd are there, both stages */
 enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,

@@ -249,6 +249,8 @@ static enum sim_end miss(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const s
 		return fault(s, t, EVT_F_ADDR_SIZE);
 	if (!(st.desc & D_AF) && !cd->affd)
 		return fault(s, t, EVT_F_ACCESS);
+	if (t->split)
+		return SIM_OK;
 	if (t->ste->s2)
 		return behind(s, t, va, e);
 	uiommu_sim_tlb_fill(s, e);
@@ -299,7 +301,7 @@ enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 
 	if (!in_range(tt, va))
 		return fault(s, t, EVT_F_TRANSLATION);
-	hit = uiommu_sim_tlb_find(s, tag, va);
+	hit = t->split ? NULL : uiommu_sim_tlb_find(s, tag, va);
 	if (hit && usable(t, hit)) {
 		s->stats.tlb_hits++;
 		*out = *hit;

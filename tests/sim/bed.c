@@ -135,7 +135,9 @@ void wr64(struct bed *b, unsigned reg, uint64_t v)
 
 /* ---- life ---- */
 
-struct bed *bed_raw(const struct uiommu_sim_smmuv3_config *cfg)
+static struct bed *make(const struct uiommu_sim_smmuv3_config *cfg,
+			int (*atc_inv)(void *ctx, const struct uiommu_sim_inval *inv),
+			void (*response)(void *ctx, const struct uiommu_sim_page_response *r))
 {
 	struct uiommu_sim_smmuv3_config def;
 	struct bed *b = calloc(1, sizeof(*b));
@@ -147,15 +149,19 @@ struct bed *bed_raw(const struct uiommu_sim_smmuv3_config *cfg)
 	b->next = RAM;
 	b->env = (struct uiommu_sim_env){ .ctx = b, .alloc = env_alloc, .free = env_free,
 		.read = env_read, .write = env_write, .irq = env_irq,
-		.cas64 = env_cas64, .resume = env_resume };
+		.cas64 = env_cas64, .resume = env_resume,
+		.atc_inv = atc_inv, .page_response = response };
 	assert_int_equal(uiommu_sim_smmuv3_create(cfg ? cfg : &def, &b->env, &b->sim), 0);
 	return b;
 }
 
-struct bed *bed_new(const struct uiommu_sim_smmuv3_config *cfg)
+struct bed *bed_raw(const struct uiommu_sim_smmuv3_config *cfg)
 {
-	struct bed *b = bed_raw(cfg);
+	return make(cfg, NULL, NULL);
+}
 
+static struct bed *start(struct bed *b)
+{
 	b->strtab = bed_alloc(b, 64u << STRTAB_LG2);
 	b->cmdq = bed_alloc(b, 16u << CMDQ_LG2);
 	b->evtq = bed_alloc(b, 32u << EVTQ_LG2);
@@ -168,6 +174,18 @@ struct bed *bed_new(const struct uiommu_sim_smmuv3_config *cfg)
 	wr(b, CR0, 4 | 8);		/* EVENTQEN, CMDQEN */
 	wr(b, CR0, 4 | 8 | 1);		/* SMMUEN */
 	return b;
+}
+
+struct bed *bed_new(const struct uiommu_sim_smmuv3_config *cfg)
+{
+	return start(bed_raw(cfg));
+}
+
+struct bed *bed_new_env(const struct uiommu_sim_smmuv3_config *cfg,
+			int (*atc_inv)(void *ctx, const struct uiommu_sim_inval *inv),
+			void (*response)(void *ctx, const struct uiommu_sim_page_response *r))
+{
+	return start(make(cfg, atc_inv, response));
 }
 
 void bed_free(struct bed *b)

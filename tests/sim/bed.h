@@ -82,6 +82,10 @@ struct bed {
 
 /* made with @cfg (NULL: the default), queues on, tables empty, SMMUEN set */
 struct bed *bed_new(const struct uiommu_sim_smmuv3_config *cfg);
+/* the same, with a device that has an ATC */
+struct bed *bed_new_env(const struct uiommu_sim_smmuv3_config *cfg,
+			int (*atc_inv)(void *ctx, const struct uiommu_sim_inval *inv),
+			void (*response)(void *ctx, const struct uiommu_sim_page_response *r));
 /* the same, with nothing but memory: registers as out of reset */
 struct bed *bed_raw(const struct uiommu_sim_smmuv3_config *cfg);
 void bed_free(struct bed *b);

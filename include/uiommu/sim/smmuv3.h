@@ -12,7 +12,8 @@
  * linear and two-level CD tables, S1DSS; VMSAv8-64 tables with 4, 16 and 64 KiB
  * granules, both halves of the address space, up to 52 bits, concatenated roots
  * at stage 2; EL2 stream worlds; hardware update of access flag and dirty state;
- * stalled transactions; the command queue, the event queue, GERROR, wired and
+ * stalled transactions; ATS, translated transactions and page requests; service
+ * failure mode and reset; the command queue, the event queue, GERROR, wired and
  * message interrupts. What a configuration does not ask for is not there, and the
  * ID registers say so.
  *
@@ -76,6 +77,9 @@ struct uiommu_sim_smmuv3;
  *                   terminate, 2 stall; other than 0 needs env->resume
  * @stall_max:       transactions that can be stalled at a time, 1 to 65535
  *                   (IDR5.STALL_MAX); not looked at when @stall is 0
+ * @ats:             ATS translation requests, translated transactions (IDR0.ATS)
+ * @pri:             page requests (IDR0.PRI); needs @ats
+ * @priq_max_lg2:    largest PRI queue, log2 of entries, up to 19 (IDR1.PRIQS)
  * @merge_events:    follow STE.MEV: an event that is, to the last bit, the one before
  *                   it, while that one is still in the queue, is not recorded again
  *
@@ -93,6 +97,8 @@ struct uiommu_sim_smmuv3_config {
 	unsigned tlb_entries_lg2;
 	bool no_stage1, stage2, hyp, xnx;
 	unsigned httu, stall, stall_max;
+	bool ats, pri;
+	unsigned priq_max_lg2;
 	bool merge_events;
 };
 
@@ -108,7 +114,7 @@ struct uiommu_sim_smmuv3_config {
  */
 void uiommu_sim_smmuv3_config_init(struct uiommu_sim_smmuv3_config *cfg);
 
-/* Interrupt lines, each an edge. PRIQ is never raised (IDR0.PRI is 0). */
+/* Interrupt lines, each an edge. */
 enum uiommu_sim_irq {
 	UIOMMU_SIM_IRQ_EVTQ,
 	UIOMMU_SIM_IRQ_PRIQ,
@@ -121,6 +127,36 @@ enum uiommu_sim_resume {
 	UIOMMU_SIM_RESUME_RETRY,	/* the device does it again, from where it was */
 	UIOMMU_SIM_RESUME_ABORT,	/* it is aborted */
 	UIOMMU_SIM_RESUME_RAZ_WI,	/* it "succeeds": reads give zero, writes nothing */
+};
+
+/**
+ * struct uiommu_sim_inval - a CMD_ATC_INV as it reaches a device
+ * @stream_id:    the device
+ * @ssv:          it names a PASID
+ * @global:       with @ssv: every PASID's entries
+ * @substream_id: the PASID
+ * @first:        untranslated addresses that must go: the first
+ * @last:         and the last
+ */
+struct uiommu_sim_inval {
+	uint32_t stream_id, substream_id;
+	bool ssv, global;
+	uiommu_iova_t first, last;
+};
+
+/**
+ * struct uiommu_sim_page_response - a CMD_PRI_RESP, or the SMMU's own, to a device
+ * @stream_id:    the device
+ * @ssv:          the request had a PASID
+ * @substream_id: which
+ * @prgi:         group index
+ * @resp:         0 failure, 1 invalid request, 2 success, as in CMD_PRI_RESP.Resp
+ */
+struct uiommu_sim_page_response {
+	uint32_t stream_id, substream_id;
+	bool ssv;
+	uint16_t prgi;
+	unsigned resp;
 };
 
 /**
@@ -148,6 +184,12 @@ enum uiommu_sim_resume {
  *          -UIOMMU_EAGAIN and this @stag is stalled no more, and @how; the @stag may
  *          be used again. Like @irq: no lock of the simulator held, on the thread
  *          whose call caused it; may call the functions below
+ * @atc_inv: a device must forget translations. 0: it has; 1: it will, and then call
+ *          uiommu_sim_smmuv3_atc_inv_done(); negative: it does not answer (the next
+ *          CMD_SYNC is CERROR_ATC_INV_SYNC). With env->lock held: do not call the
+ *          simulator. NULL: no device has an ATC
+ * @page_response: a page request group is answered. Called as @irq is. NULL: nobody
+ *          listens
  *
  * The simulator keeps a copy; @ctx must stay valid until destroy.
  */
@@ -162,6 +204,8 @@ struct uiommu_sim_env {
 	void (*unlock)(void *ctx);
 	int (*cas64)(void *ctx, uiommu_pa_t pa, uint64_t *old, uint64_t new_value);
 	void (*resume)(void *ctx, uint32_t stream_id, uint16_t stag, enum uiommu_sim_resume how);
+	int (*atc_inv)(void *ctx, const struct uiommu_sim_inval *inv);
+	void (*page_response)(void *ctx, const struct uiommu_sim_page_response *r);
 };
 
 /**
@@ -232,6 +276,7 @@ void uiommu_sim_smmuv3_mmio_write(struct uiommu_sim_smmuv3 *s, uint64_t offset, 
  * @write:        it writes
  * @exec:         it fetches instructions; not looked at when @write
  * @priv:         it is privileged
+ * @translated:   @iova is what a translation request was answered with
  * @iova:         the address it puts on the bus, 64 bits
  */
 struct uiommu_sim_access {
@@ -239,6 +284,7 @@ struct uiommu_sim_access {
 	uint32_t substream_id;
 	bool ssv;
 	bool write, exec, priv;
+	bool translated;
 	uiommu_iova_t iova;
 };
 
@@ -321,6 +367,114 @@ int uiommu_sim_smmuv3_dma(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_a
  */
 int uiommu_sim_smmuv3_dma_stag(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 			       void *buf, size_t bytes, size_t *done, uint16_t *stag);
+
+/* How a translation request is answered. */
+enum uiommu_sim_ats_status {
+	UIOMMU_SIM_ATS_SUCCESS,
+	UIOMMU_SIM_ATS_UR,	/* Unsupported Request: ATS is not to be used */
+	UIOMMU_SIM_ATS_CA,	/* Completer Abort: an error */
+};
+
+/**
+ * struct uiommu_sim_ats_reply - the completion of a translation request
+ * @status: how it was answered; what follows is 0 unless it was a success
+ * @addr:   the translation, to be used with uiommu_sim_access.translated
+ * @bytes:  size of the page that @addr is in
+ * @read:   granted; without @read and @write the address is not mapped for it, and
+ *          @addr is 0
+ * @write:  granted; also when only a read was asked for and the page is writable now
+ * @exec:   granted, if it was asked for
+ * @global: the translation is the same for every PASID
+ */
+struct uiommu_sim_ats_reply {
+	enum uiommu_sim_ats_status status;
+	uiommu_pa_t addr;
+	uint64_t bytes;
+	bool read, write, exec, global;
+};
+
+/**
+ * uiommu_sim_smmuv3_ats() - a translation request of a device
+ * @s:   the simulator
+ * @a:   what it wants to do; @a->write: not "no write"
+ * @out: the completion; written always
+ *
+ * Put the answer into an ATC before env->atc_inv() can be missed: an invalidation
+ * that arrives while a request is under way must make its answer unused.
+ *
+ * Context:  any thread, env->lock not held. Takes it; calls env->read and
+ *           env->cas64 under it, env->irq after it.
+ * Hardware: fills caches, may update tables; a fault of translation is no event.
+ */
+void uiommu_sim_smmuv3_ats(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			   struct uiommu_sim_ats_reply *out);
+
+/**
+ * uiommu_sim_smmuv3_atc_inv_done() - an invalidation that env->atc_inv() left open
+ * @s:  the simulator
+ * @ok: the device has forgotten and no DMA of it uses the translation any more;
+ *      false: it did not answer in time
+ *
+ * Context:  any thread, env->lock not held. Once for each 1 that env->atc_inv()
+ *           returned.
+ * Hardware: may complete a CMD_SYNC.
+ */
+void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, bool ok);
+
+/**
+ * struct uiommu_sim_page_request - a PRI page request message
+ * @stream_id:    the device
+ * @substream_id: its PASID; only with @ssv
+ * @ssv:          it has one
+ * @read:         access it wants
+ * @write:        likewise
+ * @exec:         likewise; only with @ssv
+ * @priv:         privileged; only with @ssv
+ * @last:         the last one of its group: it is answered
+ * @prgi:         group index, 9 bits
+ * @iova:         the page; its low 12 bits are not looked at
+ */
+struct uiommu_sim_page_request {
+	uint32_t stream_id, substream_id;
+	bool ssv, read, write, exec, priv, last;
+	uint16_t prgi;
+	uiommu_iova_t iova;
+};
+
+/**
+ * uiommu_sim_smmuv3_page_request() - a page request of a device
+ * @s: the simulator
+ * @r: the message
+ *
+ * Goes to the PRI queue. One that cannot, because the queue is full or off, is
+ * dropped, and if it is the last of its group the SMMU answers it.
+ *
+ * Context:  any thread, env->lock not held. Takes it; calls env->irq and
+ *           env->page_response after it.
+ * Hardware: writes PRIQ, may set its overflow flag.
+ */
+void uiommu_sim_smmuv3_page_request(struct uiommu_sim_smmuv3 *s,
+				    const struct uiommu_sim_page_request *r);
+
+/**
+ * uiommu_sim_smmuv3_fail() - enter service failure mode
+ * @s: the simulator
+ *
+ * Context:  any thread, env->lock not held. Takes it.
+ * Hardware: GERROR.SFM_ERR becomes active; every transaction is aborted, and no
+ *           command is consumed, until uiommu_sim_smmuv3_reset().
+ */
+void uiommu_sim_smmuv3_fail(struct uiommu_sim_smmuv3 *s);
+
+/**
+ * uiommu_sim_smmuv3_reset() - reset it
+ * @s: the simulator
+ *
+ * Context:  any thread, env->lock not held. No DMA is under way.
+ * Hardware: as out of uiommu_sim_smmuv3_create(), caches empty; stalled
+ *           transactions are aborted. Counters go on.
+ */
+void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s);
 
 /* Counters since create. Commands and syncs are those consumed; events_lost are
  * records that did not reach the queue (off, full, or memory aborted). */
