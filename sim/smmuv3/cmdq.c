@@ -264,24 +264,6 @@ static bool illegal(const struct uiommu_sim_smmuv3 *s, const struct command *c, 
 
 /* ---- CMD_SYNC ---- */
 
-/* Are there DMAs that may use what was invalidated? Those that began before the
- * CMD_SYNC was met stay in the old half-period, later ones go to the other. The
- * other can still be in use if a CMD_SYNC that waited was taken out of the queue. */
-static bool must_wait(struct uiommu_sim_smmuv3 *s)
-{
-	if (!s->invalidated)
-		return false;
-	if (s->in_flight[s->period ^ 1])
-		return true;
-	if (!s->sync_waits && s->in_flight[s->period]) {
-		s->sync_waits = true;
-		s->period ^= 1;
-		return true;
-	}
-	s->sync_waits = s->invalidated = false;
-	return false;
-}
-
 static void complete(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	uint64_t addr = w[1] & FMASK(CMD_SYNC_MSIAddress);
@@ -303,7 +285,7 @@ static enum outcome sync(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	if (FGET(CMD_SYNC_CS, w[0]) > CMD_SYNC_CS_SIG_SEV)
 		return ILLEGAL;
-	if (must_wait(s) || s->atc_pending)
+	if (uiommu_sim_sync_must_wait(s) || s->atc_pending)
 		return WAITS;
 	if (s->atc_timeout) {
 		s->atc_timeout = false;
@@ -328,6 +310,8 @@ static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	c->fn(s, w);
 	if (c->flags & INVALIDATES)
 		s->invalidated = true;
+	if (op <= CMD_CFGI_CD_ALL)
+		uiommu_sim_ctx_drop(s);
 	return CONSUMED;
 }
 

@@ -188,21 +188,6 @@ static int result(enum sim_end end)
 	}
 }
 
-int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
-				struct uiommu_sim_xlat *out)
-{
-	struct sim_txn t = uiommu_sim_arrive(a, a->iova);
-	enum sim_end end;
-
-	*out = (struct uiommu_sim_xlat){ 0 };
-	uiommu_sim_enter(s);
-	end = transaction(s, &t, out);
-	uiommu_sim_leave(s);
-	out->raz_wi = end == SIM_RAZ_WI;
-	out->stag = t.stag;
-	return result(end);
-}
-
 /* ---- moving data ---- */
 
 static void zero(uint8_t *p, size_t n)
@@ -211,33 +196,66 @@ static void zero(uint8_t *p, size_t n)
 		*p++ = 0;
 }
 
-/* The old half-period is empty: a CMD_SYNC that waited for it can complete. */
-static void end_transfer(struct uiommu_sim_smmuv3 *s, unsigned period)
+/* SIM_OK: *@x is good until @slot, which is marked, is not any more */
+static enum sim_end find(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			 uiommu_iova_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *x)
 {
+	struct sim_txn t = uiommu_sim_arrive(a, iova);
+	enum sim_end end;
+
+	*x = (struct uiommu_sim_xlat){ 0 };
+	if (uiommu_sim_hit(s, a, iova, x)) {
+		atomic_store_explicit(&slot->hits,
+				      atomic_load_explicit(&slot->hits, memory_order_relaxed) + 1,
+				      memory_order_relaxed);
+		return SIM_OK;
+	}
 	uiommu_sim_enter(s);
-	if (!--s->in_flight[period] && period != s->period)
-		uiommu_sim_cmdq_run(s);
+	end = transaction(s, &t, x);
+	if (end == SIM_OK)
+		uiommu_sim_ctx_fill(s, a, &t);
+	else
+		uiommu_sim_finish_locked(s, slot);
 	uiommu_sim_leave(s);
+	x->raz_wi = end == SIM_RAZ_WI;
+	x->stag = t.stag;
+	return end;
 }
 
-/* The part of a DMA up to the end of one page; env->lock is free while its data
- * move, and its marker says that they do. */
+int uiommu_sim_smmuv3_begin(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port,
+			    const struct uiommu_sim_access *a, struct uiommu_sim_xlat *out)
+{
+	struct sim_slot *slot = (struct sim_slot *)port;
+	enum sim_end end;
+
+	uiommu_sim_mark_port(s, slot);
+	end = find(s, a, a->iova, slot, out);
+	if (end == SIM_RAZ_WI)
+		uiommu_sim_mark_port(s, slot);	/* success: there will be an end */
+	return result(end);
+}
+
+int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+				struct uiommu_sim_xlat *out)
+{
+	struct sim_slot *slot = uiommu_sim_mark(s);
+	enum sim_end end = find(s, a, a->iova, slot, out);
+
+	if (end == SIM_OK)
+		uiommu_sim_finish(s, slot);
+	return result(end);
+}
+
+/* The part of a DMA up to the end of one page. */
 static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 		    uiommu_iova_t iova, uint8_t *buf, size_t bytes, size_t *moved, uint16_t *stag)
 {
-	struct uiommu_sim_xlat x = { 0 };
-	struct sim_txn t = uiommu_sim_arrive(a, iova);
-	enum sim_end end;
-	unsigned period;
+	struct sim_slot *slot = uiommu_sim_mark(s);
+	struct uiommu_sim_xlat x;
+	enum sim_end end = find(s, a, iova, slot, &x);
 	int err;
 
-	uiommu_sim_enter(s);
-	end = transaction(s, &t, &x);
-	period = s->period;
-	if (end == SIM_OK)
-		s->in_flight[period]++;
-	uiommu_sim_leave(s);
-	*stag = t.stag;
+	*stag = x.stag;
 	if (result(end))
 		return result(end);
 	if (end == SIM_RAZ_WI) {
@@ -249,7 +267,7 @@ static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 	*moved = bytes < x.bytes ? bytes : (size_t)x.bytes;
 	err = a->write ? s->env.write(s->env.ctx, x.pa, buf, *moved)
 		       : s->env.read(s->env.ctx, x.pa, buf, *moved);
-	end_transfer(s, period);
+	uiommu_sim_finish(s, slot);
 	return err ? -UIOMMU_EFAULT : 0;
 }
 

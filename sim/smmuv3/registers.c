@@ -261,6 +261,7 @@ static void cr0_changed(struct uiommu_sim_smmuv3 *s)
 	s->reg[R_CR0ACK] = s->reg[R_CR0];
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)))
 		s->sync_waits = false;	/* it may not be there any more */
+	uiommu_sim_ctx_drop(s);
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
 		uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
 }
@@ -276,6 +277,8 @@ static void write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v)
 	s->reg[r] = (s->reg[r] & ~m) | (v & m);
 	if (r == R_CR0)
 		cr0_changed(s);
+	else if (r == R_CR2)
+		uiommu_sim_ctx_drop(s);
 	else if (r == R_IRQ_CTRL)
 		s->reg[R_IRQ_CTRLACK] = s->reg[R_IRQ_CTRL];
 	if (r == R_CR0 || r == R_EVENTQ_CONS || r == R_GERRORN)
@@ -371,6 +374,10 @@ void uiommu_sim_smmuv3_stats(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmu
 {
 	uiommu_sim_enter(s);
 	*out = s->stats;
+	for (unsigned i = 0; i < SIM_SLOTS; i++) {
+		out->translations += s->slots[i].hits;
+		out->tlb_hits += s->slots[i].hits;
+	}
 	uiommu_sim_leave(s);
 }
 
@@ -423,6 +430,7 @@ static void for_each_array(struct uiommu_sim_smmuv3 *s,
 		fn(s, (void **)&c->victim, (size_t)1 << c->sets_lg2);
 	}
 	fn(s, (void **)&tlb->ways, sizeof(*tlb->ways) * SIM_TLB_WAYS << tlb->sets_lg2);
+	fn(s, (void **)&tlb->ctx, sizeof(*tlb->ctx) << SIM_CTX_LG2);
 	fn(s, (void **)&tlb->victim, (size_t)1 << tlb->sets_lg2);
 	fn(s, (void **)&tlb->vmid_since, sizeof(uint64_t) * SIM_NUM_REGIMES << 16);
 	fn(s, (void **)&tlb->asid_since, sizeof(uint64_t) * SIM_TLB_ASID_SLOTS);
@@ -448,7 +456,7 @@ static bool complete(const struct uiommu_sim_smmuv3 *s)
 			return false;
 	if (s->cfg.stall_max && !s->stalls)
 		return false;
-	return s->tlb.ways && s->tlb.victim && s->tlb.vmid_since && s->tlb.asid_since;
+	return s->tlb.ctx && s->tlb.ways && s->tlb.victim && s->tlb.vmid_since && s->tlb.asid_since;
 }
 
 int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,
@@ -487,6 +495,7 @@ void uiommu_sim_smmuv3_fail(struct uiommu_sim_smmuv3 *s)
 {
 	uiommu_sim_enter(s);
 	s->failed = true;
+	uiommu_sim_ctx_drop(s);
 	uiommu_sim_gerror(s, FMASK(GERROR_SFM_ERR));
 	uiommu_sim_leave(s);
 }
@@ -509,6 +518,7 @@ void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
 	uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
 	s->failed = s->sync_waits = s->invalidated = s->atc_timeout = false;
 	s->irq_pending = 0;
+	uiommu_sim_ctx_drop(s);
 	uiommu_sim_leave(s);
 }
 

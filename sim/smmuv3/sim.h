@@ -10,6 +10,8 @@
  * walk.c          stage 1: CD -> translation table -> output address
  * stage2.c        stage 2: STE -> translation table -> output address
  * tlb.c           the cache of both
+ * hit.c           a hit, without a lock
+ * inflight.c      DMAs that are moving data, and CMD_SYNC waiting for them
  * faults.c        what becomes of a fault: record, abort, stall; CMD_RESUME
  * events.c        the event queue and its records
  * outq.c          a queue that the SMMU writes (EVENTQ, PRIQ)
@@ -17,10 +19,13 @@
  * dma.c           a transaction from its arrival to memory
  *
  * Everything here runs with env->lock held unless it says otherwise. Legend of
- * the fields: (i) set at create, (l) env->lock.
+ * the fields: (i) set at create, (l) env->lock, (a) atomic: written with env->lock
+ * held, read without.
  */
 #ifndef SIM_SMMUV3_SIM_H
 #define SIM_SMMUV3_SIM_H
+
+#include <stdatomic.h>
 
 #include <uiommu/sim/smmuv3.h>
 
@@ -150,6 +155,22 @@ unsigned uiommu_sim_cfg_num_ways(const struct cfg_cache *c);
 
 /* ---- TLB ---- */
 
+/* the reader's half of the protocol of sim_tlb_way; acquire loads keep the order */
+static inline bool sim_read_words4(_Atomic uint64_t *w, uint64_t *out)
+{
+	for (unsigned i = 0; i < 4; i++)
+		out[i] = atomic_load_explicit(&w[i], memory_order_acquire);
+	return out[0] && out[0] == atomic_load_explicit(&w[0], memory_order_relaxed);
+}
+
+static inline void sim_write_words4(_Atomic uint64_t *w, const uint64_t *in)
+{
+	atomic_store_explicit(&w[0], 0, memory_order_relaxed);
+	for (unsigned i = 1; i < 4; i++)
+		atomic_store_explicit(&w[i], in[i], memory_order_release);
+	atomic_store_explicit(&w[0], in[0], memory_order_release);
+}
+
 /* what an access needs and an entry grants */
 #define SIM_PERM_R	1u
 #define SIM_PERM_W	2u
@@ -175,17 +196,48 @@ struct sim_tlb_entry {
 #define SIM_TLB_WAYS 4
 #define SIM_TLB_ASID_SLOTS 65536
 
+/*
+ * A place of the TLB: the stamp, then the packed entry. A writer sets the stamp to
+ * 0, writes the rest and sets the new stamp, which no other filling ever has; a
+ * reader that sees the same stamp before and after has seen one entry.
+ */
+struct sim_tlb_way {
+	_Atomic uint64_t w[4];
+};
+
+/* A configuration that was found to translate, for hit.c; the same protocol. */
+struct sim_ctx {
+	_Atomic uint64_t w[4];		/* stamp, key, what it says, unused */
+};
+
+#define SIM_CTX_LG2 10
+
 struct sim_tlb {
 	unsigned sets_lg2;		/* (i) */
-	struct sim_tlb_entry *ways;	/* (l) */
+	struct sim_tlb_way *ways;	/* (a) */
 	uint8_t *victim;		/* (l) */
-	uint64_t now;			/* (l) counts invalidations, starts at 1 */
-	/* (l) entries older than these are gone: */
-	uint64_t regime_since[SIM_NUM_REGIMES];
-	uint64_t *vmid_since;		/* (l) by regime and VMID */
-	uint64_t *asid_since;		/* (l) not global ones, by a hash of the tag */
-	uint64_t sizes;			/* (l) bit n: entries of 2^n bytes may be there */
-	bool any_global, any_cut;	/* (l) likewise; size_lg2 < span_lg2 */
+	uint64_t now;			/* (l) counts fillings and invalidations */
+	/* (a) entries older than these are gone: */
+	_Atomic uint64_t regime_since[SIM_NUM_REGIMES];
+	_Atomic uint64_t *vmid_since;	/* (a) by regime and VMID */
+	_Atomic uint64_t *asid_since;	/* (a) not global ones, by a hash of the tag */
+	_Atomic uint64_t sizes;		/* (a) bit n: entries of 2^n bytes may be there */
+	_Atomic bool any_global;	/* (a) likewise */
+	bool any_cut;			/* (l) size_lg2 < span_lg2 */
+	struct sim_ctx *ctx;		/* (a) */
+	_Atomic uint64_t cfg_since;	/* (a) ctx older than this are gone */
+};
+
+/* ---- DMAs under way ---- */
+
+#define SIM_POOL 16			/* for callers without a port */
+#define SIM_SLOTS (SIM_POOL + UIOMMU_SIM_PORTS)
+
+/* @mark is odd while its owner uses a translation. A line of its own. */
+struct sim_slot {
+	_Atomic uint64_t mark, hits;
+	_Atomic bool taken;		/* by a port */
+	char pad[104];
 };
 
 /* Which entries a CMD_TLBI_*_VA* names. */
@@ -203,8 +255,8 @@ struct sim_tag {
 	uint16_t vmid, asid;
 };
 
-struct sim_tlb_entry *uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag,
-					  uint64_t va);
+bool uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
+			 struct sim_tlb_entry *out);
 void uiommu_sim_tlb_fill(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_entry *e);
 void uiommu_sim_tlb_drop_regime(struct uiommu_sim_smmuv3 *s, enum sim_regime r);
 void uiommu_sim_tlb_drop_vmid(struct uiommu_sim_smmuv3 *s, enum sim_regime r, uint16_t vmid);
@@ -236,19 +288,17 @@ struct uiommu_sim_smmuv3 {
 	uint64_t mask[NUM_REGS];		/* (i) bits that exist */
 	uint16_t reg_at[2][64];			/* (i) page, offset / 4: enum sim_reg + 1 */
 
+	_Atomic bool enabled;			/* (a) CR0.SMMUEN, and no failure */
 	uint64_t reg[NUM_REGS];			/* (l) */
 	unsigned irq_pending;			/* (l) bit per enum uiommu_sim_irq */
 	uint64_t stamp;				/* (l) last cd_stamp given out */
 	struct cfg_cache cfg_cache[NUM_CFG];
 	struct sim_tlb tlb;
 
-	/*
-	 * DMAs that are moving data, by the half-period in which they began. A
-	 * CMD_SYNC that must wait for them starts a new half-period and is
-	 * consumed when the old one is empty, by whoever empties it. (l)
-	 */
-	unsigned in_flight[2], period;
-	bool sync_waits, invalidated;
+	struct sim_slot slots[SIM_SLOTS];	/* whoever marks them */
+	uint64_t waiting[SIM_SLOTS];		/* (l) marks that CMD_SYNC waits for */
+	_Atomic bool sync_waits;		/* (a) */
+	bool invalidated;			/* (l) since the last CMD_SYNC */
 
 	bool failed;				/* (l) service failure mode */
 	unsigned atc_pending;			/* (l) invalidations under way */
@@ -364,6 +414,22 @@ static inline unsigned sim_need(const struct sim_txn *t)
 
 	return t->priv ? SIM_PERM_PRIV(need) : need;
 }
+
+/* hit.c, without env->lock: false if it takes more than a look */
+bool uiommu_sim_hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+		    uint64_t iova, struct uiommu_sim_xlat *out);
+/* with it */
+void uiommu_sim_ctx_fill(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			 const struct sim_txn *t);
+void uiommu_sim_ctx_drop(struct uiommu_sim_smmuv3 *s);
+
+/* inflight.c, without env->lock but for the last two */
+struct sim_slot *uiommu_sim_mark(struct uiommu_sim_smmuv3 *s);
+void uiommu_sim_mark_port(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
+bool uiommu_sim_unmark(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);	/* CMD_SYNC waits */
+void uiommu_sim_finish(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
+void uiommu_sim_finish_locked(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
+bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s);
 
 /* dma.c */
 enum sim_end uiommu_sim_transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,

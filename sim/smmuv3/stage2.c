@@ -254,12 +254,9 @@ enum sim_end uiommu_sim_stage2(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, u
 	struct sim_fault f = { .s2 = true, .class = class, .ipa = ipa,
 			       .update = class == SIM_CLASS_TT && need & SIM_PERM_W };
 	struct sim_tag tag = { SIM_STAGE2, t->ste->vmid, 0 };
-	struct sim_tlb_entry *hit = uiommu_sim_tlb_find(s, tag, ipa);
 	enum sim_end end;
 
-	if (hit && !(hit->clean && need & ALL_W)) {
-		*out = *hit;
-	} else {
+	if (!uiommu_sim_tlb_find(s, tag, ipa, out) || (out->clean && need & ALL_W)) {
 		end = miss(s, t, &f, need, out);
 		if (end != SIM_OK)
 			return end;

@@ -6,97 +6,111 @@
  * older than the note is gone. There is no entry for a translation that failed,
  * except that a permission fault is found on the entry of the page.
  */
-#include "sim.h"
+#include "tlb.h"
 
-static struct sim_tlb_entry *set_of(struct sim_tlb *tlb, struct sim_tag tag, bool global,
-				    uint64_t va, unsigned size_lg2, uint64_t *set)
+/* ---- entries in and out of their places ---- */
+
+static void pack(const struct sim_tlb_entry *e, uint64_t *w)
 {
-	uint64_t h = (va >> size_lg2) * 0x9e3779b97f4a7c15u;
-	uint32_t asid = global ? 0x10000 : tag.asid;	/* as if they had one of their own */
-
-	h ^= (asid * 0x85ebca77c2b2ae63u) ^ (tag.vmid * 0xc2b2ae3d27d4eb4fu) ^
-	     (uint64_t)size_lg2 << 40 ^ (uint64_t)tag.regime << 37;
-	*set = h >> 32 & ((1u << tlb->sets_lg2) - 1);
-	return &tlb->ways[*set * SIM_TLB_WAYS];
+	w[0] = e->stamp;
+	w[1] = sim_tlb_key(e->regime, e->global, e->va, e->size_lg2) |
+	       (uint64_t)e->level << TLB_LEVEL | (uint64_t)e->clean << TLB_CLEAN;
+	w[2] = e->vmid | (uint64_t)e->asid << 16 | (uint64_t)e->perm1 << TLB_PERM1 |
+	       (uint64_t)e->perm2 << TLB_PERM2 | (uint64_t)e->span_lg2 << TLB_SPAN |
+	       (uint64_t)(e->granule_lg2 - 12) << TLB_GRANULE | (uint64_t)e->device << TLB_DEVICE;
+	w[3] = e->pa;
 }
 
-static unsigned vmid_slot(enum sim_regime r, uint16_t vmid)
+static void unpack(const uint64_t *w, struct sim_tlb_entry *e)
 {
-	return (unsigned)r << 16 | vmid;
+	*e = (struct sim_tlb_entry){
+		.stamp = w[0],
+		.va = w[1] << 12, .pa = w[3],
+		.size_lg2 = w[1] >> TLB_SIZE & 63, .regime = w[1] >> TLB_REGIME & 3,
+		.global = w[1] >> TLB_GLOBAL & 1, .level = w[1] >> TLB_LEVEL & 3,
+		.clean = w[1] >> TLB_CLEAN & 1,
+		.vmid = (uint16_t)w[2], .asid = (uint16_t)(w[2] >> 16),
+		.perm1 = w[2] >> TLB_PERM1 & SIM_PERM_ALL,
+		.perm2 = w[2] >> TLB_PERM2 & SIM_PERM_ALL,
+		.span_lg2 = w[2] >> TLB_SPAN & 63,
+		.granule_lg2 = (uint8_t)(12 + (w[2] >> TLB_GRANULE & 7)),
+		.device = w[2] >> TLB_DEVICE & 1,
+	};
 }
 
-static unsigned asid_slot(enum sim_regime r, uint16_t vmid, uint16_t asid)
+static bool read_way(struct sim_tlb_way *w, struct sim_tlb_entry *e)
 {
-	return (asid ^ vmid * 40503u ^ (unsigned)r * 30011u) % SIM_TLB_ASID_SLOTS;
-}
+	uint64_t words[4];
 
-static bool alive(const struct sim_tlb *tlb, const struct sim_tlb_entry *e)
-{
-	if (!e->stamp || e->stamp < tlb->regime_since[e->regime] ||
-	    e->stamp < tlb->vmid_since[vmid_slot(e->regime, e->vmid)])
+	if (!sim_read_words4(w->w, words))
 		return false;
-	return e->global || e->stamp >= tlb->asid_since[asid_slot(e->regime, e->vmid, e->asid)];
+	unpack(words, e);
+	return true;
 }
 
-static struct sim_tlb_entry *find_in_set(struct sim_tlb *tlb, struct sim_tag tag, bool global,
-					 uint64_t va, unsigned lg2)
+/* ---- look-up ---- */
+
+static struct sim_tlb_way *find_in_set(struct sim_tlb *tlb, struct sim_tag tag, bool global,
+				       uint64_t va, unsigned lg2, struct sim_tlb_entry *e)
 {
-	uint64_t set, base = va >> lg2 << lg2;
-	struct sim_tlb_entry *e = set_of(tlb, tag, global, va, lg2, &set);
+	uint64_t w[4];
+	struct sim_tlb_way *way = sim_tlb_probe(tlb, tag, global, va, lg2, w);
 
-	for (unsigned i = 0; i < SIM_TLB_WAYS; i++, e++)
-		if (e->va == base && e->size_lg2 == lg2 && e->regime == tag.regime &&
-		    e->vmid == tag.vmid && e->global == global &&
-		    (global || e->asid == tag.asid) && alive(tlb, e))
-			return e;
-	return NULL;
+	if (way && e)
+		unpack(w, e);
+	return way;
 }
 
-struct sim_tlb_entry *uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag,
-					  uint64_t va)
+bool uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
+			 struct sim_tlb_entry *out)
 {
 	struct sim_tlb *tlb = &s->tlb;
-	struct sim_tlb_entry *e;
 
 	for (uint64_t m = tlb->sizes; m; m &= m - 1) {
 		unsigned lg2 = (unsigned)__builtin_ctzll(m);
 
-		e = find_in_set(tlb, tag, false, va, lg2);
-		if (!e && tlb->any_global)
-			e = find_in_set(tlb, tag, true, va, lg2);
-		if (e)
-			return e;
+		if (find_in_set(tlb, tag, false, va, lg2, out) ||
+		    (tlb->any_global && find_in_set(tlb, tag, true, va, lg2, out)))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* where it goes: over one for the same page, a free place, or the next victim */
-static struct sim_tlb_entry *place(struct sim_tlb *tlb, const struct sim_tlb_entry *new)
+static struct sim_tlb_way *place(struct sim_tlb *tlb, const struct sim_tlb_entry *new)
 {
 	struct sim_tag tag = { new->regime, new->vmid, new->asid };
-	struct sim_tlb_entry *w = find_in_set(tlb, tag, new->global, new->va, new->size_lg2);
-	uint64_t set;
+	struct sim_tlb_way *w = find_in_set(tlb, tag, new->global, new->va, new->size_lg2, NULL);
+	uint64_t set = sim_tlb_set(tlb, tag, new->global, new->va, new->size_lg2);
 
 	if (w)
 		return w;
-	w = set_of(tlb, tag, new->global, new->va, new->size_lg2, &set);
-	for (unsigned i = 0; i < SIM_TLB_WAYS; i++)
-		if (!alive(tlb, &w[i]))
+	w = &tlb->ways[set * SIM_TLB_WAYS];
+	for (unsigned i = 0; i < SIM_TLB_WAYS; i++) {
+		uint64_t words[4];
+
+		if (!sim_read_words4(w[i].w, words) || !sim_tlb_alive(tlb, words))
 			return &w[i];
+	}
 	return &w[tlb->victim[set]++ % SIM_TLB_WAYS];
 }
 
 void uiommu_sim_tlb_fill(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_entry *new)
 {
 	struct sim_tlb *tlb = &s->tlb;
-	struct sim_tlb_entry *w = place(tlb, new);
+	struct sim_tlb_way *way = place(tlb, new);
+	uint64_t w[4];
 
-	*w = *new;
-	w->stamp = tlb->now;
+	pack(new, w);
+	w[0] = ++tlb->now;
+	sim_write_words4(way->w, w);
 	tlb->sizes |= (uint64_t)1 << new->size_lg2;
-	tlb->any_global |= new->global;
+	if (new->global)
+		tlb->any_global = true;
 	tlb->any_cut |= new->size_lg2 < new->span_lg2;
 }
+
+/* ---- invalidation ---- */
 
 void uiommu_sim_tlb_drop_regime(struct uiommu_sim_smmuv3 *s, enum sim_regime r)
 {
@@ -105,12 +119,12 @@ void uiommu_sim_tlb_drop_regime(struct uiommu_sim_smmuv3 *s, enum sim_regime r)
 
 void uiommu_sim_tlb_drop_vmid(struct uiommu_sim_smmuv3 *s, enum sim_regime r, uint16_t vmid)
 {
-	s->tlb.vmid_since[vmid_slot(r, vmid)] = ++s->tlb.now;
+	s->tlb.vmid_since[sim_vmid_slot(r, vmid)] = ++s->tlb.now;
 }
 
 void uiommu_sim_tlb_drop_asid(struct uiommu_sim_smmuv3 *s, struct sim_tag tag)
 {
-	s->tlb.asid_since[asid_slot(tag.regime, tag.vmid, tag.asid)] = ++s->tlb.now;
+	s->tlb.asid_since[sim_asid_slot(tag.regime, tag.vmid, tag.asid)] = ++s->tlb.now;
 }
 
 /* All that came of one leaf of stage 1 goes with any address of it. */
@@ -125,37 +139,43 @@ static bool matches(const struct sim_tlb_entry *e, const struct sim_tlb_match *m
 	       (!m->level || e->level == m->level);
 }
 
-/* the sets in which an entry for @va can be, for each size that is there */
+static void drop_way(struct sim_tlb_way *w, const struct sim_tlb_match *m)
+{
+	struct sim_tlb_entry e;
+
+	if (read_way(w, &e) && matches(&e, m))
+		w->w[0] = 0;
+}
+
+/* the set in which an entry for @va can be, for each size that is there */
 static void drop_page(struct sim_tlb *tlb, const struct sim_tlb_match *m, uint64_t va,
 		      unsigned lg2, bool global)
 {
 	struct sim_tag tag = { m->regime, m->vmid, m->asid };
-	uint64_t set;
-	struct sim_tlb_entry *e = set_of(tlb, tag, global, va, lg2, &set);
+	uint64_t set = sim_tlb_set(tlb, tag, global, va, lg2);
 
-	for (unsigned i = 0; i < SIM_TLB_WAYS; i++, e++)
-		if (e->stamp && matches(e, m))
-			e->stamp = 0;
+	for (unsigned i = 0; i < SIM_TLB_WAYS; i++)
+		drop_way(&tlb->ways[set * SIM_TLB_WAYS + i], m);
 }
 
 static void drop_by_scan(struct sim_tlb *tlb, const struct sim_tlb_match *m)
 {
 	for (unsigned i = 0; i < (unsigned)SIM_TLB_WAYS << tlb->sets_lg2; i++)
-		if (tlb->ways[i].stamp && matches(&tlb->ways[i], m))
-			tlb->ways[i].stamp = 0;
+		drop_way(&tlb->ways[i], m);
 }
 
 void uiommu_sim_tlb_drop_va(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_match *m)
 {
 	struct sim_tlb *tlb = &s->tlb;
-	unsigned smallest = tlb->sizes ? (unsigned)__builtin_ctzll(tlb->sizes) : 12;
+	uint64_t all = tlb->sizes;
+	unsigned smallest = all ? (unsigned)__builtin_ctzll(all) : 12;
 
 	if (m->any_asid || (tlb->any_cut && m->regime == SIM_NH) ||
 	    (m->last - m->first) >> smallest > 1u << tlb->sets_lg2) {
 		drop_by_scan(tlb, m);
 		return;
 	}
-	for (uint64_t sizes = tlb->sizes; sizes; sizes &= sizes - 1) {
+	for (uint64_t sizes = all; sizes; sizes &= sizes - 1) {
 		unsigned lg2 = (unsigned)__builtin_ctzll(sizes);
 
 		for (uint64_t p = m->first >> lg2; p <= m->last >> lg2; p++) {

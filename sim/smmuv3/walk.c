@@ -296,15 +296,12 @@ enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	struct sim_tag tag = { t->ste->regime, t->ste->vmid, t->cd->asid };
 	uint64_t va = t->addr;
 	const struct sim_tt *tt = select_half(t->cd, &va);
-	struct sim_tlb_entry *hit;
 	enum sim_end end;
 
 	if (!in_range(tt, va))
 		return fault(s, t, EVT_F_TRANSLATION);
-	hit = t->split ? NULL : uiommu_sim_tlb_find(s, tag, va);
-	if (hit && usable(t, hit)) {
+	if (!t->split && uiommu_sim_tlb_find(s, tag, va, out) && usable(t, out)) {
 		s->stats.tlb_hits++;
-		*out = *hit;
 	} else {
 		s->stats.tlb_misses++;
 		end = miss(s, t, tt, va, out);

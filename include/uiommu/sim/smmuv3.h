@@ -22,7 +22,8 @@
  * needed; it does not prefetch, reorder or delay; it keeps no translation that
  * failed and no table descriptor.
  *
- * Locking. env->lock is one short mutex around the state of the simulator. The
+ * Locking. A DMA whose translation is cached takes no lock. For everything else
+ * env->lock is one short mutex around the state of the simulator. The
  * functions below take and release it; none may be called with it held. Under it
  * the simulator calls env->read for commands, configuration and table walks, and
  * env->write for event records and messages (MSI); so these two must not call
@@ -188,6 +189,9 @@ struct uiommu_sim_page_response {
  *          uiommu_sim_smmuv3_atc_inv_done(); negative: it does not answer (the next
  *          CMD_SYNC is CERROR_ATC_INV_SYNC). With env->lock held: do not call the
  *          simulator. NULL: no device has an ATC
+ * @fence:  when it returns, each thread of the process has passed a full memory
+ *          barrier since it was called (Linux: membarrier(), private expedited).
+ *          With env->lock held. NULL: ports use atomic exchanges instead
  * @page_response: a page request group is answered. Called as @irq is. NULL: nobody
  *          listens
  *
@@ -206,6 +210,7 @@ struct uiommu_sim_env {
 	void (*resume)(void *ctx, uint32_t stream_id, uint16_t stag, enum uiommu_sim_resume how);
 	int (*atc_inv)(void *ctx, const struct uiommu_sim_inval *inv);
 	void (*page_response)(void *ctx, const struct uiommu_sim_page_response *r);
+	void (*fence)(void *ctx);
 };
 
 /**
@@ -374,6 +379,62 @@ enum uiommu_sim_ats_status {
 	UIOMMU_SIM_ATS_UR,	/* Unsupported Request: ATS is not to be used */
 	UIOMMU_SIM_ATS_CA,	/* Completer Abort: an error */
 };
+
+/* ---- ports: translations in use by devices that reach memory themselves ---- */
+
+struct uiommu_sim_smmuv3_port;
+
+#define UIOMMU_SIM_PORTS 48	/* at a time, of one simulator */
+
+/**
+ * uiommu_sim_smmuv3_port_open() - a place to mark translations in use
+ * @s: the simulator
+ *
+ * Context:   any thread, no lock.
+ * Ownership: the caller's until uiommu_sim_smmuv3_port_close(), before destroy.
+ * Return:    the port, or NULL: UIOMMU_SIM_PORTS are open.
+ */
+struct uiommu_sim_smmuv3_port *uiommu_sim_smmuv3_port_open(struct uiommu_sim_smmuv3 *s);
+
+/**
+ * uiommu_sim_smmuv3_port_close() - give it back
+ * @s:    the simulator
+ * @port: not between begin and end
+ *
+ * Context: any thread.
+ */
+void uiommu_sim_smmuv3_port_close(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port);
+
+/**
+ * uiommu_sim_smmuv3_begin() - translate, and hold the translation
+ * @s:    the simulator
+ * @port: used by one thread at a time
+ * @a:    the access
+ * @out:  where it goes; written always
+ *
+ * What uiommu_sim_smmuv3_dma() does before it moves data, for a device that moves
+ * them itself. After 0, and only then, uiommu_sim_smmuv3_end() must follow; a
+ * CMD_SYNC after an invalidation waits for it.
+ *
+ * Context:  any thread, env->lock not held; takes it unless it is a hit.
+ * Hardware: as uiommu_sim_smmuv3_translate().
+ * Return:   likewise.
+ */
+int uiommu_sim_smmuv3_begin(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port,
+			    const struct uiommu_sim_access *a, struct uiommu_sim_xlat *out);
+
+/**
+ * uiommu_sim_smmuv3_end() - the access is done
+ * @s:    the simulator
+ * @port: as given to uiommu_sim_smmuv3_begin()
+ *
+ * Context:  the thread of uiommu_sim_smmuv3_begin(), env->lock not held; takes it if
+ *           a CMD_SYNC waits.
+ * Hardware: may complete a CMD_SYNC, and go on with the queue.
+ */
+void uiommu_sim_smmuv3_end(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port);
+
+/* ---- ATS and PRI ---- */
 
 /**
  * struct uiommu_sim_ats_reply - the completion of a translation request

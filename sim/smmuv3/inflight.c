@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inflight.c - DMAs that use a translation, and CMD_SYNC waiting for them
+ *
+ * Whoever uses a translation has marked a slot before it looked: the slot's number
+ * is odd. A CMD_SYNC notes the odd numbers, and is over when each has changed.
+ *
+ * The mark must be seen before the look-up is made, and CMD_SYNC's wish to be woken
+ * before the mark is found gone. Both sides use read-modify-writes of the slot, of
+ * which one comes first; or, where the embedder can make all threads pass a barrier
+ * (env->fence), a port uses plain stores and CMD_SYNC pays.
+ */
+#include "sim.h"
+
+static struct sim_slot *try_slot(struct sim_slot *slot)
+{
+	uint64_t v = atomic_load_explicit(&slot->mark, memory_order_relaxed);
+
+	return !(v & 1) && atomic_compare_exchange_strong(&slot->mark, &v, v + 1) ? slot : NULL;
+}
+
+/* Threads find places of their own by where their stacks are. */
+struct sim_slot *uiommu_sim_mark(struct uiommu_sim_smmuv3 *s)
+{
+	unsigned i = (unsigned)((uintptr_t)&s >> 14) * 2654435761u >> 20;
+	struct sim_slot *slot;
+
+	do {
+		slot = try_slot(&s->slots[i++ % SIM_POOL]);
+	} while (!slot);
+	return slot;
+}
+
+static uint64_t next(const struct sim_slot *slot)
+{
+	return atomic_load_explicit(&slot->mark, memory_order_relaxed) + 1;
+}
+
+void uiommu_sim_mark_port(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
+{
+	if (s->env.fence) {
+		atomic_store_explicit(&slot->mark, next(slot), memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		atomic_exchange(&slot->mark, next(slot));
+	}
+}
+
+bool uiommu_sim_unmark(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
+{
+	if (s->env.fence && slot >= &s->slots[SIM_POOL]) {
+		atomic_store_explicit(&slot->mark, next(slot), memory_order_release);
+		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		atomic_exchange(&slot->mark, next(slot));
+	}
+	return atomic_load_explicit(&s->sync_waits, memory_order_acquire);
+}
+
+void uiommu_sim_finish_locked(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
+{
+	if (uiommu_sim_unmark(s, slot))
+		uiommu_sim_cmdq_run(s);
+}
+
+void uiommu_sim_finish(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
+{
+	if (!uiommu_sim_unmark(s, slot))
+		return;
+	uiommu_sim_enter(s);
+	uiommu_sim_cmdq_run(s);
+	uiommu_sim_leave(s);
+}
+
+static uint64_t mark_of(struct sim_slot *slot)
+{
+	return atomic_fetch_add(&slot->mark, 0);
+}
+
+static void note_marks(struct uiommu_sim_smmuv3 *s)
+{
+	s->sync_waits = true;
+	if (s->env.fence)
+		s->env.fence(s->env.ctx);
+	for (unsigned i = 0; i < SIM_SLOTS; i++) {
+		uint64_t v = i < SIM_POOL || s->slots[i].taken ? mark_of(&s->slots[i]) : 0;
+
+		s->waiting[i] = v & 1 ? v : 0;
+	}
+}
+
+/* DMAs that begin after CMD_SYNC was met cannot use what was invalidated before. */
+bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s)
+{
+	if (!s->invalidated)
+		return false;
+	if (!s->sync_waits)
+		note_marks(s);
+	for (unsigned i = 0; i < SIM_SLOTS; i++) {
+		if (s->waiting[i] && mark_of(&s->slots[i]) == s->waiting[i])
+			return true;
+		s->waiting[i] = 0;
+	}
+	s->sync_waits = s->invalidated = false;
+	return false;
+}
+
+/* ---- ports ---- */
+
+struct uiommu_sim_smmuv3_port *uiommu_sim_smmuv3_port_open(struct uiommu_sim_smmuv3 *s)
+{
+	for (unsigned i = SIM_POOL; i < SIM_SLOTS; i++) {
+		bool free = false;
+
+		if (atomic_compare_exchange_strong(&s->slots[i].taken, &free, true))
+			return (struct uiommu_sim_smmuv3_port *)&s->slots[i];
+	}
+	return NULL;
+}
+
+void uiommu_sim_smmuv3_port_close(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port)
+{
+	(void)s;
+	atomic_store(&((struct sim_slot *)port)->taken, false);
+}
+
+void uiommu_sim_smmuv3_end(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port)
+{
+	uiommu_sim_finish(s, (struct sim_slot *)port);
+}
