@@ -173,7 +173,7 @@ struct sim_txn uiommu_sim_arrive(const struct uiommu_sim_access *a, uiommu_iova_
 	};
 }
 
-static int result(enum sim_end end)
+int uiommu_sim_result(enum sim_end end)
 {
 	switch (end) {
 	case SIM_OK:
@@ -196,20 +196,14 @@ static void zero(uint8_t *p, size_t n)
 		*p++ = 0;
 }
 
-/* SIM_OK: *@x is good until @slot, which is marked, is not any more */
-static enum sim_end find(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
-			 uiommu_iova_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *x)
+/* what is no hit; @slot is marked, and stays so for SIM_OK */
+enum sim_end uiommu_sim_slow(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			     uiommu_iova_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *x)
 {
 	struct sim_txn t = uiommu_sim_arrive(a, iova);
 	enum sim_end end;
 
 	*x = (struct uiommu_sim_xlat){ 0 };
-	if (uiommu_sim_hit(s, a, iova, x)) {
-		atomic_store_explicit(&slot->hits,
-				      atomic_load_explicit(&slot->hits, memory_order_relaxed) + 1,
-				      memory_order_relaxed);
-		return SIM_OK;
-	}
 	uiommu_sim_enter(s);
 	end = transaction(s, &t, x);
 	if (end == SIM_OK)
@@ -222,17 +216,12 @@ static enum sim_end find(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_ac
 	return end;
 }
 
-int uiommu_sim_smmuv3_begin(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port,
-			    const struct uiommu_sim_access *a, struct uiommu_sim_xlat *out)
+/* SIM_OK: *@x is good until @slot, which is marked, is not any more */
+static enum sim_end find(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			 uiommu_iova_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *x)
 {
-	struct sim_slot *slot = (struct sim_slot *)port;
-	enum sim_end end;
-
-	uiommu_sim_mark_port(s, slot);
-	end = find(s, a, a->iova, slot, out);
-	if (end == SIM_RAZ_WI)
-		uiommu_sim_mark_port(s, slot);	/* success: there will be an end */
-	return result(end);
+	return uiommu_sim_hit(s, a, iova, slot, x) ? SIM_OK :
+						     uiommu_sim_slow(s, a, iova, slot, x);
 }
 
 int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
@@ -243,7 +232,7 @@ int uiommu_sim_smmuv3_translate(struct uiommu_sim_smmuv3 *s, const struct uiommu
 
 	if (end == SIM_OK)
 		uiommu_sim_finish(s, slot);
-	return result(end);
+	return uiommu_sim_result(end);
 }
 
 /* The part of a DMA up to the end of one page. */
@@ -256,8 +245,8 @@ static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 	int err;
 
 	*stag = x.stag;
-	if (result(end))
-		return result(end);
+	if (uiommu_sim_result(end))
+		return uiommu_sim_result(end);
 	if (end == SIM_RAZ_WI) {
 		*moved = bytes;
 		if (!a->write)
@@ -274,7 +263,7 @@ static int transfer(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 int uiommu_sim_smmuv3_dma_stag(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 			       void *buf, size_t bytes, size_t *done, uint16_t *stag)
 {
-	size_t n = 0, moved;
+	size_t n = 0, moved = 0;
 	uint16_t tag = 0;
 	int err = 0;
 

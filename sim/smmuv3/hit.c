@@ -109,8 +109,15 @@ static inline bool find_entry(struct sim_tlb *tlb, struct sim_tag tag, uint64_t 
 	return false;
 }
 
-bool uiommu_sim_hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
-		    uint64_t iova, struct uiommu_sim_xlat *out)
+static inline void count(struct sim_slot *slot)
+{
+	uint64_t n = atomic_load_explicit(&slot->hits, memory_order_relaxed);
+
+	atomic_store_explicit(&slot->hits, n + 1, memory_order_relaxed);
+}
+
+static inline bool hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+		       uint64_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *out)
 {
 	uint64_t c[4], w[4], va = iova, offset;
 	struct sim_tag tag;
@@ -127,7 +134,37 @@ bool uiommu_sim_hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access 
 		return false;
 	lg2 = w[1] >> TLB_SIZE & 63;
 	offset = va & (((uint64_t)1 << lg2) - 1);
-	out->pa = w[3] + offset;
-	out->bytes = ((uint64_t)1 << lg2) - offset;
+	*out = (struct uiommu_sim_xlat){ .pa = w[3] + offset,
+					 .bytes = ((uint64_t)1 << lg2) - offset };
+	count(slot);
 	return true;
+}
+
+bool uiommu_sim_hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+		    uint64_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *out)
+{
+	return hit(s, a, iova, slot, out);
+}
+
+/* ---- ports ---- */
+
+int uiommu_sim_smmuv3_begin(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port,
+			    const struct uiommu_sim_access *a, struct uiommu_sim_xlat *out)
+{
+	struct sim_slot *slot = (struct sim_slot *)port;
+	enum sim_end end;
+
+	sim_mark_port(s, slot);
+	if (hit(s, a, a->iova, slot, out))
+		return 0;
+	end = uiommu_sim_slow(s, a, a->iova, slot, out);
+	if (end == SIM_RAZ_WI)
+		sim_mark_port(s, slot);		/* success: there will be an end */
+	return uiommu_sim_result(end);
+}
+
+void uiommu_sim_smmuv3_end(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port)
+{
+	if (sim_unmark(s, (struct sim_slot *)port))
+		uiommu_sim_sync_again(s);
 }

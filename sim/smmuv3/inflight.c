@@ -31,45 +31,23 @@ struct sim_slot *uiommu_sim_mark(struct uiommu_sim_smmuv3 *s)
 	return slot;
 }
 
-static uint64_t next(const struct sim_slot *slot)
-{
-	return atomic_load_explicit(&slot->mark, memory_order_relaxed) + 1;
-}
-
-void uiommu_sim_mark_port(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
-{
-	if (s->env.fence) {
-		atomic_store_explicit(&slot->mark, next(slot), memory_order_relaxed);
-		atomic_signal_fence(memory_order_seq_cst);
-	} else {
-		atomic_exchange(&slot->mark, next(slot));
-	}
-}
-
-bool uiommu_sim_unmark(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
-{
-	if (s->env.fence && slot >= &s->slots[SIM_POOL]) {
-		atomic_store_explicit(&slot->mark, next(slot), memory_order_release);
-		atomic_signal_fence(memory_order_seq_cst);
-	} else {
-		atomic_exchange(&slot->mark, next(slot));
-	}
-	return atomic_load_explicit(&s->sync_waits, memory_order_acquire);
-}
-
 void uiommu_sim_finish_locked(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
 {
-	if (uiommu_sim_unmark(s, slot))
+	if (sim_unmark(s, slot))
 		uiommu_sim_cmdq_run(s);
+}
+
+void uiommu_sim_sync_again(struct uiommu_sim_smmuv3 *s)
+{
+	uiommu_sim_enter(s);
+	uiommu_sim_cmdq_run(s);
+	uiommu_sim_leave(s);
 }
 
 void uiommu_sim_finish(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
 {
-	if (!uiommu_sim_unmark(s, slot))
-		return;
-	uiommu_sim_enter(s);
-	uiommu_sim_cmdq_run(s);
-	uiommu_sim_leave(s);
+	if (sim_unmark(s, slot))
+		uiommu_sim_sync_again(s);
 }
 
 static uint64_t mark_of(struct sim_slot *slot)
@@ -122,9 +100,4 @@ void uiommu_sim_smmuv3_port_close(struct uiommu_sim_smmuv3 *s, struct uiommu_sim
 {
 	(void)s;
 	atomic_store(&((struct sim_slot *)port)->taken, false);
-}
-
-void uiommu_sim_smmuv3_end(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *port)
-{
-	uiommu_sim_finish(s, (struct sim_slot *)port);
 }

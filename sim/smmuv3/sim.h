@@ -417,7 +417,7 @@ static inline unsigned sim_need(const struct sim_txn *t)
 
 /* hit.c, without env->lock: false if it takes more than a look */
 bool uiommu_sim_hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
-		    uint64_t iova, struct uiommu_sim_xlat *out);
+		    uint64_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *out);
 /* with it */
 void uiommu_sim_ctx_fill(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
 			 const struct sim_txn *t);
@@ -425,13 +425,42 @@ void uiommu_sim_ctx_drop(struct uiommu_sim_smmuv3 *s);
 
 /* inflight.c, without env->lock but for the last two */
 struct sim_slot *uiommu_sim_mark(struct uiommu_sim_smmuv3 *s);
-void uiommu_sim_mark_port(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
-bool uiommu_sim_unmark(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);	/* CMD_SYNC waits */
+static inline uint64_t sim_next_mark(const struct sim_slot *slot)
+{
+	return atomic_load_explicit(&slot->mark, memory_order_relaxed) + 1;
+}
+
+static inline void sim_mark_port(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
+{
+	if (s->env.fence) {
+		atomic_store_explicit(&slot->mark, sim_next_mark(slot), memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		atomic_exchange(&slot->mark, sim_next_mark(slot));
+	}
+}
+
+/* true: a CMD_SYNC waits, for this one perhaps */
+static inline bool sim_unmark(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
+{
+	if (s->env.fence && slot >= &s->slots[SIM_POOL]) {
+		atomic_store_explicit(&slot->mark, sim_next_mark(slot), memory_order_release);
+		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		atomic_exchange(&slot->mark, sim_next_mark(slot));
+	}
+	return atomic_load_explicit(&s->sync_waits, memory_order_acquire);
+}
+
+void uiommu_sim_sync_again(struct uiommu_sim_smmuv3 *s);
 void uiommu_sim_finish(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
 void uiommu_sim_finish_locked(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
 bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s);
 
 /* dma.c */
+enum sim_end uiommu_sim_slow(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,
+			     uint64_t iova, struct sim_slot *slot, struct uiommu_sim_xlat *x);
+int uiommu_sim_result(enum sim_end end);
 enum sim_end uiommu_sim_transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 				    struct sim_tlb_entry *out);
 struct sim_txn uiommu_sim_arrive(const struct uiommu_sim_access *a, uiommu_iova_t iova);

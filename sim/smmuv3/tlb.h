@@ -25,8 +25,7 @@ static inline uint64_t sim_tlb_set(const struct sim_tlb *tlb, struct sim_tag tag
 	uint64_t salt = (uint64_t)tag.vmid << 20 ^ (uint64_t)tag.regime << 38 ^
 			(uint64_t)lg2 << 42 ^ (global ? (uint64_t)1 << 41 : tag.asid);
 
-	return ((va >> lg2) ^ salt << 6) * 0x9e3779b97f4a7c15u >> 32 &
-	       ((1u << tlb->sets_lg2) - 1);
+	return ((va >> lg2) ^ salt << 6) * 0x9e3779b97f4a7c15u >> 1 >> (63 - tlb->sets_lg2);
 }
 
 static inline unsigned sim_vmid_slot(enum sim_regime r, uint16_t vmid)
@@ -39,18 +38,25 @@ static inline unsigned sim_asid_slot(enum sim_regime r, uint16_t vmid, uint16_t 
 	return (asid ^ vmid * 40503u ^ (unsigned)r * 30011u) % SIM_TLB_ASID_SLOTS;
 }
 
-/* is the entry in @w younger than the last invalidation that named it? */
+/* is an entry with this tag younger than the last invalidation that named it? */
+static inline bool sim_tlb_younger(struct sim_tlb *tlb, struct sim_tag tag, bool global,
+				   uint64_t stamp)
+{
+	const memory_order o = memory_order_acquire;
+	unsigned vmid = sim_vmid_slot(tag.regime, tag.vmid);
+	unsigned asid = sim_asid_slot(tag.regime, tag.vmid, tag.asid);
+
+	return stamp >= atomic_load_explicit(&tlb->regime_since[tag.regime], o) &&
+	       stamp >= atomic_load_explicit(&tlb->vmid_since[vmid], o) &&
+	       (global || stamp >= atomic_load_explicit(&tlb->asid_since[asid], o));
+}
+
 static inline bool sim_tlb_alive(struct sim_tlb *tlb, const uint64_t *w)
 {
-	enum sim_regime r = (enum sim_regime)(w[1] >> TLB_REGIME & 3);
-	uint16_t vmid = (uint16_t)w[2], asid = (uint16_t)(w[2] >> 16);
-	const memory_order o = memory_order_acquire;
+	struct sim_tag tag = { (enum sim_regime)(w[1] >> TLB_REGIME & 3), (uint16_t)w[2],
+			       (uint16_t)(w[2] >> 16) };
 
-	if (w[0] < atomic_load_explicit(&tlb->regime_since[r], o) ||
-	    w[0] < atomic_load_explicit(&tlb->vmid_since[sim_vmid_slot(r, vmid)], o))
-		return false;
-	return w[1] >> TLB_GLOBAL & 1 ||
-	       w[0] >= atomic_load_explicit(&tlb->asid_since[sim_asid_slot(r, vmid, asid)], o);
+	return sim_tlb_younger(tlb, tag, w[1] >> TLB_GLOBAL & 1, w[0]);
 }
 
 /* NULL, or the place, and in @w what it holds */
@@ -62,12 +68,14 @@ static inline struct sim_tlb_way *sim_tlb_probe(struct sim_tlb *tlb, struct sim_
 	struct sim_tlb_way *way = &tlb->ways[sim_tlb_set(tlb, tag, global, va, lg2) * SIM_TLB_WAYS];
 
 	for (unsigned i = 0; i < SIM_TLB_WAYS; i++, way++) {
-		uint64_t k = atomic_load_explicit(&way->w[1], memory_order_relaxed);
-
-		if ((k ^ key) & TLB_KEY)
+		w[0] = atomic_load_explicit(&way->w[0], memory_order_acquire);
+		w[1] = atomic_load_explicit(&way->w[1], memory_order_acquire);
+		if ((w[1] ^ key) & TLB_KEY)
 			continue;
-		if (sim_read_words4(way->w, w) && !((w[1] ^ key) & TLB_KEY) &&
-		    !(((uint32_t)w[2] ^ ids) & mask) && sim_tlb_alive(tlb, w))
+		w[2] = atomic_load_explicit(&way->w[2], memory_order_acquire);
+		w[3] = atomic_load_explicit(&way->w[3], memory_order_acquire);
+		if (w[0] && w[0] == atomic_load_explicit(&way->w[0], memory_order_relaxed) &&
+		    !(((uint32_t)w[2] ^ ids) & mask) && sim_tlb_younger(tlb, tag, global, w[0]))
 			return way;
 	}
 	return NULL;

@@ -188,6 +188,18 @@ struct bed *bed_new_env(const struct uiommu_sim_smmuv3_config *cfg,
 	return start(make(cfg, atc_inv, response));
 }
 
+struct bed *bed_new_fence(void (*fence)(void *ctx))
+{
+	struct uiommu_sim_smmuv3_config c;
+	struct bed *b = bed_raw(NULL);
+
+	uiommu_sim_smmuv3_config_init(&c);
+	uiommu_sim_smmuv3_destroy(b->sim);
+	b->env.fence = fence;
+	assert_int_equal(uiommu_sim_smmuv3_create(&c, &b->env, &b->sim), 0);
+	return start(b);
+}
+
 void bed_free(struct bed *b)
 {
 	uiommu_sim_smmuv3_destroy(b->sim);

@@ -86,6 +86,7 @@ struct bed *bed_new(const struct uiommu_sim_smmuv3_config *cfg);
 struct bed *bed_new_env(const struct uiommu_sim_smmuv3_config *cfg,
 			int (*atc_inv)(void *ctx, const struct uiommu_sim_inval *inv),
 			void (*response)(void *ctx, const struct uiommu_sim_page_response *r));
+struct bed *bed_new_fence(void (*fence)(void *ctx));
 /* the same, with nothing but memory: registers as out of reset */
 struct bed *bed_raw(const struct uiommu_sim_smmuv3_config *cfg);
 void bed_free(struct bed *b);
