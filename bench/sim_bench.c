@@ -108,7 +108,8 @@ static struct uiommu_sim_smmuv3 *start(unsigned tlb_lg2, bool fence)
 		abort();
 	memset(ram, 0, 1 << RAM_LG2);
 	*word(STRTAB) = 1 | 5 << 1 | (RAM + CD);
-	*word(CD) = 16 | 1ull << 30 | 1ull << 31 | 5ull << 32 | 1ull << 41 | 3ull << 45 | 1ull << 48;
+	*word(CD) = 16 | 1ull << 30 | 1ull << 31 | 5ull << 32 | 1ull << 41 | 3ull << 45 |
+		    1ull << 48;
 	*word(CD + 8) = RAM + TABLES;
 	next_table = TABLES + 4096;
 	uiommu_sim_smmuv3_mmio_write(s, 0x80, RAM + STRTAB, 8);
@@ -216,7 +217,8 @@ static void fill_tlb(struct uiommu_sim_smmuv3 *s, unsigned n)
 	free(next);
 }
 
-static double run_hits(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *p, unsigned count)
+static double run_hits(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *p,
+		       unsigned count)
 {
 	struct uiommu_sim_access a = { .iova = VA0 };
 	struct uiommu_sim_xlat x;
@@ -275,7 +277,8 @@ static void hits(unsigned n, unsigned lg2, bool fence, const char *how)
 	f = bench_median(floor, PASSES);
 	t = bench_median(tlb, PASSES);
 	w = bench_median(whole, PASSES);
-	printf("hit, %6u entries, %-8s %5.1f ns = %.2f x a probe (%.1f); with STE and CD %.1f; misses %.2f%%\n",
+	printf("hit, %6u entries, %-8s %5.1f ns = %.2f x a probe (%.1f); "
+	       "with STE and CD %.1f; misses %.2f%%\n",
 	       n, how, t, t / f, f, w,
 	       100.0 * (double)(after.tlb_misses - before.tlb_misses) / (PASSES * LOOKUPS));
 	free(probes);
@@ -348,7 +351,8 @@ static void misses(void)
 	}
 	m = bench_median(with, PASSES) - bench_median(without, PASSES);
 	f = bench_median(straight, PASSES);
-	printf("miss (STE, CD, four levels, hot)       %5.1f ns = %.2f x the same 20 reads in a row (%.1f)\n",
+	printf("miss (STE, CD, four levels, hot)       %5.1f ns = %.2f x "
+	       "the same 20 reads in a row (%.1f)\n",
 	       m, m / f, f);
 	uiommu_sim_smmuv3_destroy(s);
 }
@@ -445,8 +449,9 @@ int main(void)
 	for (unsigned i = 0; i < 3; i++)
 		invalidations(1u << lg2[i], lg2[i]);
 	threads();
-	printf("others, elsewhere (hit / miss): riscv-iommu model 28 / 150-215 ns (2 entries; 330 with 64);\n"
-	       "  jpgreninger/smmu 48.6 same page, 22900 over 512 pages / 40900; NPU_study 210 / 107;\n"
+	printf("others, elsewhere (hit / miss, ns): riscv-iommu model 28 / 150-215 with\n"
+	       "  2 entries, 330 with 64; jpgreninger/smmu 48.6 same page, 22900 over 512\n"
+	       "  pages / 40900; NPU_study 210 / 107;\n"
 	       "  one probe of a 16-byte entry, dependent: 4.8, 7.7, 11.0 at 512, 8K, 128K\n");
 	return 0;
 }

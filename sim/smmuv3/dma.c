@@ -168,7 +168,8 @@ struct sim_txn uiommu_sim_arrive(const struct uiommu_sim_access *a, uiommu_iova_
 {
 	return (struct sim_txn){
 		.sid = a->stream_id, .ssv = a->ssv, .ssid = a->ssv ? a->substream_id : 0,
-		.write = a->write, .inst = a->exec && !a->write, .priv = a->priv, .translated = a->translated,
+		.write = a->write, .inst = a->exec && !a->write, .priv = a->priv,
+		.translated = a->translated,
 		.addr = iova,
 	};
 }

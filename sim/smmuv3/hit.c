@@ -10,8 +10,10 @@
 #include "tlb.h"
 
 /* what a context says, from bit: */
-enum { CTX_ASID = 16, CTX_REGIME = 32, CTX_PRIV = 34, CTX_INST = 36, CTX_HALF0 = 38,
-       CTX_HALF1 = 47 };
+enum {
+	CTX_ASID = 16, CTX_REGIME = 32, CTX_PRIV = 34, CTX_INST = 36,
+	CTX_HALF0 = 38, CTX_HALF1 = 47,
+};
 /* of a half: disabled, tbi, bits */
 enum { HALF_OFF = 1, HALF_TBI = 2, HALF_IAS = 2 };
 

@@ -79,7 +79,8 @@ bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s)
 			return true;
 		s->waiting[i] = 0;
 	}
-	s->sync_waits = s->invalidated = false;
+	s->sync_waits = false;
+	s->invalidated = false;
 	return false;
 }
 

@@ -96,7 +96,8 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 	s->reg[R_IDR1] = FPREP(IDR1_SIDSIZE, c->sidsize) | FPREP(IDR1_SSIDSIZE, c->ssidsize) |
 			 FPREP(IDR1_EVENTQS, c->evtq_max_lg2) |
 			 FPREP(IDR1_CMDQS, c->cmdq_max_lg2) |
-			 FPREP(IDR1_PRIQS, c->pri ? c->priq_max_lg2 : 0) | FPREP(IDR1_ATTR_PERMS_OVR, 1);
+			 FPREP(IDR1_PRIQS, c->pri ? c->priq_max_lg2 : 0) |
+			 FPREP(IDR1_ATTR_PERMS_OVR, 1);
 	s->reg[R_IDR3] = FPREP(IDR3_HAD, 1) | FPREP(IDR3_XNX, c->stage2 && c->xnx) |
 			 FPREP(IDR3_RIL, c->range_inv);
 	s->reg[R_IDR5] = FPREP(IDR5_OAS, oas_code(c->oas_lg2)) | FPREP(IDR5_GRAN4K, c->gran4k) |
@@ -516,7 +517,8 @@ void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
 	set_id_registers(s);
 	empty_caches(s);
 	uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
-	s->failed = s->sync_waits = s->invalidated = s->atc_timeout = false;
+	s->failed = s->invalidated = s->atc_timeout = false;
+	s->sync_waits = false;
 	s->irq_pending = 0;
 	uiommu_sim_ctx_drop(s);
 	uiommu_sim_leave(s);

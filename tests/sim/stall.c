@@ -209,6 +209,45 @@ static void stall_needs_resume(void **state)
 	assert_int_equal(uiommu_sim_smmuv3_create(&c, &env, &s), -UIOMMU_EINVAL);
 }
 
+/* ---- like events are one record, where both agree to it ---- */
+
+static unsigned two_holes(bool wanted, bool mev)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct bed *b;
+	struct s1 s;
+	uint64_t v;
+	unsigned n;
+
+	c.merge_events = wanted;
+	b = bed_new(&c);
+	s = stream(b, 0);
+	put_ste(b, SID, ste_s1(s.cd, 0, 0), mev ? BIT(19) : 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(dma_read(b, SID, HOLE + 8 * (i / 2), &v), ABORTED);
+	n = rd(b, EVENTQ_PROD);
+	event(b);
+	for (unsigned i = 1; i < n; i++)
+		event(b);
+	assert_int_equal(dma_read(b, SID, HOLE + 8, &v), ABORTED);
+	event(b);		/* the one before has been taken: this is a new one */
+	bed_free(b);
+	return n;
+}
+
+static void mev_merges(void **state)
+{
+	assert_int_equal(two_holes(true, true), 2);
+	(void)state;
+}
+
+static void mev_off_does_not(void **state)
+{
+	assert_int_equal(two_holes(true, false), 3);
+	assert_int_equal(two_holes(false, true), 3);
+	(void)state;
+}
+
 /* ---- hardware update ---- */
 
 static uint64_t leaf_at(struct bed *b, const struct s1 *s)
@@ -379,7 +418,8 @@ int main(void)
 		SCASE(stall_term), SCASE(stall_max), SCASE(stall_event_waits_for_room),
 		SCASE(smmuen_off_ends_stalls), SCASE(s1stalld_with_cd_s),
 		cmocka_unit_test(stall_only_needs_cd_s), SCASE(s2s_stalls),
-		SCASE(stall_needs_resume), SCASE(ha_sets_af), SCASE(no_ha_faults),
+		SCASE(stall_needs_resume), cmocka_unit_test(mev_merges),
+		cmocka_unit_test(mev_off_does_not), SCASE(ha_sets_af), SCASE(no_ha_faults),
 		SCASE(hd_makes_dirty), SCASE(ha_alone_leaves_clean), SCASE(hd_without_dbm),
 		SCASE(hd_only_if_permitted), SCASE(lost_race_is_looked_at_again),
 		SCASE(race_lost_for_ever), cmocka_unit_test(httu_missing_is_bad_cd),
