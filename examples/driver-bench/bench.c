@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench.c - a driver that is not ours, in a host test on the software SMMUv3
+ *
+ * tinysmmu.c stands for your driver. What it needs to run here is this page: memory,
+ * registers, and a device that does DMA. It is brought up once as it should be, and
+ * then with one mistake at a time, and what the hardware says about each is printed;
+ * the test is that each is noticed.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uiommu/sim/smmuv3.h>
+
+#include "tinysmmu.h"
+
+#define RAM		0x40000000u
+#define RAM_BYTES	(1u << 20)
+#define SID		5
+#define IPA		0x80001000u
+
+struct bench {
+	uint8_t *ram;
+	uint64_t used;
+	struct uiommu_sim_smmuv3 *sim;
+};
+
+/* ---- for the simulator ---- */
+
+static void *ram_at(struct bench *b, uint64_t pa, size_t bytes)
+{
+	if (pa < RAM || pa - RAM > RAM_BYTES || bytes > RAM_BYTES - (pa - RAM))
+		return NULL;
+	return b->ram + (pa - RAM);
+}
+
+static int sim_read(void *ctx, uiommu_pa_t pa, void *buf, size_t bytes)
+{
+	const void *p = ram_at(ctx, pa, bytes);
+
+	if (p)
+		memcpy(buf, p, bytes);
+	return p ? 0 : -UIOMMU_EFAULT;
+}
+
+static int sim_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
+{
+	void *p = ram_at(ctx, pa, bytes);
+
+	if (p)
+		memcpy(p, buf, bytes);
+	return p ? 0 : -UIOMMU_EFAULT;
+}
+
+static void *sim_alloc(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	return calloc(1, bytes);
+}
+
+static void sim_free(void *ctx, void *p, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	free(p);
+}
+
+/* ---- for the driver ---- */
+
+static uint32_t drv_read32(void *opaque, uint32_t reg)
+{
+	return (uint32_t)uiommu_sim_smmuv3_mmio_read(((struct bench *)opaque)->sim, reg, 4);
+}
+
+static void drv_write32(void *opaque, uint32_t reg, uint32_t value)
+{
+	uiommu_sim_smmuv3_mmio_write(((struct bench *)opaque)->sim, reg, value, 4);
+}
+
+static void drv_write64(void *opaque, uint32_t reg, uint64_t value)
+{
+	uiommu_sim_smmuv3_mmio_write(((struct bench *)opaque)->sim, reg, value, 8);
+}
+
+static uint64_t drv_alloc(void *opaque, uint64_t bytes)
+{
+	struct bench *b = opaque;
+	uint64_t pa = (b->used + bytes - 1) & ~(bytes - 1);
+
+	b->used = pa + bytes;
+	if (b->used > RAM + RAM_BYTES)
+		abort();
+	return pa;
+}
+
+static void *drv_virtual(void *opaque, uint64_t pa)
+{
+	return ram_at(opaque, pa, 8);
+}
+
+static void start(struct bench *b)
+{
+	const struct uiommu_sim_env env = { .ctx = b, .alloc = sim_alloc, .free = sim_free,
+					    .read = sim_read, .write = sim_write };
+	struct uiommu_sim_smmuv3_config cfg;
+
+	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.stage2 = cfg.no_stage1 = true;	/* what this driver is for */
+	b->ram = calloc(1, RAM_BYTES);
+	b->used = RAM;
+	if (!b->ram || uiommu_sim_smmuv3_create(&cfg, &env, &b->sim))
+		abort();
+}
+
+/* ---- the device ---- */
+
+static bool dma_write(struct bench *b, uint64_t iova, uint64_t value)
+{
+	const struct uiommu_sim_access a = { .stream_id = SID, .iova = iova, .write = true };
+
+	return !uiommu_sim_smmuv3_dma(b->sim, &a, &value, sizeof(value), NULL);
+}
+
+/* ---- one run of the driver ---- */
+
+static const char *name_of(uint32_t code)
+{
+	switch (code) {
+	case 0x04:
+		return "C_BAD_STE: the stream table entry is not one";
+	case 0x10:
+		return "F_TRANSLATION: nothing is mapped there";
+	case 0x12:
+		return "F_ACCESS: the page's access flag is clear";
+	case 0x13:
+		return "F_PERMISSION: mapped, but not for this";
+	default:
+		return "another event";
+	}
+}
+
+static unsigned tell(TinySmmu *smmu)
+{
+	unsigned n = 0;
+	TinyEvent e;
+
+	for (; tinyNextEvent(smmu, &e); n++)
+		printf("    stream %u, %s of 0x%llx%s: 0x%02x %s\n", e.streamId,
+		       e.write ? "write" : "read", (unsigned long long)e.address,
+		       e.stage2 ? ", at stage 2" : "", e.code, name_of(e.code));
+	if (tinyCommandError(smmu)) {
+		printf("    command queue error %d: CERROR_ILL, there is no such command here\n",
+		       tinyCommandError(smmu));
+		n++;
+	}
+	return n;
+}
+
+/* what the bench sees: a DMA, then the page is taken away, then another */
+static bool run(const char *what, TinyMistake mistake)
+{
+	struct bench b = { 0 };
+	const TinyPlatform platform = { &b, drv_read32, drv_write32, drv_write64, drv_alloc,
+					drv_virtual };
+	TinySmmu smmu;
+	TinyVm vm;
+	bool first, second;
+	unsigned told;
+
+	printf("%s\n", what);
+	start(&b);
+	if (tinyInit(&smmu, &platform))
+		abort();
+	smmu.mistake = mistake;
+	tinyCreateVm(&smmu, &vm, 7);
+	tinyAssign(&smmu, SID, &vm);
+	tinyMap(&smmu, &vm, IPA, drv_alloc(&b, 4096), 1);
+	first = dma_write(&b, IPA + 8, 1);
+	told = tell(&smmu);
+	tinyUnmap(&smmu, &vm, IPA);
+	second = dma_write(&b, IPA + 16, 2);
+	told += tell(&smmu);
+	printf("    mapped: %s; unmapped: %s\n", first ? "written" : "refused",
+	       second ? "STILL WRITTEN, the old translation was never invalidated" : "refused");
+	uiommu_sim_smmuv3_destroy(b.sim);
+	free(b.ram);
+	if (mistake == TINY_CORRECT)
+		return first && !second && told == 1;
+	return !first || second;
+}
+
+int main(void)
+{
+	static const char *const what[] = {
+		[TINY_CORRECT] = "as it should be (the second DMA must fault)",
+		[TINY_FORGET_VALID] = "STE.V forgotten",
+		[TINY_WRONG_START_LEVEL] = "a start level that does not fit the size",
+		[TINY_FORGET_ACCESS_FLAG] = "no access flag in the pages",
+		[TINY_FORGET_INVALIDATE] = "no TLBI after an unmap",
+		[TINY_WRONG_OPCODE] = "a TLBI of another regime",
+	};
+	int rc = 0;
+
+	for (unsigned i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		if (!run(what[i], (TinyMistake)i)) {
+			printf("    NOT AS EXPECTED\n");
+			rc = 1;
+		}
+	return rc;
+}
