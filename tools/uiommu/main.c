@@ -16,12 +16,15 @@ static const struct command {
 	int (*fn)(int argc, char **argv);
 } commands[] = {
 	{ "run", cmd_run },
+	{ "decode", cmd_decode },
 };
 
 static const char doc[] =
-	"A software IOMMU for programs that use /dev/iommu and VFIO devices.\v"
+	"A software IOMMU for programs that use /dev/iommu and VFIO devices, and explanations of "
+	"what real SMMUs say.\v"
 	"Commands:\n"
 	"  run [OPTION...] -- PROGRAM [ARG...]   run PROGRAM on a software machine\n"
+	"  decode [FILE...]                      explain logs, event records, STEs, CDs\n"
 	"\n"
 	"`uiommu COMMAND --help' says more about one.";
 

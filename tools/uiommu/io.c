@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* io.c - reading and printing, for commands that answer questions */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define MAX_BYTES (64u << 20)
+
+static int complain(const char *what, int err)
+{
+	fprintf(stderr, "uiommu: %s: %s.\n", what, strerror(err));
+	return EXIT_TROUBLE;
+}
+
+static char *read_all(int fd, size_t *bytes)
+{
+	size_t room = 65536, n = 0;
+	char *buf = malloc(room), *p;
+	ssize_t got = 1;
+
+	while (buf && got) {
+		got = read(fd, buf + n, room - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || (n += (size_t)got) > MAX_BYTES) {
+			errno = got < 0 ? errno : EFBIG;
+			free(buf);
+			return NULL;
+		}
+		if (n < room)
+			continue;
+		p = realloc(buf, room *= 2);
+		if (!p)
+			free(buf);
+		buf = p;
+	}
+	*bytes = n;
+	return buf;
+}
+
+char *tool_slurp(const char *path, size_t *bytes)
+{
+	bool input = !path || !strcmp(path, "-");
+	int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	char *text = fd >= 0 ? read_all(fd, bytes) : NULL;
+
+	if (!text)
+		complain(input ? "standard input" : path, errno);
+	if (fd >= 0 && !input)
+		close(fd);
+	return text;
+}
+
+bool tool_colour(FILE *out)
+{
+	return isatty(fileno(out)) && !getenv("NO_COLOR");
+}
+
+int tool_flush(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return complain("standard output", errno);
+	return 0;
+}
+
+int tool_print_json(json_t *j)
+{
+	int bad = !j || json_dumpf(j, stdout, JSON_INDENT(2));
+
+	json_decref(j);
+	putchar('\n');
+	return bad ? complain("standard output", errno ? errno : ENOMEM) : tool_flush();
+}
