@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run },
 	{ "decode", cmd_decode },
+	{ "walk", cmd_walk },
 };
 
 static const char doc[] =
@@ -25,6 +26,7 @@ static const char doc[] =
 	"Commands:\n"
 	"  run [OPTION...] -- PROGRAM [ARG...]   run PROGRAM on a software machine\n"
 	"  decode [FILE...]                      explain logs, event records, STEs, CDs\n"
+	"  walk --mem BASE:FILE ...              explain one DMA through a memory dump\n"
 	"\n"
 	"`uiommu COMMAND --help' says more about one.";
 

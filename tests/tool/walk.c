@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk.c - `uiommu walk' against the simulator: two that share nothing but the
+ * register table must agree on where a DMA ends, to the last bit of the event;
+ * and stage 2 against tables written by hand
+ *
+ * walk [SEED [ROUNDS]]
+ */
+#include "../sim/bed.h"
+#include "tools/uiommu/walk/walk.h"
+
+static uint64_t seed = 1, rounds = 200, state;
+
+static uint64_t rnd(uint64_t below)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (state >> 11) % below;
+}
+
+static bool read_ram(void *ctx, uint64_t pa, uint64_t *v)
+{
+	struct bed *b = ctx;
+
+	return !b->env.read(b, pa, v, 8);
+}
+
+static struct walk_regs regs_of(struct bed *b)
+{
+	return (struct walk_regs){
+		.idr0 = rd(b, IDR0), .idr1 = rd(b, IDR1), .idr3 = rd(b, IDR3), .idr5 = rd(b, IDR5),
+		.cr0 = rd(b, CR0), .cr2 = rd(b, CR2), .gbpa = rd(b, GBPA),
+		.strtab_base = rd64(b, STRTAB_BASE), .strtab_base_cfg = rd(b, STRTAB_BASE_CFG),
+	};
+}
+
+static struct walk_result walk(struct bed *b, const struct walk_regs *regs,
+			       const struct walk_access *a)
+{
+	const struct walk_memory mem = { b, read_ram };
+	struct walk_result res;
+	struct report r;
+
+	report_init(&r);
+	walk_dma(regs, &mem, a, &r, &res);
+	assert_true(r.num_items > 0);
+	res.blame = NULL;
+	report_fini(&r);
+	return res;
+}
+
+/* ---- against the simulator ---- */
+
+static bool pop_event(struct bed *b, struct record *r)
+{
+	uint32_t mask = (2u << EVTQ_LG2) - 1;
+
+	if (!((rd(b, EVENTQ_PROD) ^ rd(b, EVENTQ_CONS)) & mask))
+		return false;
+	*r = event(b);
+	return true;
+}
+
+static void forget(struct bed *b)
+{
+	cmd(b, 0x04, 31);	/* CFGI_ALL */
+	cmd(b, 0x30, 0);	/* TLBI_NSNH_ALL */
+	sync(b);
+}
+
+struct outcome {
+	int err;
+	struct uiommu_sim_xlat x;
+	bool has_event;
+	struct record event;
+};
+
+static struct outcome simulate(struct bed *b, const struct walk_access *a)
+{
+	const struct uiommu_sim_access sa = {
+		.stream_id = a->sid, .substream_id = a->pasid, .ssv = a->has_pasid,
+		.write = a->write, .exec = a->exec, .priv = a->priv, .iova = a->iova,
+	};
+	struct outcome o = { 0 };
+
+	forget(b);
+	o.err = uiommu_sim_smmuv3_translate(b->sim, &sa, &o.x);
+	o.has_event = pop_event(b, &o.event);
+	return o;
+}
+
+static void tell(const struct walk_access *a, const struct outcome *o, const struct walk_result *w)
+{
+	print_error("sid %x pasid %x(%d) w%d x%d p%d iova %llx\n", a->sid, a->pasid, a->has_pasid,
+		    a->write, a->exec, a->priv, (unsigned long long)a->iova);
+	print_error("sim:  err %d pa %llx bytes %llx event %d: %llx %llx %llx %llx\n", o->err,
+		    (unsigned long long)o->x.pa, (unsigned long long)o->x.bytes, o->has_event,
+		    (unsigned long long)o->event.w[0], (unsigned long long)o->event.w[1],
+		    (unsigned long long)o->event.w[2], (unsigned long long)o->event.w[3]);
+	print_error("walk: end %d pa %llx bytes %llx event %d: %llx %llx %llx %llx\n", w->end,
+		    (unsigned long long)w->pa, (unsigned long long)w->bytes, w->recorded,
+		    (unsigned long long)w->event[0], (unsigned long long)w->event[1],
+		    (unsigned long long)w->event[2], (unsigned long long)w->event[3]);
+	fail_msg("they differ; again: walk %llu %llu", (unsigned long long)seed,
+		 (unsigned long long)rounds);
+}
+
+static bool same(const struct outcome *o, const struct walk_result *w)
+{
+	if (w->end == WALK_OK)
+		return !o->err && !o->x.raz_wi && !o->has_event && o->x.pa == w->pa &&
+		       o->x.bytes == w->bytes;
+	if (w->end == WALK_ABORT)
+		return o->err && !o->has_event;
+	if (w->raz_wi != o->x.raz_wi || (!o->err) != w->raz_wi || w->recorded != o->has_event)
+		return false;
+	return !o->has_event || !memcmp(o->event.w, w->event, sizeof(w->event));
+}
+
+/* Returns whether it was compared. */
+static bool compare(struct bed *b, const struct walk_access *a, unsigned count[4])
+{
+	struct walk_regs regs = regs_of(b);
+	struct walk_result w = walk(b, &regs, a);
+	struct outcome o = simulate(b, a);
+
+	count[w.end]++;
+	if (w.end == WALK_NOT_EXPLAINED)
+		return false;
+	if (!same(&o, &w))
+		tell(a, &o, &w);
+	return true;
+}
+
+/* ---- random tables ---- */
+
+#define VAS 6
+
+struct scene {
+	struct bed *b;
+	uint32_t sid, ssids;
+	uint64_t vas[2 * VAS];
+	unsigned num_vas;
+};
+
+static void two_level_strtab(struct bed *b, uint32_t sid)
+{
+	uint64_t l1 = bed_alloc(b, 8 << 4), l2 = bed_alloc(b, 64 << 6);
+	unsigned span = rnd(8) ? 7 : 1 + (unsigned)rnd(7);
+
+	set_mem(b, l1 + 8 * (sid >> 6), l2 | span);
+	b->strtab = l2 - 64 * (sid & ~63u);
+	wr(b, CR0, 4 | 8);
+	wr64(b, STRTAB_BASE, l1);
+	wr(b, STRTAB_BASE_CFG, 10 | 6 << 6 | 1 << 16);
+	wr(b, CR0, 4 | 8 | 1);
+}
+
+static uint64_t random_attr(void)
+{
+	uint64_t attr = PTE_AF | PTE_NG;
+
+	attr |= rnd(4) ? PTE_USER : 0;
+	attr |= rnd(3) ? 0 : PTE_RO;
+	attr |= rnd(3) ? 0 : PTE_PXN;
+	attr |= rnd(3) ? 0 : PTE_UXN;
+	return rnd(12) ? attr : attr & ~PTE_AF;
+}
+
+/* One address space; returns word 0 of its CD. */
+static uint64_t random_space(struct scene *s, bool upper, uint64_t *root)
+{
+	static const uint8_t granules[3] = { 12, 14, 16 }, tg[2][3] = { { 0, 2, 1 }, { 2, 1, 3 } };
+	static const uint8_t tszs[4] = { 16, 20, 25, 32 };
+	unsigned k = (unsigned)rnd(3), g = granules[k], tsz = tszs[rnd(4)], ias = 64 - tsz;
+
+	*root = bed_alloc(s->b, BIT(g));
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t va = (rnd(BIT(40)) << 12) & (BIT(ias) - 1) & ~(BIT(g) - 1);
+		unsigned leaf = rnd(4) ? g : g == 12 ? 21 : g == 14 ? 25 : 29;
+
+		if (upper)
+			va |= ~(uint64_t)0 << ias;
+		if (s->num_vas < 2 * VAS)
+			s->vas[s->num_vas++] = va;
+		if (i < 2 || leaf == g)
+			map(s->b, *root, g, ias, va, i < 2 ? g : leaf,
+			    (RAM & ~(BIT(leaf) - 1)) | random_attr());
+	}
+	return upper ? (uint64_t)tsz << 16 | (uint64_t)tg[1][k] << 22
+		     : (uint64_t)tsz | (uint64_t)tg[0][k] << 6;
+}
+
+static void random_cd(struct scene *s, uint64_t at)
+{
+	uint64_t w0 = BIT(31) | BIT(41) | (uint64_t)5 << 32 | rnd(256) << 48, root0, root1 = 0;
+
+	w0 |= random_space(s, false, &root0);
+	if (rnd(3))
+		w0 |= BIT(30);
+	else
+		w0 |= random_space(s, true, &root1);
+	w0 |= rnd(6) ? BIT(45) : 0;			/* R */
+	w0 |= rnd(6) ? BIT(46) : 0;			/* A */
+	w0 |= rnd(6) ? 0 : BIT(40);			/* PAN */
+	w0 |= rnd(6) ? 0 : BIT(36);			/* WXN */
+	w0 |= rnd(6) ? 0 : BIT(38);			/* TBI0 */
+	set_mem(s->b, at, w0);
+	set_mem(s->b, at + 8, root0 | (rnd(6) ? 0 : 2));	/* HAD0 */
+	set_mem(s->b, at + 16, root1);
+}
+
+static void random_scene(struct scene *s)
+{
+	static const uint8_t maxes[4] = { 0, 1, 3, 8 };
+	unsigned max = maxes[rnd(4)], fmt = max ? (unsigned)rnd(3) : 0;
+	uint64_t table, dss = rnd(8) ? 2 : rnd(4);
+
+	s->b = bed_new(NULL);
+	s->sid = (uint32_t)rnd(64);
+	if (rnd(2)) {
+		s->sid += 64 * (uint32_t)rnd(3);
+		two_level_strtab(s->b, s->sid);
+	}
+	s->ssids = 1u << max;
+	if (!fmt) {
+		table = bed_alloc(s->b, (uint64_t)64 << max);
+		random_cd(s, table);
+		if (max)
+			random_cd(s, table + 64);
+	} else {
+		uint64_t l2 = bed_alloc(s->b, fmt == 1 ? 4096 : 65536);
+
+		table = bed_alloc(s->b, 64);
+		set_mem(s->b, table, l2 | 1);
+		random_cd(s, l2);
+		random_cd(s, l2 + 64);
+	}
+	put_ste(s->b, s->sid, ste_s1(table, fmt, max), dss | rnd(4) << 48 | rnd(4) << 50);
+	if (!rnd(12))
+		put_ste(s->b, s->sid, 1 | 4 << 1, 0);
+}
+
+static struct walk_access random_access(const struct scene *s)
+{
+	struct walk_access a = {
+		.sid = rnd(16) ? s->sid : (uint32_t)rnd(2048), 
+		.has_pasid = s->ssids > 1 ? rnd(2) : !rnd(16),
+		.pasid = (uint32_t)(rnd(8) ? rnd(2) : rnd(2 * s->ssids)),
+		.write = rnd(2), .priv = rnd(2), .iova = s->vas[rnd(s->num_vas)] + rnd(4096),
+	};
+
+	a.exec = !a.write && !rnd(3);
+	if (!rnd(8))
+		a.iova ^= BIT(rnd(64));
+	if (!a.has_pasid)
+		a.pasid = 0;
+	return a;
+}
+
+/* Any bit of any word in use may be wrong. */
+static uint64_t word_in_use(struct bed *b)
+{
+	for (unsigned tries = 0; tries < 100000; tries++) {
+		uint64_t pa = RAM + 8 * rnd((b->next - RAM) / 8);
+
+		if (mem(b, pa) && (pa < b->cmdq || pa >= b->cmdq + 16 + (16u << CMDQ_LG2)) &&
+		    (pa < b->evtq || pa >= b->evtq + (32u << EVTQ_LG2)))
+			return pa;
+	}
+	return 0;
+}
+
+static void agrees_with_the_simulator(void **unused)
+{
+	unsigned count[4] = { 0 }, compared = 0;
+
+	(void)unused;
+	state = seed * 0x9e3779b97f4a7c15u | 1;
+	for (unsigned k = 0; k < rounds; k++) {
+		struct scene s = { 0 };
+
+		random_scene(&s);
+		for (unsigned i = 0; i < 40; i++) {
+			struct walk_access a = random_access(&s);
+			uint64_t pa = i >= 8 ? word_in_use(s.b) : 0;
+			uint64_t old = pa ? mem(s.b, pa) : 0;
+
+			if (pa)
+				set_mem(s.b, pa, old ^ BIT(rnd(64)));
+			compared += compare(s.b, &a, count);
+			if (pa)
+				set_mem(s.b, pa, old);
+		}
+		bed_free(s.b);
+	}
+	print_message("%u compared: %u translated, %u faults, %u aborts; %u not explained\n",
+		      compared, count[0], count[1], count[2], count[3]);
+	assert_true(count[WALK_OK] > compared / 20 && count[WALK_FAULT] > compared / 10);
+}
+
+/* ---- stage 2 ---- */
+
+/* of a stage 2 leaf; the others are in bed.h */
+#define S2_NORMAL (0xf << 2)
+
+/* word 2 of an STE: T0SZ 25 (39 bits), SL0 1 (level 1), PS 48, AA64, R */
+#define S2_CFG	((uint64_t)25 << 32 | (uint64_t)1 << 38 | (uint64_t)5 << 48 | BIT(51) | BIT(58))
+
+static struct walk_regs regs2(struct bed *b)
+{
+	struct walk_regs r = regs_of(b);
+
+	r.idr0 |= 1;		/* S2P */
+	return r;
+}
+
+static void put_s2(struct bed *b, uint32_t sid, uint64_t config, uint64_t root)
+{
+	uint64_t at = b->strtab + 64 * sid;
+
+	set_mem(b, at, (mem(b, at) & ~(uint64_t)0xe) | config << 1 | 1);
+	set_mem(b, at + 16, S2_CFG | 7);
+	set_mem(b, at + 24, root);
+}
+
+static uint64_t identity(struct bed *b)
+{
+	uint64_t root = bed_alloc(b, 4096);
+
+	for (uint64_t gib = 0; gib < 4; gib++)
+		set_mem(b, root + 8 * gib, gib << 30 | S2_RW | 1);
+	return root;
+}
+
+/* With a stage 2 that changes nothing, nested translation ends as stage 1 does. */
+static void identity_stage2_changes_nothing(void **unused)
+{
+	unsigned ok = 0, fault = 0;
+
+	(void)unused;
+	state = seed * 0x9e3779b97f4a7c15u | 1;
+	for (unsigned k = 0; k < rounds; k++) {
+		struct scene s = { 0 };
+		struct walk_regs regs;
+		uint64_t root;
+
+		random_scene(&s);
+		regs = regs2(s.b);
+		root = identity(s.b);
+		for (unsigned i = 0; i < 20; i++) {
+			struct walk_access a = random_access(&s);
+			uint64_t ste = s.b->strtab + 64 * s.sid, old = mem(s.b, ste);
+			struct walk_result w1 = walk(s.b, &regs, &a), w2;
+
+			if ((old >> 1 & 7) != 5)
+				break;
+			put_s2(s.b, s.sid, 7, root);
+			w2 = walk(s.b, &regs, &a);
+			set_mem(s.b, ste, old);
+			if (w1.end == WALK_OK && w1.pa >> 32)
+				continue;	/* bypass, beyond what stage 2 maps */
+			assert_int_equal(w1.end, w2.end);
+			ok += w1.end == WALK_OK;
+			fault += w1.end == WALK_FAULT;
+			if (w1.end == WALK_OK)
+				assert_true(w1.pa == w2.pa);
+			assert_memory_equal(w1.event, w2.event, sizeof(w1.event));
+		}
+		bed_free(s.b);
+	}
+	assert_true(ok > rounds && fault > rounds / 2);
+}
+
+struct nested {
+	struct bed *b;
+	struct s1 s1;
+	uint64_t root;			/* of stage 2: 4 KiB pages, IPA = PA */
+	struct walk_regs regs;
+	struct walk_access a;
+};
+
+#define SID 3
+
+/* A stream whose CD, stage 1 tables and page are each mapped by a page of stage 2. */
+static struct nested nested(void)
+{
+	struct nested n = { .b = bed_new(NULL) };
+
+	n.s1 = stream_s1(n.b, SID, 1);
+	n.root = bed_alloc(n.b, 4096);
+	for (uint64_t pa = RAM; pa < n.b->next; pa += 4096)
+		map(n.b, n.root, 12, 39, pa, 12, pa | S2_RW);
+	put_s2(n.b, SID, 7, n.root);
+	n.regs = regs2(n.b);
+	n.a = (struct walk_access){ .sid = SID, .iova = VA + 0x123 };
+	return n;
+}
+
+/* the stage 2 leaf for @ipa */
+static uint64_t leaf_at(struct nested *n, uint64_t ipa)
+{
+	uint64_t l2 = mem(n->b, n->root + 8 * (ipa >> 30)) & ~(uint64_t)0xfff;
+	uint64_t l3 = mem(n->b, l2 + 8 * (ipa >> 21 & 511)) & ~(uint64_t)0xfff;
+
+	return l3 + 8 * (ipa >> 12 & 511);
+}
+
+static void expect(struct nested *n, unsigned code, uint64_t w1, uint64_t w3)
+{
+	struct walk_result w = walk(n->b, &n->regs, &n->a);
+
+	assert_int_equal(w.end, WALK_FAULT);
+	assert_true(w.event[0] == EV(code, SID));
+	assert_true(w.event[1] == w1);
+	assert_true(w.event[2] == n->a.iova);
+	assert_true(w.event[3] == w3);
+}
+
+#define EV_S2 BIT(39)
+
+static void nested_translates(void **unused)
+{
+	struct nested n = nested();
+	struct walk_result w = walk(n.b, &n.regs, &n.a);
+
+	(void)unused;
+	assert_int_equal(w.end, WALK_OK);
+	assert_true(w.pa == n.s1.page + 0x123 && w.bytes == 0x1000 - 0x123);
+	bed_free(n.b);
+}
+
+static void nested_fault_of_the_access(void **unused)
+{
+	struct nested n = nested();
+	uint64_t at = leaf_at(&n, n.s1.page), good = mem(n.b, at);
+
+	(void)unused;
+	set_mem(n.b, at, 0);
+	expect(&n, F_TRANSLATION, EV_READ | EV_S2 | EV_CLASS_IN, n.s1.page);
+	set_mem(n.b, at, good & ~PTE_AF);
+	expect(&n, F_ACCESS, EV_READ | EV_S2 | EV_CLASS_IN, n.s1.page);
+	set_mem(n.b, at, good & ~S2_R);
+	expect(&n, F_PERMISSION, EV_READ | EV_S2 | EV_CLASS_IN, n.s1.page);
+	n.a.write = true;
+	set_mem(n.b, at, good & ~S2_W);
+	expect(&n, F_PERMISSION, EV_S2 | EV_CLASS_IN, n.s1.page);
+	bed_free(n.b);
+}
+
+static void nested_fault_of_a_table(void **unused)
+{
+	struct nested n = nested();
+	uint64_t at = leaf_at(&n, n.s1.root), good = mem(n.b, at), ipa = n.s1.root;
+
+	(void)unused;
+	set_mem(n.b, at, 0);
+	expect(&n, F_TRANSLATION, EV_READ | EV_S2 | EV_CLASS_TT, ipa);
+	set_mem(n.b, at, good & ~S2_R);		/* TTRnW: it was read */
+	expect(&n, F_PERMISSION, EV_READ | EV_S2 | EV_CLASS_TT | BIT(44), ipa);
+	n.a.write = true;			/* still a read of the table */
+	expect(&n, F_PERMISSION, EV_S2 | EV_CLASS_TT | BIT(44), ipa);
+	n.a.write = false;
+	set_mem(n.b, at, good & ~(uint64_t)S2_NORMAL);	/* device memory, S2PTW */
+	assert_int_equal(walk(n.b, &n.regs, &n.a).end, WALK_OK);
+	set_mem(n.b, n.b->strtab + 64 * SID + 16, S2_CFG | 7 | BIT(54));
+	expect(&n, F_PERMISSION, EV_READ | EV_S2 | EV_CLASS_TT | BIT(44), ipa);
+	bed_free(n.b);
+}
+
+static void nested_fault_of_the_cd(void **unused)
+{
+	struct nested n = nested();
+
+	(void)unused;
+	set_mem(n.b, leaf_at(&n, n.s1.cd), 0);
+	expect(&n, F_TRANSLATION, EV_READ | EV_S2, n.s1.cd & ~(uint64_t)0xfff);
+	bed_free(n.b);
+}
+
+static void stage2_alone(void **unused)
+{
+	struct nested n = nested();
+	struct walk_result w;
+
+	(void)unused;
+	put_s2(n.b, SID, 6, n.root);
+	n.a.iova = n.s1.page + 8;
+	w = walk(n.b, &n.regs, &n.a);
+	assert_true(w.end == WALK_OK && w.pa == n.s1.page + 8);
+	n.a.iova = BIT(39);			/* beyond S2T0SZ */
+	expect(&n, F_TRANSLATION, EV_READ | EV_S2 | EV_CLASS_IN, BIT(39));
+	n.a.iova = BIT(48);			/* beyond IDR5.OAS: stage 1's affair */
+	expect(&n, F_ADDR_SIZE, EV_READ | EV_CLASS_IN, 0);
+	n.a.iova = n.s1.page;
+	n.a.has_pasid = true;
+	n.a.pasid = 1;
+	assert_true(walk(n.b, &n.regs, &n.a).event[0] == (EV(C_BAD_SUBSTREAMID, SID) | 1 << 12));
+	n.regs.idr0 &= ~(uint64_t)1;
+	n.a.has_pasid = false;
+	assert_true(walk(n.b, &n.regs, &n.a).event[0] == EV(C_BAD_STE, SID));
+	bed_free(n.b);
+}
+
+/* 40 bits from level 1 is two tables side by side */
+static void stage2_concatenated(void **unused)
+{
+	struct nested n = nested();
+	uint64_t root = bed_alloc(n.b, 8192);
+	struct walk_result w;
+
+	(void)unused;
+	set_mem(n.b, root + 4096 + 8 * 2, RAM | S2_RW | 1);
+	put_s2(n.b, SID, 6, root);
+	set_mem(n.b, n.b->strtab + 64 * SID + 16, S2_CFG - ((uint64_t)1 << 32));
+	n.a.iova = BIT(39) + RAM + 0x10;
+	w = walk(n.b, &n.regs, &n.a);
+	assert_true(w.end == WALK_OK && w.pa == RAM + 0x10);
+	bed_free(n.b);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agrees_with_the_simulator),
+		cmocka_unit_test(identity_stage2_changes_nothing),
+		cmocka_unit_test(nested_translates),
+		cmocka_unit_test(nested_fault_of_the_access),
+		cmocka_unit_test(nested_fault_of_a_table),
+		cmocka_unit_test(nested_fault_of_the_cd),
+		cmocka_unit_test(stage2_alone),
+		cmocka_unit_test(stage2_concatenated),
+	};
+
+	if (argc > 1)
+		seed = strtoull(argv[1], NULL, 0);
+	if (argc > 2)
+		rounds = strtoull(argv[2], NULL, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* stage2.c - VMSAv8-64 stage 2: an IPA to a physical address */
+#include <inttypes.h>
+
+#include "src/smmuv3/fields.h"
+#include "walk.h"
+
+#define BIT(n) ((uint64_t)1 << (n))
+
+/* ---- configuration ---- */
+
+/* The level that S2SL0 starts at, by granule; 0xff: reserved. */
+static unsigned start_level(unsigned granule_lg2, unsigned sl0, bool stt)
+{
+	static const uint8_t levels[3][4] = {
+		{ 2, 1, 0, 3 }, { 3, 2, 1, 0xff }, { 3, 2, 1, 0xff },
+	};
+	unsigned level = levels[granule_lg2 == 12 ? 0 : granule_lg2 == 14 ? 1 : 2][sl0];
+
+	return level == 3 && granule_lg2 == 12 && !stt ? 0xff : level;
+}
+
+static const char *geometry_illegal(struct walk *w, unsigned tsz)
+{
+	struct geometry *g = &w->g2;
+	unsigned max = FGET(IDR3_STT, w->regs->idr3) ? 48 : 39, shift, oas = g->oas_lg2;
+	unsigned min = g->granule_lg2 == 16 && g->oas_lg2 == 52 ? 12 : 16;
+
+	if (!g->granule_lg2)
+		return "STE.S2TG is a granule that IDR5 does not have, or reserved";
+	if (tsz < min || tsz > max || g->ias_lg2 > (w->oas_lg2 < 40 ? 40 : w->oas_lg2))
+		return "STE.S2T0SZ is outside of what this SMMU takes";
+	if (g->level == 0xff)
+		return "STE.S2SL0 is reserved";
+	shift = g->granule_lg2 + (g->granule_lg2 - 3) * (3 - g->level);
+	if (g->ias_lg2 <= shift || g->ias_lg2 > shift + g->granule_lg2 - 3 + 4)
+		return "STE.S2SL0 does not go with S2T0SZ: the first table would be none, or more "
+		       "than 16 tables";
+	if (g->granule_lg2 != 16 && oas > 48)
+		oas = 48;
+	return g->base >> oas ? "STE.S2TTB is beyond the output size" : NULL;
+}
+
+bool walk_stage2_config(struct walk *w)
+{
+	static const uint8_t granules[4] = { 12, 16, 14, 0 };
+	const uint64_t *s = w->ste, idr5 = w->regs->idr5;
+	unsigned g = granules[FGET(STE_S2TG, s[2])], tsz = (unsigned)FGET(STE_S2T0SZ, s[2]);
+	unsigned oas = walk_size_bits((unsigned)FGET(STE_S2PS, s[2]));
+	unsigned httu = (unsigned)FGET(IDR0_HTTU, w->regs->idr0);
+	const char *blame = NULL;
+	bool has = g == 12 ? FGET(IDR5_GRAN4K, idr5) : g == 14 ? FGET(IDR5_GRAN16K, idr5) :
+		   g == 16 ? FGET(IDR5_GRAN64K, idr5) : false;
+
+	if (FGET(STE_S2DS, s[3]))
+		return walk_refuse(w, "STE.S2DS: 52-bit addresses with small granules are not "
+				   "explained");
+	w->g2 = (struct geometry){
+		.granule_lg2 = has ? g : 0, .ias_lg2 = 64 - tsz,
+		.oas_lg2 = oas < w->oas_lg2 ? oas : w->oas_lg2, .base = s[3] & FMASK(STE_S2TTB),
+	};
+	if (has)
+		w->g2.level = start_level(g, (unsigned)FGET(STE_S2SL0, s[2]),
+					  FGET(IDR3_STT, w->regs->idr3));
+	if (!FGET(STE_S2AA64, s[2]))
+		blame = "STE.S2AA64 (bit 179) is 0";
+	else if (FGET(STE_S2ENDI, s[2]))
+		blame = "STE.S2ENDI is 1: big-endian tables are not known here";
+	else if (FGET(STE_S2S, s[2]) && FGET(IDR0_STALL_MODEL, w->regs->idr0) == 1)
+		blame = "STE.S2S is 1 and IDR0.STALL_MODEL says there is no stalling";
+	else if ((FGET(STE_S2HA, s[2]) && !httu) || (FGET(STE_S2HD, s[2]) && httu < 2))
+		blame = "STE.S2HA or S2HD is 1 and IDR0.HTTU does not have it";
+	else
+		blame = geometry_illegal(w, tsz);
+	return blame ? walk_config_fault(w, EVT_C_BAD_STE, blame) : true;
+}
+
+/* ---- permissions ---- */
+
+static const char *exec_refused(struct walk *w, uint64_t d)
+{
+	unsigned xn = d >> 53 & 3;
+
+	if (!FGET(IDR3_XNX, w->regs->idr3))
+		return d & BIT(54) ? "XN (bit 54) is 1" : NULL;
+	if (xn == 2 || xn == (w->a.priv ? 1 : 3))
+		return "XN (bits 54:53) refuses this privilege";
+	return NULL;
+}
+
+static const char *refused(struct walk *w, uint64_t d, const struct purpose *p)
+{
+	bool dirty = FGET(STE_S2HD, w->ste[2]) && d & BIT(51);
+	bool device = !(d >> 4 & 3) && !FGET(STE_S2FWB, w->ste[1]);
+
+	if (!(d & BIT(6)) && !p->write)
+		return "S2AP[0] (bit 6) is 0: not readable";
+	if (p->write && !(d & BIT(7)) && !dirty)
+		return "S2AP[1] (bit 7) is 0: not writable";
+	if (p->class == EVT_CLASS_TT && FGET(STE_S2PTW, w->ste[2]) && device)
+		return "STE.S2PTW is 1 and the table lies in device memory";
+	return p->exec ? exec_refused(w, d) : NULL;
+}
+
+/* ---- levels ---- */
+
+static void show_level(struct walk *w, unsigned level, unsigned shift, uint64_t at, uint64_t desc)
+{
+	struct report_item *it = walk_step(w, "s2-descriptor", walk_str(w, "stage 2 level %u",
+					   level), at, &desc, 1);
+	bool is_leaf = level == 3 || !(desc & BIT(1));
+
+	report_value(it, "desc", desc, NULL);
+	if (!(desc & BIT(0))) {
+		it->what = "invalid";
+		return;
+	}
+	it->what = is_leaf ? level == 3 ? "page" : "block" : "table";
+	report_value(it, "address", walk_address(&w->g2, desc, is_leaf ? shift :
+						 w->g2.granule_lg2), NULL);
+	if (is_leaf)
+		report_text(it, "access", "%s%s%s", desc & BIT(6) ? "read" : "",
+			    desc & BIT(7) ? " write" : "", desc & BIT(10) ? "" : ", AF 0");
+}
+
+static bool s2_fault(struct walk *w, unsigned code, const struct purpose *p, uint64_t ipa,
+		     const char *blame)
+{
+	return walk_fault(w, code, true, p, ipa, blame);
+}
+
+static bool leaf(struct walk *w, uint64_t ipa, uint64_t desc, unsigned shift,
+		 const struct purpose *p, uint64_t *pa)
+{
+	const char *blame;
+
+	*pa = walk_address(&w->g2, desc, shift);
+	if (*pa >> w->g2.oas_lg2)
+		return s2_fault(w, EVT_F_ADDR_SIZE, p, ipa, walk_str(w, "the page's address 0x%"
+				PRIx64 " is beyond %u bits (STE.S2PS)", *pa, w->g2.oas_lg2));
+	if (!(desc & BIT(10)) && !FGET(STE_S2AFFD, w->ste[2]) && !FGET(STE_S2HA, w->ste[2]))
+		return s2_fault(w, EVT_F_ACCESS, p, ipa, "AF (bit 10) of stage 2 is 0");
+	blame = refused(w, desc, p);
+	return blame ? s2_fault(w, EVT_F_PERMISSION, p, ipa, blame) : true;
+}
+
+static bool descend(struct walk *w, uint64_t ipa, const struct purpose *p, uint64_t *desc,
+		    unsigned *shift)
+{
+	const struct geometry *g = &w->g2;
+	unsigned stride = g->granule_lg2 - 3, level = g->level, top = g->ias_lg2;
+	uint64_t table, at;
+
+	*shift = g->granule_lg2 + stride * (3 - level);
+	table = g->base & ~(((uint64_t)8 << (top - *shift)) - 1);
+	for (;; level++, top = *shift, *shift -= stride) {
+		at = table + 8 * ((ipa & walk_bits(top - 1, *shift)) >> *shift);
+		if (!w->mem->read(w->mem->ctx, at, desc))
+			return walk_eabt(w, true, p->class, at);
+		show_level(w, level, *shift, at, *desc);
+		if (!(*desc & BIT(0)) || (level == 3 && !(*desc & BIT(1))) ||
+		    (level < 3 && !(*desc & BIT(1)) && !walk_block_allowed(g, level)))
+			return s2_fault(w, EVT_F_TRANSLATION, p, ipa, walk_str(w, "the level %u "
+					"descriptor of stage 2 at 0x%" PRIx64 " is not valid (bits "
+					"1:0 are %u)", level, at, (unsigned)(*desc & 3)));
+		if (level == 3 || !(*desc & BIT(1)))
+			return true;
+		table = walk_address(g, *desc, g->granule_lg2);
+		if (table >> g->oas_lg2)
+			return s2_fault(w, EVT_F_ADDR_SIZE, p, ipa, walk_str(w, "the table's "
+					"address 0x%" PRIx64 " is beyond %u bits (STE.S2PS)", table,
+					g->oas_lg2));
+	}
+}
+
+bool walk_stage2(struct walk *w, uint64_t ipa, const struct purpose *p, uint64_t *pa,
+		 uint64_t *bytes)
+{
+	uint64_t desc = 0;
+	unsigned shift = 0;
+	bool good;
+
+	w->depth += p->class != EVT_CLASS_IN;
+	if (ipa >> w->g2.ias_lg2)
+		good = s2_fault(w, EVT_F_TRANSLATION, p, ipa, walk_str(w, "the IPA 0x%" PRIx64
+				" has bits above %u (STE.S2T0SZ)", ipa, w->g2.ias_lg2 - 1));
+	else
+		good = descend(w, ipa, p, &desc, &shift) && leaf(w, ipa, desc, shift, p, pa);
+	w->depth -= p->class != EVT_CLASS_IN;
+	if (!good)
+		return false;
+	*pa |= ipa & walk_bits(shift - 1, 0);
+	*bytes = BIT(shift) - (ipa & walk_bits(shift - 1, 0));
+	return true;
+}
