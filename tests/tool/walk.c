@@ -245,7 +245,7 @@ static void random_scene(struct scene *s)
 static struct walk_access random_access(const struct scene *s)
 {
 	struct walk_access a = {
-		.sid = rnd(16) ? s->sid : (uint32_t)rnd(2048), 
+		.sid = rnd(16) ? s->sid : (uint32_t)rnd(2048),
 		.has_pasid = s->ssids > 1 ? rnd(2) : !rnd(16),
 		.pasid = (uint32_t)(rnd(8) ? rnd(2) : rnd(2 * s->ssids)),
 		.write = rnd(2), .priv = rnd(2), .iova = s->vas[rnd(s->num_vas)] + rnd(4096),

@@ -18,6 +18,7 @@ static const struct command {
 	{ "run", cmd_run },
 	{ "decode", cmd_decode },
 	{ "walk", cmd_walk },
+	{ "show", cmd_show },
 };
 
 static const char doc[] =
@@ -27,6 +28,7 @@ static const char doc[] =
 	"  run [OPTION...] -- PROGRAM [ARG...]   run PROGRAM on a software machine\n"
 	"  decode [FILE...]                      explain logs, event records, STEs, CDs\n"
 	"  walk --mem BASE:FILE ...              explain one DMA through a memory dump\n"
+	"  show FILE                             draw who is behind which SMMU, and what bites\n"
 	"\n"
 	"`uiommu COMMAND --help' says more about one.";
 

@@ -15,6 +15,7 @@
 int cmd_run(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_walk(int argc, char **argv);
+int cmd_show(int argc, char **argv);
 
 /*
  * Reads a machine file: a devicetree blob, or source, which goes through dtc.

@@ -32,8 +32,8 @@ enum { OPT_IOVA = 256, OPT_PASID, OPT_WRITE, OPT_EXEC, OPT_PRIV };
 static const struct argp_option options[] = {
 	{ "mem", 'M', "BASE:FILE", 0, "FILE is physical memory from BASE on; may be given several "
 	  "times, as QEMU's pmemsave and crash dumps come", 0 },
-	{ "reg", 'r', "NAME=VALUE", 0, "A register of the SMMU: STRTAB_BASE and STRTAB_BASE_CFG are "
-	  "needed; IDR0, IDR1, IDR3, IDR5, CR0, CR2 and GBPA count too where given", 0 },
+	{ "reg", 'r', "NAME=VALUE", 0, "A register of the SMMU: STRTAB_BASE and STRTAB_BASE_CFG "
+	  "are needed; IDR0, IDR1, IDR3, IDR5, CR0, CR2 and GBPA count too where given", 0 },
 	{ "sid", 's', "N", 0, "StreamID", 0 },
 	{ "pasid", OPT_PASID, "N", 0, "PASID; without it the DMA has none", 0 },
 	{ "iova", OPT_IOVA, "ADDRESS", 0, "The address that the device uses", 0 },

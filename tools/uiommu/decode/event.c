@@ -64,8 +64,9 @@ struct kind {
 	"CMD_CFGI_STE and CMD_SYNC after the change", "STEs may be cached in any state, invalid " \
 	"ones too, until CMD_CFGI_* names them" }
 #define STALE_TLB { IN, "The mapping was changed a moment ago and not invalidated (CMD_TLBI_* " \
-	"and CMD_SYNC), or invalidated for another ASID or VMID", "translations stay cached until " \
-	"an invalidation that names their ASID, VMID and address has been completed by CMD_SYNC" }
+	"and CMD_SYNC), or invalidated for another ASID or VMID", "translations stay cached " \
+	"until an invalidation that names their ASID, VMID and address has been completed by " \
+	"CMD_SYNC" }
 
 static const struct cause c_uut[] = {
 	{ 0, "A kind of access that this SMMU or its bus cannot translate: an atomic, a cache "
@@ -171,7 +172,8 @@ static const struct cause c_walk_eabt[] = {
 	{ 0, "The table was freed without invalidating the SMMU's copies of the descriptors that "
 	  "led there (CMD_TLBI_* with Leaf = 0)", "table descriptors may be cached; Leaf = 1 "
 	  "removes the last level only" },
-	{ 0, "An uncorrectable memory error at FetchAddr", "a poisoned line answers with an abort" },
+	{ 0, "An uncorrectable memory error at FetchAddr", "a poisoned line answers with an "
+		"abort" },
 	{ 0 }
 };
 
@@ -191,11 +193,11 @@ static const struct cause c_translation[] = {
 	{ S1 | UPPER, "The address is not one that a DMA API hands out: a CPU pointer was given to "
 	  "the device, or a descriptor was overwritten", "bits above the input size (64 - T0SZ) "
 	  "must all be 0, or all 1 for TTB1; anything else is not mapped" },
-	{ S1 | BELOW4G, "DMA after dma_unmap: the address is of the kind that Linux's DMA API hands "
-	  "out (below 4 GiB, from the top), so it was mapped once. The device still uses a buffer "
-	  "that its driver has unmapped: freed too early, a reset that did not stop it, a "
-	  "completion misread", "a DMA to an address whose descriptor is invalid is this event, and "
-	  "unmapping makes it so" },
+	{ S1 | BELOW4G, "DMA after dma_unmap: the address is of the kind that Linux's DMA API "
+	  "hands out (below 4 GiB, from the top), so it was mapped once. The device still uses "
+	  "a buffer that its driver has unmapped: freed too early, a reset that did not stop it, a "
+	  "completion misread", "a DMA to an address whose descriptor is invalid is this event, "
+	  "and unmapping makes it so" },
 	{ S1 | IN, "The address was never mapped for this device: its driver passed a physical "
 	  "address, mapped with the wrong struct device, or the DMA runs past the end of a mapping",
 	  "each device sees only what was mapped in the domain it is attached to" },
@@ -289,8 +291,8 @@ static const struct kind kinds[] = {
 	[EVT_F_UUT] = { "F_UUT", "an access that cannot be translated", "The SMMU does not support "
 		"this kind of transaction, and aborted it.", SSID | ACCESS | ADDR | REASON, c_uut },
 	[EVT_C_BAD_STREAMID] = { "C_BAD_STREAMID", "no stream table entry is reachable for it",
-		"The SMMU has no STE for this StreamID and aborts its DMA. This record is written only "
-		"where CR2.RECINVSID is 1.", SSID, c_bad_streamid },
+		"The SMMU has no STE for this StreamID and aborts its DMA. This record is "
+		"written only where CR2.RECINVSID is 1.", SSID, c_bad_streamid },
 	[EVT_F_STE_FETCH] = { "F_STE_FETCH", "the stream table cannot be read", "Reading the STE "
 		"(or the level 1 descriptor before it) gave an external abort.",
 		SSID | FETCH | REASON, c_ste_fetch },
@@ -308,8 +310,8 @@ static const struct kind kinds[] = {
 	[EVT_C_BAD_SUBSTREAMID] = { "C_BAD_SUBSTREAMID", "there is no CD for this PASID",
 		"DMA carried a PASID that the stream has no context descriptor for.", SSID_ALWAYS,
 		c_bad_substreamid },
-	[EVT_F_CD_FETCH] = { "F_CD_FETCH", "the context descriptor cannot be read", "Reading the CD "
-		"(or the level 1 descriptor before it) gave an external abort.",
+	[EVT_F_CD_FETCH] = { "F_CD_FETCH", "the context descriptor cannot be read", "Reading "
+		"the CD (or the level 1 descriptor before it) gave an external abort.",
 		SSID | FETCH | REASON, c_cd_fetch },
 	[EVT_C_BAD_CD] = { "C_BAD_CD", "the context descriptor is not valid", "The CD was read and "
 		"is invalid or ILLEGAL; DMA is aborted.", SSID, c_bad_cd },
@@ -317,8 +319,8 @@ static const struct kind kinds[] = {
 		"descriptor of a translation table gave an external abort.",
 		WALKING | FETCH | REASON, c_walk_eabt },
 	[EVT_F_TRANSLATION] = { "F_TRANSLATION", "nothing is mapped at this address", "The table "
-		"walk came to a descriptor that is not valid (or the address is outside the table's "
-		"range).", FAULT, c_translation },
+		"walk came to a descriptor that is not valid (or the address is outside the "
+		"table's range).", FAULT, c_translation },
 	[EVT_F_ADDR_SIZE] = { "F_ADDR_SIZE", "an address is too large", "An address, of a table or "
 		"the output, has more bits than the stage may put out.", FAULT, c_addr_size },
 	[EVT_F_ACCESS] = { "F_ACCESS", "the access flag is clear", "The page is mapped, but its "
@@ -330,8 +332,8 @@ static const struct kind kinds[] = {
 		SSID | ACCESS | ADDR | S2_BIT | IPA | REASON, c_tlb_conflict },
 	[EVT_F_CFG_CONFLICT] = { "F_CFG_CONFLICT", "two configurations for one stream", "The "
 		"configuration caches held more than one entry.", SSID | REASON, c_cfg_conflict },
-	[EVT_E_PAGE_REQUEST] = { "E_PAGE_REQUEST", "a hint that a page will be needed", "The device "
-		"will want this page soon.", SSID | PAGE, c_page_request },
+	[EVT_E_PAGE_REQUEST] = { "E_PAGE_REQUEST", "a hint that a page will be needed", "The "
+		"device will want this page soon.", SSID | PAGE, c_page_request },
 	[EVT_F_VMS_FETCH] = { "F_VMS_FETCH", "the VM structure cannot be read", "Reading the VMS "
 		"gave an external abort.", SSID | FETCH | REASON, c_vms_fetch },
 };

@@ -63,7 +63,8 @@ static const struct notice notices[] = {
 	{ "PRIQ MSI write aborted", "MSI_PRIQ_ABT_ERR", "the page request queue's MSI gave an "
 	  "abort", "The interrupt was lost.", NOTHING,
 	  { { "PRIQ_IRQ_CFG0 is no doorbell", "an MSI is a write to memory" } } },
-	{ "GERROR MSI write aborted", "MSI_GERROR_ABT_ERR", "the MSI of global errors gave an abort",
+	{ "GERROR MSI write aborted", "MSI_GERROR_ABT_ERR", "the MSI of global errors gave an "
+		"abort",
 	  "The interrupt was lost.", NOTHING,
 	  { { "GERROR_IRQ_CFG0 is no doorbell", "an MSI is a write to memory" } } },
 	{ "unexpected PRI request received", "page request", "a device asked for a page (PRI), and "

@@ -140,8 +140,9 @@ void topo_name_sid(void *ctx, uint32_t sid, char *buf, size_t bytes)
 
 	for (unsigned i = 0; i < t->num_maps; i++) {
 		const struct topo_map *m = &t->maps[i];
+		uint64_t count = m->single ? 1 : m->count;
 
-		if (sid < m->sid || sid - m->sid >= (m->single ? 1 : m->count))
+		if (t->roots[m->root].region || sid < m->sid || sid - m->sid >= count)
 			continue;
 		at = name_one(t, m, sid, buf, at, bytes);
 		if (at >= bytes)

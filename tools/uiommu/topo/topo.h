@@ -27,6 +27,7 @@ struct topo_smmu {
 struct topo_root {
 	char *name;
 	bool pci;
+	bool region;			/* no device: says which streams use reserved memory */
 	unsigned segment;		/* @pci */
 	uint32_t mask;			/* @pci: what of a RID is looked up */
 	uint32_t rid_first, rid_last;	/* @pci: of its buses; else 0 */

@@ -97,6 +97,7 @@ struct clash {
 static void say_clash(struct topo *t, const struct clash *c)
 {
 	const struct topo_root *ra = &t->roots[c->a.root];
+	bool masked = c->a.root == c->b.root && ra->pci && ra->mask != 0xffff;
 	char a[96], b[96];
 
 	topo_name_id(t, c->a.root, c->a.id, a, sizeof(a));
@@ -104,7 +105,7 @@ static void say_clash(struct topo *t, const struct clash *c)
 	topo_find(t, c->known ? TOPO_ERROR : TOPO_WARNING, "shared-streamid", "%s (0x%04x) and %s "
 		  "(0x%04x) both become StreamID 0x%x of %s%s: they cannot be kept apart, and land "
 		  "in one group. %u StreamID%s of %s%s%s shared", a, c->a.id, b, c->b.id, c->a.sid,
-		  t->smmus[c->a.smmu].name, c->a.root == c->b.root && ra->pci && ra->mask != 0xffff ?
+		  t->smmus[c->a.smmu].name, masked ?
 		  ", because iommu-map-mask drops bits of the RID" : "", c->sids,
 		  c->sids == 1 ? "" : "s", ra->name, c->a.root == c->b.root ? "" : " and ",
 		  c->a.root == c->b.root ? (c->sids == 1 ? " is" : " are") :
@@ -139,7 +140,8 @@ static void find_clashes(struct topo *t, struct use *u, unsigned n)
 	struct clash *list = NULL;
 	unsigned clashes = 0, first = 0;
 
-	qsort(u, n, sizeof(*u), by_sid);
+	if (n)
+		qsort(u, n, sizeof(*u), by_sid);
 	for (unsigned i = 1; i < n; i++) {
 		if (u[i].smmu != u[first].smmu || u[i].sid != u[first].sid) {
 			first = i;
@@ -168,7 +170,8 @@ static void check_overlaps(struct topo *t)
 
 			if (a->root != b->root || !overlap(a->id, a->count, b->id, b->count))
 				continue;
-			topo_find(t, TOPO_ERROR, "overlap", "%s: two entries cover the same IDs: 0x%x"
+			topo_find(t, TOPO_ERROR, "overlap", "%s: two entries cover the same "
+				"IDs: 0x%x"
 				  "+0x%" PRIx64 " and 0x%x+0x%" PRIx64 "; the first counts",
 				  t->roots[a->root].name, a->id, a->count, b->id, b->count);
 		}
@@ -182,9 +185,9 @@ static void check_sizes(struct topo *t, unsigned sidsize)
 		uint64_t last = m->sid + (m->single ? 0 : m->count - 1);
 
 		if (bits && last >> bits)
-			topo_find(t, TOPO_ERROR, "sidsize", "%s: StreamIDs up to 0x%" PRIx64 " go to "
-				  "%s, which has only %u bits (0x%" PRIx64 "): what is beyond gives "
-				  "C_BAD_STREAMID", t->roots[m->root].name, last,
+			topo_find(t, TOPO_ERROR, "sidsize", "%s: StreamIDs up to 0x%" PRIx64
+				  " go to %s, which has only %u bits (0x%" PRIx64 "): what is "
+				  "beyond gives C_BAD_STREAMID", t->roots[m->root].name, last,
 				  t->smmus[m->smmu].name, bits, ((uint64_t)1 << bits) - 1);
 		if (t->smmus[m->smmu].disabled)
 			topo_find(t, TOPO_WARNING, "disabled", "%s leads to %s, which is disabled",
@@ -217,6 +220,8 @@ void topo_check(struct topo *t, unsigned sidsize)
 	for (unsigned i = 0; i < t->num_roots; i++) {
 		uint64_t ids = (uint64_t)t->roots[i].rid_last - t->roots[i].rid_first + 1;
 
+		if (t->roots[i].region)
+			continue;
 		if (!has_maps(t, i)) {
 			if (t->num_smmus && t->roots[i].pci)
 				topo_find(t, TOPO_WARNING, "unmapped", "%s: nothing maps its RIDs: "

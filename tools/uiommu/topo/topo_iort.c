@@ -108,9 +108,10 @@ static void read_nodes(struct iort *i)
 
 		if ((uint64_t)at + NODE > i->bytes || length < NODE ||
 		    (uint64_t)at + length > i->bytes) {
-			topo_find(i->t, TOPO_ERROR, length ? "bad-length" : "zero-length",
-				  "IORT node %u at 0x%x: %s; this and the %u nodes after it are not "
-				  "read", k, at, (uint64_t)at + NODE > i->bytes ?
+			topo_find(i->t, TOPO_ERROR, length || (uint64_t)at + NODE > i->bytes ?
+				  "bad-length" : "zero-length",
+				  "IORT node %u at 0x%x: %s; this and the %u nodes after it are "
+				  "not read", k, at, (uint64_t)at + NODE > i->bytes ?
 				  "it is beyond the end of the table" : length < NODE ?
 				  "its length is too small for a node" :
 				  "it is longer than the table", count - k - 1);
@@ -176,8 +177,8 @@ static void add_rmr(struct iort *i, struct node *n)
 	struct topo_root *r;
 
 	if (!fits(i, n, at, count, REGION)) {
-		topo_find(i->t, TOPO_ERROR, "bad-length", "IORT RMR node at 0x%x: %u regions at 0x%x "
-			  "do not fit into its %u bytes", n->at, count, at, n->length);
+		topo_find(i->t, TOPO_ERROR, "bad-length", "IORT RMR node at 0x%x: %u regions at "
+			  "0x%x do not fit into its %u bytes", n->at, count, at, n->length);
 		return;
 	}
 	for (uint32_t k = 0; k < count; k++) {
@@ -191,6 +192,7 @@ static void add_rmr(struct iort *i, struct node *n)
 				  "is empty or wraps around", n->at, k);
 	}
 	r = topo_add_root(i->t);
+	r->region = true;
 	r->name = topo_str("reserved memory (RMR node at 0x%x)", n->at);
 	n->index = (int)i->t->num_roots - 1;
 }
