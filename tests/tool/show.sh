@@ -85,7 +85,8 @@ machine 'iommu-map = <0 &smmu 0 0x400>;' 'dev@1 { iommus = <&smmu 0x20>; };' \
 says out "0000:00:04.0 (0x0020) and /dev@1 (0x0000) both become StreamID 0x20"
 machine 'iommu-map = <0 &smmu 0 0x400>;' 'dev@1 { iommus = <&other 1 2>, <&smmu 0x8000>; };' \
 	0 "$uiommu" show "$work/m.dts"
-says out "/dev@1: iommus leads to /iommu@50000000, which is no arm,smmu-v3"
+says out "1 entry leads to an IOMMU that is no arm,smmu-v3"
+says out "/dev@1: iommus leads to /iommu@50000000"
 says out "StreamID 0x8000"
 machine 'iommu-map = <0 &smmu 0 0x400 7>;' '' 1 "$uiommu" show "$work/m.dts"
 says out "iommu-map has 5 cells"
@@ -96,6 +97,9 @@ says out "covers 0x0 RIDs from 0x100: none"
 machine 'iommu-map = <0x108 &smmu 0 0x8>; iommu-map-mask = <0xff>;' '' \
 	1 "$uiommu" show "$work/m.dts"
 says out "the entry never matches as meant"
+machine '' 'dma@1 { #dma-cells = <1>; iommu-map = <1 &smmu 0x801 0x1f>; };' \
+	0 "$uiommu" show "$work/m.dts"
+says out "IDs 0x1 to 0x1f: StreamID 0x801 to 0x81f"
 machine '' '' 0 "$uiommu" show "$work/m.dts"
 says out "nothing maps its RIDs"
 
@@ -109,6 +113,9 @@ says out '\_SB_.GPU0'
 says out "reserved memory 0x88000000 + 0x10000"
 want 0 "$uiommu" decode --iort "$work/iort" "$here/data/ex1.txt"
 says out "StreamID  0x20600: 0001:06:00.0 behind SMMUv3 at 0x2b400000"
+want 0 "$uiommu" show "$here/data/qemu-virt-iort.bin"
+says out "SMMUv3 at 0x9050000"
+says out "0000:00:00.0 to 0000:00:1f.7: StreamID 0x0 to 0xff"
 head -c 150 "$work/iort" >"$work/short"
 want 1 "$uiommu" show --iort "$work/short"
 says out "The IORT says it has 324 bytes, and there are 150"

@@ -2,7 +2,8 @@
 /*
  * topo.c - IORT tables: read as meant, and broken in every way that firmware finds
  *
- * topo [-s SEED] [FILE]: FILE gets the good table, for the scripts beside this.
+ * topo [-s SEED] [-d DTB] [FILE]: FILE gets the good table, for the scripts beside
+ * this; DTB is a devicetree to break.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -237,6 +238,38 @@ static void any_bytes(void **unused)
 	}
 }
 
+static const char *dtb_path;
+
+static void any_bytes_in_a_devicetree(void **unused)
+{
+	FILE *f = dtb_path ? fopen(dtb_path, "rb") : NULL;
+	uint8_t good[16384], *p;
+	size_t bytes = f ? fread(good, 1, sizeof(good), f) : 0, n;
+
+	(void)unused;
+	if (f)
+		fclose(f);
+	if (!bytes)
+		skip();
+	state = seed * 0x9e3779b97f4a7c15u | 1;
+	for (unsigned k = 0; k < 300; k++) {
+		struct topo t = { 0 };
+		char err[512];
+
+		n = rnd(8) ? bytes : rnd(bytes + 1);
+		p = malloc(n ? n : 1);
+		assert_non_null(p);
+		memcpy(p, good, n);
+		for (unsigned c = (unsigned)rnd(4); n && c--;)
+			p[rnd(n)] = (uint8_t)(rnd(3) ? rnd(256) : 255);
+		if (topo_from_dtb(p, n, &t, err, sizeof(err)))
+			topo_fini(&t);
+		else
+			use(&t);
+		free(p);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,12 +277,20 @@ int main(int argc, char **argv)
 		cmocka_unit_test(broken_tables_get_a_sentence),
 		cmocka_unit_test(not_a_table),
 		cmocka_unit_test(any_bytes),
+		cmocka_unit_test(any_bytes_in_a_devicetree),
 	};
+	int c;
 
-	if (argc > 2 && !strcmp(argv[1], "-s")) {
-		seed = strtoull(argv[2], NULL, 0);
-	} else if (argc > 1) {
-		FILE *f = fopen(argv[1], "wb");
+	while ((c = getopt(argc, argv, "s:d:")) != -1) {
+		if (c == 's')
+			seed = strtoull(optarg, NULL, 0);
+		else if (c == 'd')
+			dtb_path = optarg;
+		else
+			return 2;
+	}
+	if (optind < argc) {
+		FILE *f = fopen(argv[optind], "wb");
 		bool bad;
 
 		good_table();

@@ -43,8 +43,8 @@ void draw_arithmetic(const struct topo *t, const struct topo_map *m, char *buf, 
 		*buf = '\0';
 	else if (m->single)
 		snprintf(buf, bytes, "StreamID = 0x%x, whatever the ID", m->sid);
-	else if (r->pci && r->mask != 0xffff)
-		snprintf(buf, bytes, "StreamID = (RID & 0x%04x) - 0x%04x + 0x%x", r->mask, m->id,
+	else if (r->mask < 0xffff)
+		snprintf(buf, bytes, "StreamID = (ID & 0x%04x) - 0x%04x + 0x%x", r->mask, m->id,
 			 m->sid);
 	else
 		snprintf(buf, bytes, "StreamID = %s - 0x%04x + 0x%x", r->pci ? "RID" : "ID", m->id,

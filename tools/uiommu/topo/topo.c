@@ -17,10 +17,19 @@
 		return &t->array[t->n++];				\
 	}
 ADD(smmu, smmus, num_smmus)
-ADD(root, roots, num_roots)
 ADD(map, maps, num_maps)
 ADD(dev, devs, num_devs)
 ADD(region, regions, num_regions)
+
+struct topo_root *topo_add_root(struct topo *t)
+{
+	struct topo_root *r;
+
+	t->roots = tool_grow(t->roots, t->num_roots, sizeof(*t->roots));
+	r = &t->roots[t->num_roots++];
+	*r = (struct topo_root){ .mask = 0xffffffff };
+	return r;
+}
 
 static char *vstr(const char *fmt, va_list ap)
 {
@@ -82,7 +91,7 @@ void topo_fini(struct topo *t)
 const struct topo_map *topo_lookup(const struct topo *t, unsigned root, uint32_t id,
 				   uint32_t *sid)
 {
-	uint32_t key = t->roots[root].pci ? id & t->roots[root].mask : id;
+	uint32_t key = id & t->roots[root].mask;
 
 	for (unsigned i = 0; i < t->num_maps; i++) {
 		const struct topo_map *m = &t->maps[i];
@@ -99,7 +108,9 @@ void topo_name_id(const struct topo *t, unsigned root, uint32_t id, char *buf, s
 {
 	const struct topo_root *r = &t->roots[root];
 
-	if (!r->pci)
+	if (!r->pci && r->ids)
+		snprintf(buf, bytes, "%s ID 0x%x", r->name, id);
+	else if (!r->pci)
 		snprintf(buf, bytes, "%s", r->name);
 	else
 		snprintf(buf, bytes, "%04x:%02x:%02x.%x", r->segment, id >> 8 & 0xff,
@@ -127,7 +138,7 @@ static size_t name_one(const struct topo *t, const struct topo_map *m, uint32_t 
 	at += (size_t)snprintf(buf + at, bytes - at, "%s%s%s%s%s behind %s", at ? "; or " : "",
 			       name, known ? " (" : "", known ? known : "", known ? ")" : "",
 			       t->smmus[m->smmu].name);
-	if (at < bytes && t->roots[m->root].pci && t->roots[m->root].mask != 0xffff)
+	if (at < bytes && t->roots[m->root].pci && t->roots[m->root].mask < 0xffff)
 		at += (size_t)snprintf(buf + at, bytes - at, ", and every RID that is the same "
 				       "under mask 0x%04x", t->roots[m->root].mask);
 	return at;

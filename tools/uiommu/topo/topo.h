@@ -27,10 +27,11 @@ struct topo_smmu {
 struct topo_root {
 	char *name;
 	bool pci;
+	bool ids;			/* not @pci: its IDs are its own, not counted here */
 	bool region;			/* no device: says which streams use reserved memory */
 	unsigned segment;		/* @pci */
-	uint32_t mask;			/* @pci: what of a RID is looked up */
-	uint32_t rid_first, rid_last;	/* @pci: of its buses; else 0 */
+	uint32_t mask;			/* what of an ID is looked up */
+	uint32_t rid_first, rid_last;	/* of its buses, or its IDs; 0: one without IDs */
 };
 
 /* IDs [id, id + count) of a root become StreamIDs [sid, sid + count). */

@@ -27,9 +27,13 @@ static int by_sid(const void *a, const void *b)
 
 /* ---- RIDs without a StreamID, and the list of those with one ---- */
 
+#define GAPS_TOLD 2
+
 struct gap {
 	uint32_t first, last;
 	bool open;
+	unsigned before;		/* gaps of this root that are ended */
+	uint64_t untold;		/* IDs in those beyond GAPS_TOLD */
 };
 
 static void end_gap(struct topo *t, unsigned root, struct gap *g)
@@ -39,11 +43,23 @@ static void end_gap(struct topo *t, unsigned root, struct gap *g)
 	if (!g->open)
 		return;
 	g->open = false;
+	if (g->before++ >= GAPS_TOLD) {
+		g->untold += g->last - g->first + 1;
+		return;
+	}
 	topo_name_id(t, root, g->first, first, sizeof(first));
 	topo_name_id(t, root, g->last, last, sizeof(last));
 	topo_find(t, TOPO_WARNING, "unmapped", "%s: RIDs 0x%04x to 0x%04x (%s to %s) have no "
 		  "StreamID: no entry maps them", t->roots[root].name, g->first, g->last, first,
 		  last);
+}
+
+static void end_gaps(struct topo *t, unsigned root, struct gap *g)
+{
+	end_gap(t, root, g);
+	if (g->untold)
+		topo_find(t, TOPO_WARNING, "unmapped", "%s: neither have 0x%" PRIx64 " more RIDs in "
+			  "%u ranges", t->roots[root].name, g->untold, g->before - GAPS_TOLD);
 }
 
 static bool has_maps(const struct topo *t, unsigned root)
@@ -74,7 +90,7 @@ static unsigned uses_of_root(struct topo *t, unsigned root, struct use *u, unsig
 		if (id >= r->rid_last)
 			break;
 	}
-	end_gap(t, root, &g);
+	end_gaps(t, root, &g);
 	return n;
 }
 
@@ -97,7 +113,7 @@ struct clash {
 static void say_clash(struct topo *t, const struct clash *c)
 {
 	const struct topo_root *ra = &t->roots[c->a.root];
-	bool masked = c->a.root == c->b.root && ra->pci && ra->mask != 0xffff;
+	bool masked = c->a.root == c->b.root && ra->mask < 0xffff;
 	char a[96], b[96];
 
 	topo_name_id(t, c->a.root, c->a.id, a, sizeof(a));
@@ -177,6 +193,15 @@ static void check_overlaps(struct topo *t)
 		}
 }
 
+/* the first entry that goes from this root to this SMMU */
+static bool first_of_pair(const struct topo *t, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (t->maps[k].root == t->maps[i].root && t->maps[k].smmu == t->maps[i].smmu)
+			return false;
+	return true;
+}
+
 static void check_sizes(struct topo *t, unsigned sidsize)
 {
 	for (unsigned i = 0; i < t->num_maps; i++) {
@@ -189,7 +214,7 @@ static void check_sizes(struct topo *t, unsigned sidsize)
 				  " go to %s, which has only %u bits (0x%" PRIx64 "): what is "
 				  "beyond gives C_BAD_STREAMID", t->roots[m->root].name, last,
 				  t->smmus[m->smmu].name, bits, ((uint64_t)1 << bits) - 1);
-		if (t->smmus[m->smmu].disabled)
+		if (t->smmus[m->smmu].disabled && first_of_pair(t, i))
 			topo_find(t, TOPO_WARNING, "disabled", "%s leads to %s, which is disabled",
 				  t->roots[m->root].name, t->smmus[m->smmu].name);
 	}

@@ -13,6 +13,8 @@ struct dt {
 	const void *fdt;
 	struct topo *t;
 	unsigned hosts;			/* PCI hosts so far, for segment numbers */
+	unsigned others;		/* entries that lead to another kind of IOMMU */
+	char *other;			/* the first of them */
 };
 
 struct cells {
@@ -117,14 +119,15 @@ static int target(struct dt *d, const char *who, const char *prop, uint32_t phan
 			  "node has", who, prop, phandle);
 		return -1;
 	}
-	path = path_of(d, node);
-	topo_find(d->t, TOPO_NOTE, "other-iommu", "%s: %s leads to %s, which is no arm,smmu-v3",
-		  who, prop, path);
-	free(path);
+	if (!d->others++) {
+		path = path_of(d, node);
+		d->other = topo_str("%s: %s leads to %s", who, prop, path);
+		free(path);
+	}
 	return -1;
 }
 
-/* ---- PCI ---- */
+/* ---- iommu-map ---- */
 
 static void map_entry(struct dt *d, unsigned root, struct cells c, int at)
 {
@@ -134,7 +137,7 @@ static void map_entry(struct dt *d, unsigned root, struct cells c, int at)
 	struct topo_map *m;
 	int smmu;
 
-	if (!count || id + count > 0x10000) {
+	if (!count || (r->pci && id + count > 0x10000)) {
 		topo_find(d->t, TOPO_ERROR, "bad-range", "%s: an entry of iommu-map covers 0x%"
 			  PRIx64 " RIDs from 0x%x: %s", r->name, count, id, count ?
 			  "beyond 0xffff" : "none");
@@ -154,6 +157,8 @@ static void map_entry(struct dt *d, unsigned root, struct cells c, int at)
 	m = topo_add_map(d->t);
 	*m = (struct topo_map){ .root = root, .smmu = (unsigned)smmu, .id = id, .sid = sid,
 				.count = count };
+	if (!r->pci && id + count - 1 > r->rid_last)
+		r->rid_last = (uint32_t)(id + count - 1);
 }
 
 /* Functions that the tree names: reg is <phys.hi ...>, with the RID in bits 23:8. */
@@ -176,18 +181,13 @@ static void pci_children(struct dt *d, int node, unsigned root, unsigned depth)
 	}
 }
 
-static void pci_host(struct dt *d, int node)
+static void pci_host(struct dt *d, int node, struct topo_root *r)
 {
-	struct cells map = cells(d, node, "iommu-map"), bus = cells(d, node, "bus-range");
-	struct topo_root *r = topo_add_root(d->t);
-	unsigned root = d->t->num_roots - 1;
+	struct cells bus = cells(d, node, "bus-range");
 	uint32_t first = bus.n == 2 ? cell(bus, 0) & 0xff : 0;
 	uint32_t last = bus.n == 2 ? cell(bus, 1) & 0xff : 0xff;
 
-	r->name = path_of(d, node);
-	r->pci = true;
 	r->segment = cell_or(d, node, "linux,pci-domain", d->hosts);
-	r->mask = cell_or(d, node, "iommu-map-mask", 0xffff) & 0xffff;
 	r->rid_first = first << 8;
 	r->rid_last = last << 8 | 0xff;
 	d->hosts++;
@@ -196,12 +196,28 @@ static void pci_host(struct dt *d, int node)
 			  r->name);
 		r->rid_last = r->rid_first | 0xff;
 	}
+}
+
+/* A PCI host, or something else whose IDs (channels, contexts) have StreamIDs. */
+static void mapped(struct dt *d, int node, bool pci)
+{
+	struct cells map = cells(d, node, "iommu-map");
+	struct topo_root *r = topo_add_root(d->t);
+	unsigned root = d->t->num_roots - 1;
+
+	r->name = path_of(d, node);
+	r->pci = pci;
+	r->ids = !pci;
+	r->mask = cell_or(d, node, "iommu-map-mask", r->mask) & (pci ? 0xffff : 0xffffffff);
+	if (pci)
+		pci_host(d, node, r);
 	if (map.n % 4)
 		topo_find(d->t, TOPO_ERROR, "bad-length", "%s: iommu-map has %d cells, not a "
 			  "multiple of 4; what is left over is not read", r->name, map.n);
 	for (int i = 0; i + 4 <= map.n; i += 4)
 		map_entry(d, root, map, i);
-	pci_children(d, node, root, 0);
+	if (pci)
+		pci_children(d, node, root, 0);
 }
 
 /* ---- devices that are no PCI functions ---- */
@@ -257,13 +273,13 @@ static void one_node(struct dt *d, int node)
 	const char *type = fdt_stringlist_get(d->fdt, node, "device_type", 0, NULL);
 	struct cells iommus = cells(d, node, "iommus");
 	struct cells reg = cells(d, node, "reg");
-	bool host = fdt_getprop(d->fdt, node, "iommu-map", NULL) ||
-		    (type && !strcmp(type, "pci") && reg.n < 5);
+	bool pci = type && !strcmp(type, "pci");
+	bool host = fdt_getprop(d->fdt, node, "iommu-map", NULL) || (pci && reg.n < 5);
 
 	if ((!host && !iommus.n) || !all_enabled(d, node))
 		return;
 	if (host)
-		pci_host(d, node);
+		mapped(d, node, pci);
 	if (iommus.n)
 		device(d, node, iommus);
 }
@@ -282,5 +298,10 @@ int topo_from_dtb(const void *dtb, size_t bytes, struct topo *t, char *err, size
 		smmu(&d, node);
 	for (node = fdt_next_node(dtb, -1, NULL); node >= 0; node = fdt_next_node(dtb, node, NULL))
 		one_node(&d, node);
+	if (d.others)
+		topo_find(t, TOPO_NOTE, "other-iommu", "%u entr%s to an IOMMU that is no "
+			  "arm,smmu-v3, and %s not shown: %s", d.others, d.others == 1 ? "y leads" :
+			  "ies lead", d.others == 1 ? "is" : "are", d.other);
+	free(d.other);
 	return 0;
 }

@@ -243,6 +243,7 @@ static void add_mapping(struct iort *i, const struct node *n, size_t at)
 	if (!i->t->roots[n->index].pci && in + count - 1 > i->t->roots[n->index].rid_last &&
 	    count < 0x10000)
 		i->t->roots[n->index].rid_last = (uint32_t)(in + count - 1);
+	i->t->roots[n->index].ids |= !i->t->roots[n->index].pci && !single;
 }
 
 static void add_mappings(struct iort *i, const struct node *n)
