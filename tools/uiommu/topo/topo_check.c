@@ -58,8 +58,8 @@ static void end_gaps(struct topo *t, unsigned root, struct gap *g)
 {
 	end_gap(t, root, g);
 	if (g->untold)
-		topo_find(t, TOPO_WARNING, "unmapped", "%s: neither have 0x%" PRIx64 " more RIDs in "
-			  "%u ranges", t->roots[root].name, g->untold, g->before - GAPS_TOLD);
+		topo_find(t, TOPO_WARNING, "unmapped", "%s: neither have 0x%" PRIx64 " more RIDs "
+			  "in %u ranges", t->roots[root].name, g->untold, g->before - GAPS_TOLD);
 }
 
 static bool has_maps(const struct topo *t, unsigned root)
