@@ -464,7 +464,7 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_fill(const struct pt_desc *f, const struct uiom
 
 	if (f->run && run)
 		n = pt_fill_runs(f, pt, p, lvl, run, n, pa, a);
-	else if (lvl == 0)
+	else if (PT_QUICK && lvl == 0)
 		n = pt_fill_single(f, pt, p, 0, n, pa, a);
 	else
 		n = pt_fill_single(f, pt, p, lvl, n, pa, a);
@@ -846,7 +846,7 @@ UIOMMU_ALWAYS_INLINE unsigned pt_clear(const struct pt_desc *f, const struct uio
 
 	if (pt_has_runs(f, pt))
 		done = pt_clear_runs(f, pt, p, lvl, n, sizes);
-	else if (lvl == 0)
+	else if (PT_QUICK && lvl == 0)
 		done = pt_clear_level(f, pt, p, 0, n, sizes);
 	else
 		done = pt_clear_level(f, pt, p, lvl, n, sizes);
