@@ -115,6 +115,7 @@ enum {
 	IPA	= 1 << 4,
 	STALL	= 1 << 5,
 	RNW	= 1 << 6,	/* has RnW alone */
+	PASID	= 1 << 7,	/* has SubstreamID without SSV: it is always valid */
 };
 
 static const struct kind {
@@ -129,7 +130,7 @@ static const struct kind {
 	KIND(F_BAD_ATS_TREQ, SSID | ADDR, "STE: no ATS requests"),
 	KIND(F_STREAM_DISABLED, SSID, "STE: no untagged DMA"),
 	KIND(F_TRANSL_FORBIDDEN, SSID | RNW | ADDR, "STE: no translated DMA"),
-	KIND(C_BAD_SUBSTREAMID, SSID, "STE: no such PASID"),
+	KIND(C_BAD_SUBSTREAMID, PASID, "STE: no such PASID"),
 	KIND(F_CD_FETCH, SSID, "CD table: cannot be read"),
 	KIND(C_BAD_CD, SSID, "CD: nothing attached to this PASID"),
 	KIND(F_WALK_EABT, SSID | RW | ADDR | WALK, "page table: cannot be read"),
@@ -192,7 +193,7 @@ void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f)
 		.table = k->table,
 		.raw = { evt[0], evt[1], evt[2], evt[3] },
 	};
-	if (k->has & SSID && FGET(EVT_SSV, evt[0])) {
+	if (k->has & PASID || (k->has & SSID && FGET(EVT_SSV, evt[0]))) {
 		f->flags |= UIOMMU_FAULT_HAS_PASID;
 		f->pasid = FGET(EVT_SubstreamID, evt[0]);
 	}

@@ -52,7 +52,8 @@ static void in_words(void **state)
 	assert_non_null(strstr(bench_fault_text(b), "C_BAD_CD: 0000:01:00.3 (RID 01:00.3) PASID 0x6"));
 	assert_int_equal(b->fault.pasid, 6);
 	bench_sees(b, dev, 16, IOVA, 0);
-	assert_non_null(strstr(bench_fault_text(b), "C_BAD_SUBSTREAMID"));
+	assert_non_null(strstr(bench_fault_text(b), "C_BAD_SUBSTREAMID: 0000:01:00.3 (RID 01:00.3) "
+			       "PASID 0x10"));
 
 	stranger.streams = &nobody;
 	bench_sees(b, &stranger, 0, IOVA, 0);
