@@ -17,7 +17,7 @@ static int complain(const char *what, int err)
 	return EXIT_TROUBLE;
 }
 
-static char *read_all(int fd, size_t *bytes)
+char *tool_read_all(int fd, size_t most, size_t *bytes)
 {
 	size_t room = 65536, n = 0;
 	char *buf = malloc(room), *p;
@@ -27,7 +27,7 @@ static char *read_all(int fd, size_t *bytes)
 		got = read(fd, buf + n, room - n);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0 || (n += (size_t)got) > MAX_BYTES) {
+		if (got < 0 || (n += (size_t)got) > most) {
 			errno = got < 0 ? errno : EFBIG;
 			free(buf);
 			return NULL;
@@ -47,7 +47,7 @@ char *tool_slurp(const char *path, size_t *bytes)
 {
 	bool input = !path || !strcmp(path, "-");
 	int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	char *text = fd >= 0 ? read_all(fd, bytes) : NULL;
+	char *text = fd >= 0 ? tool_read_all(fd, MAX_BYTES, bytes) : NULL;
 
 	if (!text)
 		complain(input ? "standard input" : path, errno);

@@ -15,32 +15,6 @@
 
 #define MAX_BYTES (16u << 20)
 
-/* Everything there is to read from @fd; NULL with errno set. */
-static void *slurp(int fd, size_t *bytes)
-{
-	size_t room = 65536, n = 0;
-	char *buf = malloc(room), *p;
-	ssize_t got;
-
-	while (buf && (got = read(fd, buf + n, room - n)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0 || (n += (size_t)got) > MAX_BYTES) {
-			errno = got < 0 ? errno : EFBIG;
-			free(buf);
-			return NULL;
-		}
-		if (n < room)
-			continue;
-		p = realloc(buf, room *= 2);
-		if (!p)
-			free(buf);
-		buf = p;
-	}
-	*bytes = n;
-	return buf;
-}
-
 static bool is_blob(const void *p, size_t bytes)
 {
 	static const unsigned char magic[4] = { 0xd0, 0x0d, 0xfe, 0xed };
@@ -85,7 +59,7 @@ static int compile(const char *path, void **dtb, size_t *bytes, char *err, size_
 		snprintf(err, err_bytes, "dtc could not be started: %s.", strerror(ret));
 		return -1;
 	}
-	*dtb = slurp(fd, bytes);
+	*dtb = tool_read_all(fd, MAX_BYTES, bytes);
 	close(fd);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -101,7 +75,7 @@ int machine_file(const char *path, void **dtb, size_t *bytes, char *err, size_t 
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	*dtb = fd >= 0 ? slurp(fd, bytes) : NULL;
+	*dtb = fd >= 0 ? tool_read_all(fd, MAX_BYTES, bytes) : NULL;
 	if (!*dtb)
 		snprintf(err, err_bytes, "machine file %s: %s.", path, strerror(errno));
 	if (fd >= 0)

@@ -23,6 +23,10 @@ int cmd_show(int argc, char **argv);
  */
 int machine_file(const char *path, void **dtb, size_t *bytes, char *err, size_t err_bytes);
 
+/* Everything there is to read from @fd, at most @most bytes (EFBIG), to be freed; NULL with
+ * errno set. */
+char *tool_read_all(int fd, size_t most, size_t *bytes);
+
 /* All of a file, to be freed; NULL or "-" is standard input. NULL after a sentence. */
 char *tool_slurp(const char *path, size_t *bytes);
 
