@@ -101,8 +101,12 @@ struct uiommu_dev {
 	const struct uiommu_dev_resv *resv;		/* (i) */
 	unsigned num_resv;			/* (i) */
 	bool in_reset;				/* (u) */
+	bool ats, ats_global, ats_always_on;	/* (i) */
+	void (*set_ats)(void *ctx, bool on);	/* (i) may be NULL */
+	void *ats_ctx;				/* (i) */
 	const char *name;			/* (i) */
 	void *drv;				/* (u)(drv) by device_add() */
+	unsigned drv_state;			/* (a)(drv) what invalidate() looks at */
 
 	void *pasids;				/* (r) PASID -> attachment; 0: the RID's */
 	unsigned num_pasids;			/* (u) attached, the RID's not counted */
@@ -291,6 +295,17 @@ int uiommu_iommu_for_each_device(struct uiommu_iommu *iommu, int (*fn)(struct ui
  * Context:   any; no lock of the driver's is held.
  */
 void uiommu_iommu_failed(struct uiommu_iommu *iommu);
+
+/**
+ * uiommu_device_failed() - a device does not answer, and is in quarantine
+ * @dev: the device
+ *
+ * Tells the instance's observer.
+ *
+ * Context:   within host->read_enter() or with the instance lock held; no lock of the
+ *            driver's is held.
+ */
+void uiommu_device_failed(struct uiommu_dev *dev);
 
 /**
  * uiommu_fault_report() - an IOMMU refused an access

@@ -44,6 +44,11 @@ struct uiommu_domain;
  *                  it aborts until uiommu_iommu_recover(), which is to be called from
  *                  a thread. Once for each failure; wherever it was noticed, perhaps
  *                  under the instance lock
+ * @device_failed:  @dev did not answer an invalidation of the translations it keeps
+ *                  (ATS) and is in quarantine: whatever it has, its DMA aborts until
+ *                  it has been reset (uiommu_device_reset_prepare() and _done()) or is
+ *                  removed. Wherever it was noticed: in unmap, or under the instance
+ *                  lock. @dev is good during the call
  *
  * Each may be NULL. They may call what "takes no lock" (names, status, info,
  * uiommu_fault_text()), nothing else of this library.
@@ -54,6 +59,7 @@ struct uiommu_observer {
 	void (*attach_changed)(void *ctx, struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			       struct uiommu_domain *old, struct uiommu_domain *now);
 	void (*iommu_failed)(void *ctx, struct uiommu_iommu *iommu);
+	void (*device_failed)(void *ctx, struct uiommu_dev *dev);
 };
 
 /**
@@ -150,6 +156,17 @@ struct uiommu_dev_resv {
  * @resv:           ranges that are not for mapping; copied
  * @num_resv:       how many, at most UIOMMU_RESV_MAX. With a DIRECT one, @default_type
  *                  is not BLOCKED
+ * @ats:            it can ask for translations and keep them (PCIe ATS). They are used
+ *                  where the IOMMU has ATS too, while the RID or a PASID translates
+ * @ats_global:     an invalidation of its may speak of all PASIDs at once ("Global
+ *                  Invalidate Supported" of its ATS capability)
+ * @ats_always_on:  also while its RID has IDENTITY: it reaches memory in no other way
+ * @set_ats:        switches ATS on and off in the device (the Enable bit of its
+ *                  capability). On: after the IOMMU answers its requests, and it keeps
+ *                  nothing of before. Off: complete on return, no more requests. Does
+ *                  not sleep: called under the instance lock, or (off only) from an
+ *                  unmap that the device did not answer. NULL: it is on always
+ * @ats_ctx:        handed to @set_ats
  */
 struct uiommu_dev_config {
 	const char *name;
@@ -163,6 +180,9 @@ struct uiommu_dev_config {
 	bool shared;
 	const struct uiommu_dev_resv *resv;
 	unsigned num_resv;
+	bool ats, ats_global, ats_always_on;
+	void (*set_ats)(void *ctx, bool on);
+	void *ats_ctx;
 };
 
 /**
@@ -285,7 +305,7 @@ int uiommu_device_reset_prepare(struct uiommu_dev *dev);
  * @dev: after uiommu_device_reset_prepare(); else nothing happens
  *
  * Context:   takes the instance lock; allocates nothing.
- * Hardware:  its RID and PASIDs translate by what they have.
+ * Hardware:  its RID and PASIDs translate by what they have. Ends a quarantine.
  * Return:    0, or
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer: all that it had is
  *                                   detached, it is BLOCKED, and the observer told
@@ -436,19 +456,24 @@ int uiommu_device_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *o
 /* ---- domains ---- */
 
 #define UIOMMU_DOMAIN_ALLOC_PASID	(1u << 0)	/* will be attached to PASIDs */
+/* will lie below tables of a guest: stage 2 of an IOMMU with both stages */
+#define UIOMMU_DOMAIN_ALLOC_NEST_PARENT	(1u << 1)
+#define UIOMMU_DOMAIN_ALLOC_DIRTY	(1u << 2)	/* hardware marks the pages it writes */
 
 /**
  * uiommu_domain_alloc_paging() - make an address space that is mapped and unmapped
  * @dev:   a device that it will be attached to, which decides about the format; it
  *         can be attached to others as well, also behind other IOMMUs
- * @flags: UIOMMU_DOMAIN_ALLOC_*
+ * @flags: UIOMMU_DOMAIN_ALLOC_*. PASID and NEST_PARENT exclude each other where
+ *         stage 2 belongs to the RID (SMMUv3)
  * @out:   the domain; only set on success
  *
  * Context:   takes the instance lock; may call host->alloc(), host->table_alloc().
  * Hardware:  none.
  * Ownership: the caller's, until uiommu_domain_free().
  * Return:    0, or (nothing is made then)
- *   -UIOMMU_EOPNOTSUPP  an unknown flag, or the IOMMU has no such tables
+ *   -UIOMMU_EOPNOTSUPP  an unknown flag, or the IOMMU has no such tables, or not
+ *                       with these flags
  *   -UIOMMU_ENOMEM      the host gave no memory
  */
 int uiommu_domain_alloc_paging(struct uiommu_dev *dev, unsigned flags,
@@ -619,15 +644,19 @@ int uiommu_iova_to_phys(struct uiommu_domain *dom, uiommu_iova_t iova, uiommu_pa
  * Return:    0, or (everything is as before then)
  *   -UIOMMU_EINVAL      @dom is of another instance, or of a format that the IOMMU
  *                       cannot walk; @pasid is out of range, also where there are none;
- *                       BLOCKED on the RID of a device that has a DIRECT range
+ *                       BLOCKED on the RID of a device that has a DIRECT range; a PASID
+ *                       where @dom, or what the RID has or has by default, belongs to
+ *                       the RID as a whole (SMMUv3: stage 2)
  *   -UIOMMU_EOPNOTSUPP  IDENTITY on a PASID where hardware has no such thing (SMMUv3)
- *   -UIOMMU_EBUSY       something is attached there, or the device is being reset
+ *   -UIOMMU_EBUSY       something is attached there, or the device is being reset; or
+ *                       @dom belongs to the RID as a whole and PASIDs are in use
  *   -UIOMMU_EADDRINUSE  a DIRECT range of the device is mapped to something else in
  *                       @dom, or in part
- *   -UIOMMU_ENOSPC      the IOMMU's tags (ASIDs) are used up
+ *   -UIOMMU_ENOSPC      the IOMMU's tags (ASIDs, VMIDs) are used up
  *   -UIOMMU_ENOMEM      the host gave no memory
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer; if what was there could
- *                       not be put back, (dev, pasid) is BLOCKED, and the observer told
+ *                       not be put back, (dev, pasid) is BLOCKED, and the observer told.
+ *                       EIO also: the device is in quarantine (observer.device_failed)
  */
 int uiommu_attach_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid);
@@ -645,7 +674,7 @@ int uiommu_attach_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev
  * Return:    0 (also when @dom is there already), or as uiommu_attach_device_pasid(),
  *            except
  *   -UIOMMU_EINVAL  also: nothing is attached there
- *   -UIOMMU_EBUSY   for the reset alone
+ *   -UIOMMU_EBUSY   for the reset, and for PASIDs in use
  */
 int uiommu_replace_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 				uiommu_pasid_t pasid);
@@ -781,7 +810,8 @@ int uiommu_iommu_recover(struct uiommu_iommu *iommu);
  * @dev:   the device
  * @pasid: UIOMMU_NO_PASID: its RID
  * @dom:   what it has; for a RID never NULL
- * @tag:   what caches behind that IOMMU are tagged with (SMMUv3: ASID); 0: nothing
+ * @tag:   what caches behind that IOMMU are tagged with (SMMUv3: ASID, of stage 2
+ *         VMID); 0: nothing
  */
 struct uiommu_attach_status {
 	struct uiommu_dev *dev;

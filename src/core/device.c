@@ -105,6 +105,11 @@ static struct uiommu_dev *make(struct uiommu *u, const struct uiommu_dev_config 
 	dev->iommu = cfg->iommu;
 	dev->rid = cfg->rid;
 	dev->shared = cfg->shared;
+	dev->ats = cfg->ats;
+	dev->ats_global = cfg->ats_global;
+	dev->ats_always_on = cfg->ats_always_on;
+	dev->set_ats = cfg->set_ats;
+	dev->ats_ctx = cfg->ats_ctx;
 	dev->pasid_bits = cfg->pasid_bits < cfg->iommu->pasid_bits ? cfg->pasid_bits
 								   : cfg->iommu->pasid_bits;
 	copy_lists(dev, cfg, name);
@@ -286,6 +291,14 @@ struct uiommu_iommu *uiommu_device_iommu(const struct uiommu_dev *dev)
 unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev)
 {
 	return dev->pasid_bits;
+}
+
+void uiommu_device_failed(struct uiommu_dev *dev)
+{
+	const struct uiommu_observer *o = &dev->u->obs;
+
+	if (o->device_failed)
+		o->device_failed(o->ctx, dev);
 }
 
 int uiommu_device_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)

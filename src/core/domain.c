@@ -19,7 +19,8 @@ int uiommu_domain_alloc_paging(struct uiommu_dev *dev, unsigned flags,
 	struct uiommu_domain *dom;
 	int err;
 
-	if (flags & ~UIOMMU_DOMAIN_ALLOC_PASID)
+	if (flags & ~(UIOMMU_DOMAIN_ALLOC_PASID | UIOMMU_DOMAIN_ALLOC_NEST_PARENT |
+		      UIOMMU_DOMAIN_ALLOC_DIRTY))
 		return -UIOMMU_EOPNOTSUPP;
 	dom = host_alloc(u->host, sizeof(*dom));
 	if (!dom)

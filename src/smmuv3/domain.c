@@ -329,7 +329,9 @@ static int domain_init(struct uiommu_domain *dom, struct uiommu_dev *dev, unsign
 		.oas_lg2 = min(s->caps.oas_lg2, MAX_OAS_LG2),
 	};
 
-	(void)flags;		/* stage 1 is what there is, and it can be on a PASID */
+	/* stage 1 is what there is, and it can be on a PASID */
+	if (flags & ~UIOMMU_DOMAIN_ALLOC_PASID)
+		return -UIOMMU_EOPNOTSUPP;
 	return uiommu_pt_arm_s1_4k_ops.init(&dom->pt, dev->host, &cfg);
 }
 

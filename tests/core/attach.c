@@ -165,7 +165,7 @@ static void errno_matrix(void **state)
 	assert_null(world_has(vtd, 3));
 
 	/* flags, static domains */
-	assert_int_equal(uiommu_domain_alloc_paging(r.dev, 2, &foreign), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(uiommu_domain_alloc_paging(r.dev, 8, &foreign), -UIOMMU_EOPNOTSUPP);
 	assert_int_equal(uiommu_domain_free(r.identity), -UIOMMU_EINVAL);
 	assert_int_equal(uiommu_domain_free(r.blocked), -UIOMMU_EINVAL);
 	uiommu_destroy(u2);
