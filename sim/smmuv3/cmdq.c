@@ -149,6 +149,8 @@ static void tlbi_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_t
 {
 	extent(s, w, m);
 	uiommu_sim_tlb_drop_va(s, m);
+	if (!FGET(CMD_TLBI_NH_VA_Leaf, w[1]))
+		uiommu_sim_walk_drop_va(s, m);
 }
 
 static void tlbi_nh_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
@@ -165,7 +167,10 @@ static void tlbi_nh_vaa(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 static void tlbi_el2_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	tlbi_va(s, w, &(struct sim_tlb_match){ .regime = SIM_EL2, .asid = asid(w) });
+	/* without E2H there are no ASIDs, and the parameter is ignored */
+	tlbi_va(s, w, &(struct sim_tlb_match){
+		.regime = SIM_EL2,
+		.asid = sim_reg_bit(s, R_CR2, FMASK(CR2_E2H)) ? asid(w) : 0 });
 }
 
 static void tlbi_el2_vaa(struct uiommu_sim_smmuv3 *s, const uint64_t *w)

@@ -431,6 +431,7 @@ static void for_each_array(struct uiommu_sim_smmuv3 *s,
 		fn(s, (void **)&c->victim, (size_t)1 << c->sets_lg2);
 	}
 	fn(s, (void **)&tlb->ways, sizeof(*tlb->ways) * SIM_TLB_WAYS << tlb->sets_lg2);
+	fn(s, (void **)&tlb->walks, sizeof(*tlb->walks) * 4 << SIM_WALK_SETS_LG2);
 	fn(s, (void **)&tlb->ctx, sizeof(*tlb->ctx) << SIM_CTX_LG2);
 	fn(s, (void **)&tlb->victim, (size_t)1 << tlb->sets_lg2);
 	fn(s, (void **)&tlb->vmid_since, sizeof(uint64_t) * SIM_NUM_REGIMES << 16);
@@ -457,7 +458,8 @@ static bool complete(const struct uiommu_sim_smmuv3 *s)
 			return false;
 	if (s->cfg.stall_max && !s->stalls)
 		return false;
-	return s->tlb.ctx && s->tlb.ways && s->tlb.victim && s->tlb.vmid_since && s->tlb.asid_since;
+	return s->tlb.ctx && s->tlb.walks && s->tlb.ways && s->tlb.victim && s->tlb.vmid_since &&
+	       s->tlb.asid_since;
 }
 
 int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,

@@ -10,6 +10,7 @@
  * walk.c          stage 1: CD -> translation table -> output address
  * stage2.c        stage 2: STE -> translation table -> output address
  * tlb.c           the cache of both
+ * walkcache.c     the cache of the tables on their way
  * hit.c           a hit, without a lock
  * inflight.c      DMAs that are moving data, and CMD_SYNC waiting for them
  * faults.c        what becomes of a fault: record, abort, stall; CMD_RESUME
@@ -212,6 +213,15 @@ struct sim_ctx {
 
 #define SIM_CTX_LG2 10
 
+/* A table descriptor: where the next table is, and what is taken away on the way. */
+struct sim_walk_way {
+	uint64_t stamp, key;
+	uint32_t ids, limits;
+	uint64_t table;
+};
+
+#define SIM_WALK_SETS_LG2 9		/* four ways each */
+
 struct sim_tlb {
 	unsigned sets_lg2;		/* (i) */
 	struct sim_tlb_way *ways;	/* (a) */
@@ -224,6 +234,9 @@ struct sim_tlb {
 	_Atomic uint64_t sizes;		/* (a) bit n: entries of 2^n bytes may be there */
 	_Atomic bool any_global;	/* (a) likewise */
 	bool any_cut;			/* (l) size_lg2 < span_lg2 */
+	struct sim_walk_way *walks;	/* (l) */
+	unsigned walk_victim;		/* (l) */
+	bool any_walk;			/* (l) one was ever kept */
 	struct sim_ctx *ctx;		/* (a) */
 	_Atomic uint64_t cfg_since;	/* (a) ctx older than this are gone */
 };
@@ -262,6 +275,22 @@ void uiommu_sim_tlb_drop_regime(struct uiommu_sim_smmuv3 *s, enum sim_regime r);
 void uiommu_sim_tlb_drop_vmid(struct uiommu_sim_smmuv3 *s, enum sim_regime r, uint16_t vmid);
 void uiommu_sim_tlb_drop_asid(struct uiommu_sim_smmuv3 *s, struct sim_tag tag);
 void uiommu_sim_tlb_drop_va(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_match *m);
+
+/* ---- walk cache ---- */
+
+/* What the descriptor of @level says; @granule_lg2 is set by who asks. */
+struct sim_walk {
+	unsigned granule_lg2, level;
+	uint32_t limits;	/* a matter of the stage */
+	uint64_t table;
+};
+
+/* the deepest one for @va; tables from @first_level on */
+bool uiommu_sim_walk_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
+			  unsigned first_level, struct sim_walk *out);
+void uiommu_sim_walk_fill(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
+			  const struct sim_walk *walk);
+void uiommu_sim_walk_drop_va(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_match *m);
 
 /* ---- queues that the SMMU writes ---- */
 
@@ -399,6 +428,12 @@ static inline uint64_t sim_desc_addr(unsigned granule_lg2, unsigned oas_lg2, uin
 	if (granule_lg2 == 16 && oas_lg2 == 52)
 		pa |= (desc & sim_bits(15, 12)) << 36;
 	return pa;
+}
+
+/* what one entry of @level covers */
+static inline unsigned sim_level_shift(unsigned granule_lg2, unsigned level)
+{
+	return granule_lg2 + (granule_lg2 - 3) * (3 - level);
 }
 
 static inline bool sim_block_allowed(unsigned granule_lg2, unsigned oas_lg2, unsigned level)

@@ -3,7 +3,7 @@
  * stage2.c - stage 2: an IPA through the table of an STE
  *
  * The same walk serves the address of a transaction, of a CD and of a stage 1
- * table. Nothing between the levels is cached.
+ * table.
  */
 #include "sim.h"
 
@@ -122,16 +122,44 @@ static enum sim_end fault(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct
 	return uiommu_sim_fault(s, t, f);
 }
 
+static struct sim_tag tag_of(const struct sim_txn *t)
+{
+	return (struct sim_tag){ SIM_STAGE2, t->ste->vmid, 0 };
+}
+
+/* from the root, or from where the walk cache knows a table; how many bits of the
+ * IPA the table there looks at: more than a table has where roots are concatenated */
+static unsigned start(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, uint64_t ipa,
+		      struct step *st, uint64_t *table)
+{
+	unsigned g = t->ste->t2.granule_lg2, top = t->ste->t2.ias_lg2;
+	struct sim_walk w = { .granule_lg2 = g };
+
+	st->level = t->ste->t2.level;
+	st->shift = sim_level_shift(g, st->level);
+	*table = t->ste->t2.base & ~(((uint64_t)8 << (top - st->shift)) - 1);
+	if (!uiommu_sim_walk_find(s, tag_of(t), ipa, st->level, &w))
+		return top;
+	st->level = w.level + 1;
+	st->shift = sim_level_shift(g, st->level);
+	*table = w.table;
+	return st->shift + g - 3;
+}
+
+static bool leaf_legal(const struct sim_txn *t, const struct step *st)
+{
+	if (st->level == 3)
+		return st->desc & D_TABLE;
+	return sim_block_allowed(t->ste->t2.granule_lg2, t->ste->t2.oas_lg2, st->level);
+}
+
 static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct sim_fault *f,
 			 struct step *st)
 {
-	unsigned g = t->ste->t2.granule_lg2, top = t->ste->t2.ias_lg2, oas = t->ste->t2.oas_lg2;
+	unsigned g = t->ste->t2.granule_lg2, oas = t->ste->t2.oas_lg2, top;
 	uint64_t table;
 
-	st->level = t->ste->t2.level;
-	st->shift = g + (g - 3) * (3 - st->level);
-	table = t->ste->t2.base & ~(((uint64_t)8 << (top - st->shift)) - 1);
-	for (;; top = st->shift + g - 3) {
+	for (top = start(s, t, f->ipa, st, &table);; top = st->shift + g - 3) {
 		st->pa = table + ((f->ipa & sim_bits(top - 1, st->shift)) >> st->shift) * 8;
 		s->stats.pte_fetches++;
 		if (uiommu_sim_read_words(s, st->pa, &st->desc, 1)) {
@@ -143,14 +171,14 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct 
 		if (st->level == 3 || !(st->desc & D_TABLE))
 			break;
 		table = sim_desc_addr(g, oas, st->desc, g);
-		st->level++;
-		st->shift -= g - 3;
 		if (table >> oas)
 			return fault(s, t, f, EVT_F_ADDR_SIZE);
+		uiommu_sim_walk_fill(s, tag_of(t), f->ipa, &(struct sim_walk){
+			.granule_lg2 = g, .level = st->level, .table = table });
+		st->level++;
+		st->shift -= g - 3;
 	}
-	if (st->level == 3 ? !(st->desc & D_TABLE) : !sim_block_allowed(g, oas, st->level))
-		return fault(s, t, f, EVT_F_TRANSLATION);
-	return SIM_OK;
+	return leaf_legal(t, st) ? SIM_OK : fault(s, t, f, EVT_F_TRANSLATION);
 }
 
 /* XN is one bit, or two with XNX: 01 keeps privileged code out, 11 unprivileged */
@@ -253,10 +281,9 @@ enum sim_end uiommu_sim_stage2(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, u
 {
 	struct sim_fault f = { .s2 = true, .class = class, .ipa = ipa,
 			       .update = class == SIM_CLASS_TT && need & SIM_PERM_W };
-	struct sim_tag tag = { SIM_STAGE2, t->ste->vmid, 0 };
 	enum sim_end end;
 
-	if (!uiommu_sim_tlb_find(s, tag, ipa, out) || (out->clean && need & ALL_W)) {
+	if (!uiommu_sim_tlb_find(s, tag_of(t), ipa, out) || (out->clean && need & ALL_W)) {
 		end = miss(s, t, &f, need, out);
 		if (end != SIM_OK)
 			return end;

@@ -3,8 +3,7 @@
  * walk.c - stage 1: an input address through the tables of a CD (VMSAv8-64), and
  * through stage 2 behind it where the STE says so
  *
- * Translation tables are the CPU's: 64-bit descriptors, 4, 16 or 64 KiB
- * granule. Nothing between the levels is cached.
+ * Translation tables are the CPU's: 64-bit descriptors, 4, 16 or 64 KiB granule.
  */
 #include "sim.h"
 
@@ -21,15 +20,13 @@
 /* a race that is lost this often is given up */
 #define MAX_TRIES 64
 
-/* what the hierarchy takes away, as bits of a leaf */
-struct limits {
-	bool no_unpriv, ro, pxn, uxn;
-};
+/* what the hierarchy takes away */
+enum { NO_UNPRIV = 1, RO = 2, PXN = 4, UXN = 8 };
 
 struct step {
 	unsigned level, shift;	/* an entry covers 2^shift bytes */
 	uint64_t table, at, desc;	/* @at: where desc was read, before stage 2 */
-	struct limits lim;
+	unsigned lim;
 };
 
 /* Ends in one of the four faults that CD.{A,R,S} govern. */
@@ -48,28 +45,59 @@ static enum sim_end walk_eabt(struct uiommu_sim_smmuv3 *s, const struct sim_txn 
 	return SIM_ABORT;
 }
 
+static unsigned limits_of(uint64_t desc)
+{
+	return (desc & D_AP_TABLE_NOUNPRIV ? NO_UNPRIV : 0) | (desc & D_AP_TABLE_RO ? RO : 0) |
+	       (desc & D_PXN_TABLE ? PXN : 0) | (desc & D_UXN_TABLE ? UXN : 0);
+}
+
 static void descend(const struct sim_tt *tt, const struct sim_cd *cd, struct step *st)
 {
 	st->table = sim_desc_addr(tt->granule_lg2, cd->oas_lg2, st->desc, tt->granule_lg2);
 	st->level++;
 	st->shift -= tt->granule_lg2 - 3;
-	if (tt->had)
-		return;
-	st->lim.no_unpriv |= !!(st->desc & D_AP_TABLE_NOUNPRIV);
-	st->lim.ro |= !!(st->desc & D_AP_TABLE_RO);
-	st->lim.pxn |= !!(st->desc & D_PXN_TABLE);
-	st->lim.uxn |= !!(st->desc & D_UXN_TABLE);
+	if (!tt->had)
+		st->lim |= limits_of(st->desc);
 }
 
-static void start(const struct sim_tt *tt, struct step *st)
+static struct sim_tag tag_of(const struct sim_txn *t)
 {
-	unsigned stride = tt->granule_lg2 - 3, root_bits;
+	return (struct sim_tag){ t->ste->regime, t->ste->vmid, t->cd->asid };
+}
 
-	*st = (struct step){ .level = 3 - (tt->ias_lg2 - 1 - tt->granule_lg2) / stride };
-	st->shift = tt->granule_lg2 + stride * (3 - st->level);
-	root_bits = tt->ias_lg2 - st->shift;
+/* from the root, or from where the walk cache knows a table */
+static void start(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, const struct sim_tt *tt,
+		  uint64_t va, struct step *st)
+{
+	unsigned g = tt->granule_lg2, root = 3 - (tt->ias_lg2 - 1 - g) / (g - 3);
+	struct sim_walk w = { .granule_lg2 = g };
+
+	*st = (struct step){ .level = root, .shift = sim_level_shift(g, root) };
 	/* the table is aligned to its size, and to 64 bytes where 52-bit bases are */
-	st->table = tt->base & ~(((uint64_t)8 << root_bits) - 1);
+	st->table = tt->base & ~(((uint64_t)8 << (tt->ias_lg2 - st->shift)) - 1);
+	if (!uiommu_sim_walk_find(s, tag_of(t), va, root, &w))
+		return;
+	*st = (struct step){ .level = w.level + 1, .shift = sim_level_shift(g, w.level + 1),
+			     .table = w.table, .lim = w.limits };
+}
+
+/* @st has just descended */
+static void keep(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, const struct sim_tt *tt,
+		 uint64_t va, const struct step *st)
+{
+	uiommu_sim_walk_fill(s, tag_of(t), va, &(struct sim_walk){
+		.granule_lg2 = tt->granule_lg2, .level = st->level - 1,
+		.limits = st->lim, .table = st->table });
+}
+
+/* which entry of st->table: the root has as many as there are bits left */
+static uint64_t entry_at(const struct sim_tt *tt, const struct step *st, uint64_t va)
+{
+	unsigned top = st->shift + tt->granule_lg2 - 3;
+
+	if (top > tt->ias_lg2)
+		top = tt->ias_lg2;
+	return st->table + ((va & sim_bits(top - 1, st->shift)) >> st->shift) * 8;
 }
 
 static enum sim_end read_desc(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct step *st)
@@ -87,11 +115,11 @@ static enum sim_end read_desc(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, st
 static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const struct sim_tt *tt,
 			 uint64_t va, struct step *st)
 {
-	unsigned top = tt->ias_lg2, g = tt->granule_lg2, oas = t->cd->oas_lg2;
+	unsigned g = tt->granule_lg2, oas = t->cd->oas_lg2;
 	enum sim_end end;
 
-	for (start(tt, st);; top = st->shift + g - 3) {
-		st->at = st->table + ((va & sim_bits(top - 1, st->shift)) >> st->shift) * 8;
+	for (start(s, t, tt, va, st);; keep(s, t, tt, va, st)) {
+		st->at = entry_at(tt, st, va);
 		end = read_desc(s, t, st);
 		if (end != SIM_OK)
 			return end;
@@ -112,9 +140,9 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const s
  * accesses may write is never executable by privileged ones. */
 static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, bool write)
 {
-	bool unpriv = st->desc & D_AP_UNPRIV && !st->lim.no_unpriv;
-	bool ux = !(st->desc & D_UXN) && !st->lim.uxn;
-	bool px = !(st->desc & D_PXN) && !st->lim.pxn && !(unpriv && write);
+	bool unpriv = st->desc & D_AP_UNPRIV && !(st->lim & NO_UNPRIV);
+	bool ux = !(st->desc & D_UXN) && !(st->lim & UXN);
+	bool px = !(st->desc & D_PXN) && !(st->lim & PXN) && !(unpriv && write);
 	unsigned p = 0;
 
 	if (cd->wxn && write) {
@@ -131,12 +159,12 @@ static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, b
 /* Regime EL2 has one privilege: AP[1] and PXN are not looked at. */
 static unsigned permissions(const struct sim_cd *cd, const struct step *st, bool dirty)
 {
-	bool write = (dirty || !(st->desc & D_AP_RO)) && !st->lim.ro, x;
+	bool write = (dirty || !(st->desc & D_AP_RO)) && !(st->lim & RO), x;
 	unsigned p;
 
 	if (!cd->one_priv)
 		return two_privileges(cd, st, write);
-	x = !(st->desc & D_UXN) && !st->lim.uxn && !(cd->wxn && write);
+	x = !(st->desc & D_UXN) && !(st->lim & UXN) && !(cd->wxn && write);
 	p = SIM_PERM_R | (write ? SIM_PERM_W : 0) | (x ? SIM_PERM_X : 0);
 	return p | SIM_PERM_PRIV(p);
 }
@@ -293,14 +321,13 @@ static bool usable(const struct sim_txn *t, const struct sim_tlb_entry *e)
 enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 			       struct sim_tlb_entry *out)
 {
-	struct sim_tag tag = { t->ste->regime, t->ste->vmid, t->cd->asid };
 	uint64_t va = t->addr;
 	const struct sim_tt *tt = select_half(t->cd, &va);
 	enum sim_end end;
 
 	if (!in_range(tt, va))
 		return fault(s, t, EVT_F_TRANSLATION);
-	if (!t->split && uiommu_sim_tlb_find(s, tag, va, out) && usable(t, out)) {
+	if (!t->split && uiommu_sim_tlb_find(s, tag_of(t), va, out) && usable(t, out)) {
 		s->stats.tlb_hits++;
 	} else {
 		s->stats.tlb_misses++;

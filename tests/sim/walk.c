@@ -341,6 +341,7 @@ static void walk_aborted_at_every_level(void **state)
 	b->poison = 0;
 	set_mem(b, s.cd + 8, NOWHERE);
 	cmd(b, OP_CFGI_CD(SID, 0), 1);
+	cmd(b, OP_NH_ASID(1), 0);		/* tables on the way are cached, too */
 	assert_int_equal(dma_write(b, SID, VA, 0), -UIOMMU_EFAULT);
 	expect_event(b, EV(F_WALK_EABT, SID), EV_CLASS_TT, VA, NOWHERE);
 }
@@ -357,6 +358,7 @@ static void cd_r_0_suppresses_the_record(void **state)
 	assert_int_equal(dma_read(b, SID, 0, &v), -UIOMMU_EFAULT);
 	no_event(b);
 	/* but not of an external abort */
+	cmd(b, OP_NH_ASID(1), 0);
 	b->poison = s.root;
 	assert_int_equal(dma_read(b, SID, 0, &v), -UIOMMU_EFAULT);
 	expect_event(b, EV(F_WALK_EABT, SID), EV_READ | EV_CLASS_TT, 0, s.root);
@@ -380,6 +382,7 @@ static void cd_a_0_is_raz_wi(void **state)
 	assert_true(x.raz_wi && x.bytes == 0);
 	event(b);
 	/* an external abort is an abort all the same */
+	cmd(b, OP_NH_ASID(1), 0);
 	b->poison = s.root;
 	assert_int_equal(dma_read(b, SID, 0, &v), -UIOMMU_EFAULT);
 }

@@ -18,9 +18,9 @@
  * ID registers say so.
  *
  * It is fast, not hostile: it keeps what it cached (STE, CD and the descriptors
- * above them in any state, translations) until a command names it or its place is
- * needed; it does not prefetch, reorder or delay; it keeps no translation that
- * failed and no table descriptor.
+ * above them in any state, translations, translation tables on the way to them)
+ * until a command names it or its place is needed; it does not prefetch, reorder or
+ * delay; it keeps nothing of a translation that failed but the tables on its way.
  *
  * Locking. A DMA whose translation is cached takes no lock. For everything else
  * env->lock is one short mutex around the state of the simulator. The
