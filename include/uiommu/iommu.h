@@ -269,6 +269,15 @@ struct uiommu_iommu *uiommu_device_iommu(const struct uiommu_dev *dev);
  */
 unsigned uiommu_device_pasid_bits(const struct uiommu_dev *dev);
 
+/**
+ * uiommu_device_is_shared() - is it one with its group to the IOMMU
+ * @dev: the device
+ *
+ * Context:   any; takes no lock.
+ * Return:    as in its configuration: what is attached to it is attached to all.
+ */
+bool uiommu_device_is_shared(const struct uiommu_dev *dev);
+
 typedef int (*uiommu_resv_fn)(void *ctx, const struct uiommu_dev_resv *resv);
 
 /**

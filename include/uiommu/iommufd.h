@@ -35,7 +35,8 @@ extern const char uiommu_iommufd_kind[];
  * @host:      memory and locks for its own objects; must outlive the context
  * @uaccess:   how its programs are reached; must outlive the context
  * @msi_base:  bytes, multiple of 4096. The MSI window: the IOVA range that
- *             IOAS_IOVA_RANGES leaves out once a device's RID is attached, where
+ *             IOAS_IOVA_RANGES leaves out once a device's RID is attached, as it
+ *             does with the device's reserved ranges, where
  *             the device's doorbell pages are mapped. Linux: 0x8000000
  * @msi_bytes: bytes, multiple of 4096; Linux: 0x100000. 0: no window, and no
  *             interrupts. No more than the first 256 pages are used
@@ -147,6 +148,8 @@ int uiommu_iommufd_ioctl(struct uiommu_iommufd *ctx, struct uiommu_as *as, uint3
  * Ownership: the caller's, until uiommu_iommufd_unbind(). DESTROY of the number
  *            answers -EBUSY meanwhile.
  * Return:    0, or
+ *   -UIOMMU_EINVAL  a device of the group has a DIRECT range, which cannot be blocked
+ *                                                          nothing changed
  *   -UIOMMU_EPERM   the group belongs to another owner     nothing changed
  *   -UIOMMU_EBUSY   something is attached to it            nothing changed
  *   -UIOMMU_ENOMEM  no memory                              nothing changed
@@ -177,6 +180,9 @@ void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev);
  * RID's too as long as a PASID is attached. Devices of one group share what is at
  * a PASID: a second device can only attach to the same, and a replace moves all.
  *
+ * While the RID is attached its address space keeps the MSI window and the device's
+ * reserved ranges free, all but DIRECT_RELAXABLE ones; as on Linux a PASID's does not.
+ *
  * Context:  a thread that may sleep and on which uaccess->pin() may be called for
  *           the address spaces mapped in the IOAS; takes the context's lock.
  * Hardware: a replace goes from the old page table to the new one without a moment
@@ -185,8 +191,10 @@ void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev);
  * Return:   0, or, with everything as it was,
  *   -UIOMMU_ENOENT      no object *@pt_id
  *   -UIOMMU_EINVAL      it is a device; the PASID rule or the group's; no such PASID
- *   -UIOMMU_EADDRINUSE  something is mapped or allowed in the MSI window or beyond
- *                       the page table's reach, or is less aligned than it needs
+ *   -UIOMMU_EADDRINUSE  something is mapped or allowed in the MSI window, in a reserved
+ *                       range of the device or beyond the page table's reach, or is
+ *                       less aligned than it needs
+ *   -UIOMMU_EBUSY       the device is being reset
  *   -UIOMMU_EFAULT      memory mapped in the IOAS cannot be pinned
  *   -UIOMMU_ENOMEM      no memory, or the program may not pin so much
  *   -UIOMMU_ENOSPC      no ASID is left

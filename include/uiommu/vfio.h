@@ -38,9 +38,11 @@
  *                several at once
  * @bar_write:    likewise
  * @reset:        function-level reset: ends what the function does, returns when
- *                none of its DMA is under way. Where BARs are, PASID control and
- *                the command register are put back afterwards by us. NULL: it has
- *                none, and VFIO_DEVICE_RESET is refused
+ *                none of its DMA is under way. It is called between
+ *                uiommu_device_reset_prepare() and _done(), so none of it reaches
+ *                anything. Where BARs are, PASID control and the command register
+ *                are put back afterwards by us. NULL: it has none, and
+ *                VFIO_DEVICE_RESET is refused
  * @msi_alloc:    reserves the doorbell for (irq index, vector): from now on a write
  *                of *@data to *@pa by this function, as its RID, calls @fn(@arg), on
  *                any thread. 0 or a negative error
@@ -148,6 +150,10 @@ void uiommu_vfio_close(struct uiommu_vfio_file *f);
  *   -77 (EBADFD)    BIND: a file, but not an iommufd
  *   -UIOMMU_ENOTTY  no such ioctl, feature, or SET_IRQS action (masking of messages)
  *   -UIOMMU_ENODEV  a hot reset
+ *   -UIOMMU_EBUSY   ATTACH while the embedder resets the function, or one that it shares
+ *                   a PASID table with (uiommu_device_reset_prepare())
+ *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  RESET: the IOMMU does not answer. The function was
+ *                   reset, and its RID and PASIDs are BLOCKED
  *   -UIOMMU_ENOMEM, and what uiommu_iommufd_bind(), uiommu_iommufd_attach() and
  *                   uiommu_iommufd_msi_map() answer
  *           When SET_IRQS fails with eventfds, none of the vectors it named has one.

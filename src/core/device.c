@@ -301,6 +301,11 @@ void uiommu_device_failed(struct uiommu_dev *dev)
 		o->device_failed(o->ctx, dev);
 }
 
+bool uiommu_device_is_shared(const struct uiommu_dev *dev)
+{
+	return dev->shared;
+}
+
 int uiommu_device_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
 {
 	*out = (struct uiommu_hw_info){ 0 };

@@ -70,28 +70,87 @@ static int pasid_compat(const struct uiommu_hwpt *hwpt, const struct uiommu_iomm
 	return !rid || rid->pasid_compat ? 0 : -UIOMMU_EINVAL;
 }
 
-/* ---- the MSI window: only a RID's page table needs it ---- */
+/* ---- what a RID's address space keeps free: reserved ranges, the MSI window ---- */
 
-static int reserve_window(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
+static int reserve_window(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt)
 {
 	if (!ctx->num_msi_max)
 		return 0;
-	return uiommu_iopt_reserve(ctx, &hwpt->ioas->iopt, ctx->cfg.msi_base,
+	return uiommu_iopt_reserve(ctx, iopt, ctx->cfg.msi_base,
 				   ctx->cfg.msi_base + ctx->cfg.msi_bytes - 1);
 }
 
-static void unreserve_window(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
+static void unreserve_window(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt)
 {
 	if (ctx->num_msi_max)
-		uiommu_iopt_unreserve(ctx, &hwpt->ioas->iopt, ctx->cfg.msi_base,
+		uiommu_iopt_unreserve(ctx, iopt, ctx->cfg.msi_base,
 				      ctx->cfg.msi_base + ctx->cfg.msi_bytes - 1);
 }
 
-/* Before the RID of @idev uses @hwpt: the window is kept free there, and the
+/* A device's ranges in the order that they have there; the first @done are kept free. */
+struct resv_walk {
+	struct uiommu_iommufd *ctx;
+	struct uiommu_iopt *iopt;
+	unsigned done;
+};
+
+/* What firmware needs only as long as nobody claims the device is not in the way. */
+static bool keeps_free(const struct uiommu_dev_resv *resv)
+{
+	return resv->type != UIOMMU_RESV_DIRECT_RELAXABLE;
+}
+
+static int reserve_range(void *arg, const struct uiommu_dev_resv *resv)
+{
+	struct resv_walk *w = arg;
+	int ret = 0;
+
+	if (keeps_free(resv))
+		ret = uiommu_iopt_reserve(w->ctx, w->iopt, resv->start, resv->last);
+	w->done += !ret;
+	return ret;
+}
+
+static int unreserve_range(void *arg, const struct uiommu_dev_resv *resv)
+{
+	struct resv_walk *w = arg;
+
+	if (!w->done)
+		return 1;
+	w->done--;
+	if (keeps_free(resv))
+		uiommu_iopt_unreserve(w->ctx, w->iopt, resv->start, resv->last);
+	return 0;
+}
+
+static void unreserve(struct uiommu_iommufd_dev *idev, struct uiommu_hwpt *hwpt)
+{
+	struct resv_walk w = { idev->ctx, &hwpt->ioas->iopt, UIOMMU_RESV_MAX };
+
+	uiommu_device_for_each_resv(idev->dev, unreserve_range, &w);
+	unreserve_window(idev->ctx, &hwpt->ioas->iopt);
+}
+
+static int reserve(struct uiommu_iommufd_dev *idev, struct uiommu_hwpt *hwpt)
+{
+	struct resv_walk w = { idev->ctx, &hwpt->ioas->iopt, 0 };
+	int ret = reserve_window(idev->ctx, w.iopt);
+
+	if (ret)
+		return ret;
+	ret = uiommu_device_for_each_resv(idev->dev, reserve_range, &w);
+	if (!ret)
+		return 0;
+	uiommu_device_for_each_resv(idev->dev, unreserve_range, &w);
+	unreserve_window(idev->ctx, w.iopt);
+	return ret;
+}
+
+/* Before the RID of @idev uses @hwpt: window and ranges are kept free there, and the
  * doorbells that the device has so far are in it. */
 static int enter_rid(struct uiommu_iommufd_dev *idev, struct uiommu_hwpt *hwpt)
 {
-	int ret = reserve_window(idev->ctx, hwpt);
+	int ret = reserve(idev, hwpt);
 
 	if (ret)
 		return ret;
@@ -102,7 +161,7 @@ static int enter_rid(struct uiommu_iommufd_dev *idev, struct uiommu_hwpt *hwpt)
 	}
 	if (!hwpt->rid_users)
 		uiommu_hwpt_unmap_msi(idev->ctx, hwpt);
-	unreserve_window(idev->ctx, hwpt);
+	unreserve(idev, hwpt);
 	return ret;
 }
 
@@ -110,7 +169,7 @@ static void leave_rid(struct uiommu_iommufd_dev *idev, struct uiommu_hwpt *hwpt)
 {
 	if (!--hwpt->rid_users)
 		uiommu_hwpt_unmap_msi(idev->ctx, hwpt);
-	unreserve_window(idev->ctx, hwpt);
+	unreserve(idev, hwpt);
 }
 
 static int enter(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, struct uiommu_hwpt *hwpt)
@@ -132,12 +191,28 @@ static void put_hwpt(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 		uiommu_hwpt_free(ctx, hwpt);
 }
 
+/* Devices that share a PASID table have all in common: the first that attaches does
+ * so for all of them, the last that detaches likewise. */
+static bool has_it_in_common(const struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid)
+{
+	const struct uiommu_iommufd_dev *d;
+
+	if (!uiommu_device_is_shared(idev->dev))
+		return false;
+	for_each_in_group(d, idev)
+		if (d != idev && find_attach(d, pasid))
+			return true;
+	return false;
+}
+
 static int attach_checked(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid,
 			  struct uiommu_hwpt *hwpt)
 {
 	int ret = pasid_compat(hwpt, idev, pasid);
 
-	return ret ? ret : uiommu_attach_device_pasid(hwpt->dom, idev->dev, pasid);
+	if (ret || has_it_in_common(idev, pasid))
+		return ret;
+	return uiommu_attach_device_pasid(hwpt->dom, idev->dev, pasid);
 }
 
 static int attach_new(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid,
@@ -353,7 +428,8 @@ static void detach(struct uiommu_iommufd_dev *idev, struct uiommu_iattach *att)
 {
 	const uiommu_pasid_t pasid = (uiommu_pasid_t)att->r.start;
 
-	uiommu_detach_device_pasid(idev->dev, pasid);
+	if (!has_it_in_common(idev, pasid))
+		uiommu_detach_device_pasid(idev->dev, pasid);
 	leave(idev, pasid, att->hwpt);
 	uiommu_ranges_remove(&idev->attaches, &att->r);
 	put_hwpt(idev->ctx, att->hwpt);

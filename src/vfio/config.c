@@ -535,14 +535,12 @@ void uiommu_vfio_function_off(struct uiommu_vfio_device *d)
 /* What the host configured before any program came must survive: where the BARs
  * are, that PASIDs are on; what the program configured too, as after an FLR by
  * the kernel: its command register, its interrupts. */
-void uiommu_vfio_function_reset(struct uiommu_vfio_device *d)
+static void reset_and_restore(struct uiommu_vfio_device *d)
 {
 	struct uiommu_vfio_config *c = d->cfg;
 	const uint32_t cmd = hw_read(d, PCI_COMMAND, 2);
 	const uint32_t pasid = c->pasid ? hw_read(d, c->pasid + PCI_PASID_CTRL, 2) : 0;
 
-	if (!d->be.reset)
-		return;
 	d->be.reset(d->be.ctx);
 	for (unsigned i = 0; i < 6; i++)
 		hw_write(d, PCI_BAR0 + 4 * i, c->rbar[i], 4);
@@ -551,4 +549,19 @@ void uiommu_vfio_function_reset(struct uiommu_vfio_device *d)
 		hw_write(d, c->pasid + PCI_PASID_CTRL, pasid, 2);
 	hw_write(d, PCI_COMMAND, cmd, 2);
 	uiommu_vfio_irq_reprogram(d);
+}
+
+/* An IOMMU that cannot block it, or whose window is somebody else's already, is no
+ * reason to leave the function as it is; nor is one that does not answer: it is off. */
+int uiommu_vfio_function_reset(struct uiommu_vfio_device *d)
+{
+	int ret;
+
+	if (!d->be.reset)
+		return 0;
+	ret = uiommu_device_reset_prepare(d->be.dev);
+	reset_and_restore(d);
+	if (!ret)
+		return uiommu_device_reset_done(d->be.dev);
+	return ret == -UIOMMU_EOPNOTSUPP || ret == -UIOMMU_EBUSY ? 0 : ret;
 }

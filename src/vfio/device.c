@@ -325,8 +325,7 @@ static int reset(struct uiommu_vfio_device *d, struct uiommu_as *as, uint64_t ar
 {
 	if (!d->be.reset)
 		return -UIOMMU_EINVAL;
-	uiommu_vfio_function_reset(d);
-	return 0;
+	return uiommu_vfio_function_reset(d);
 }
 
 /* There is no bus or slot here that could be reset as one. */

@@ -87,8 +87,9 @@ bool uiommu_vfio_msix_table(const struct uiommu_vfio_device *d, unsigned bar, ui
 /* Memory decoding on, bus mastering off: as after pci_enable_device(); or all off. */
 void uiommu_vfio_function_on(struct uiommu_vfio_device *d);
 void uiommu_vfio_function_off(struct uiommu_vfio_device *d);
-/* Resets the function and puts back what it must not lose. */
-void uiommu_vfio_function_reset(struct uiommu_vfio_device *d);
+/* Resets the function, which reaches nothing meanwhile, and puts back what it must not
+ * lose. An error is the IOMMU's, which does not answer: the function was reset. */
+int uiommu_vfio_function_reset(struct uiommu_vfio_device *d);
 
 /* ---- irq.c ---- */
 

@@ -13,11 +13,11 @@ struct env {
 	uint32_t id[RIG_DEVS];
 };
 
-static int setup_group(void **state, bool shared)
+static int setup_with(void **state, const struct rig_options *o)
 {
 	struct env *e = calloc(1, sizeof(*e));
 
-	e->r = rig_create(false, shared);
+	e->r = rig_create_with(o);
 	e->ctx = rig_iommufd(e->r);
 	for (unsigned i = 0; i < RIG_DEVS; i++)
 		assert_int_equal(uiommu_iommufd_bind(e->ctx, e->r->fns[i].dev, &e->dev[i],
@@ -30,12 +30,31 @@ static int setup_group(void **state, bool shared)
 
 static int setup(void **state)
 {
-	return setup_group(state, false);
+	return setup_with(state, &(struct rig_options){ 0 });
+}
+
+static int setup_group(void **state)
+{
+	return setup_with(state, &(struct rig_options){ .group = true });
 }
 
 static int setup_shared(void **state)
 {
-	return setup_group(state, true);
+	return setup_with(state, &(struct rig_options){ .shared = true });
+}
+
+#define HOLE	0x10000000ull
+
+static const struct uiommu_dev_resv ranges[] = {
+	{ HOLE, HOLE + 0xffff, UIOMMU_RESV_RESERVED, 0 },
+	{ HOLE + 0x100000, HOLE + 0x100fff, UIOMMU_RESV_DIRECT_RELAXABLE, UIOMMU_PROT_READ },
+	{ RIG_MSI_BASE, RIG_MSI_BASE + RIG_MSI_BYTES - 1, UIOMMU_RESV_MSI, 0 },
+	{ HOLE + 0x200000, HOLE + 0x20ffff, UIOMMU_RESV_MSI, 0 },
+};
+
+static int setup_ranges(void **state)
+{
+	return setup_with(state, &(struct rig_options){ .resv = ranges, .num_resv = 4 });
 }
 
 static int teardown(void **state)
@@ -275,6 +294,166 @@ static void a_groups_pasids_count_for_each(void **state)
 	assert_int_equal(attach(e, 2, 0, p), 0);
 }
 
+/* ---- S3: devices on one PASID table ---- */
+
+static void devices_of_one_table_have_all_in_common(void **state)
+{
+	struct env *e = *state;
+	uint32_t a = space(e, 1), b = space(e, 2);
+	uint32_t ha = table(e, 1, a, PASID_FLAG), hb = table(e, 1, b, PASID_FLAG);
+
+	for (uint32_t pasid = 0; pasid < 4; pasid += 3) {
+		const int as = pasid ? (int)pasid : -1;
+
+		assert_int_equal(attach(e, 1, pasid, ha), 0);
+		assert_int_equal(sees(e, 2, as), 0x1001);
+		assert_int_equal(attach(e, 2, pasid, hb), -UIOMMU_EINVAL);
+		assert_int_equal(attach(e, 2, pasid, ha), 0);
+		assert_int_equal(attach(e, 1, pasid, hb), 0);	/* both */
+		assert_int_equal(sees(e, 1, as), 0x1002);
+		assert_int_equal(sees(e, 2, as), 0x1002);
+		/* the first to leave takes nothing away, the last does */
+		uiommu_iommufd_detach(e->dev[1], pasid);
+		assert_int_equal(sees(e, 1, as), 0x1002);
+		uiommu_iommufd_detach(e->dev[2], pasid);
+		assert_int_equal(sees(e, 1, as), 0);
+		assert_int_equal(sees(e, 2, as), 0);
+	}
+	assert_int_equal(attach(e, 1, 3, ha), 0);
+	assert_int_equal(attach(e, 2, 3, ha), 0);
+	uiommu_iommufd_unbind(e->dev[1]);
+	e->dev[1] = NULL;
+	assert_int_equal(sees(e, 2, 3), 0x1001);
+	uiommu_iommufd_detach(e->dev[2], 3);
+	assert_int_equal(sees(e, 2, 3), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, ha), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, hb), 0);
+}
+
+/* ---- reserved ranges ---- */
+
+static unsigned usable(struct env *e, uint32_t ioas, struct uiommu_abi_iommu_iova_range *out)
+{
+	struct uiommu_abi_iommu_ioas_iova_ranges cmd = {
+		.size = sizeof(cmd), .ioas_id = ioas, .num_iovas = 8, .allowed_iovas = RIG_VA,
+	};
+
+	assert_int_equal(rig_ioctl(e->r, e->ctx, UIOMMU_ABI_IOMMU_IOAS_IOVA_RANGES, &cmd,
+				   sizeof(cmd)), 0);
+	memcpy(out, rig_ptr(e->r, RIG_VA), cmd.num_iovas * sizeof(*out));
+	return cmd.num_iovas;
+}
+
+static void reserved_ranges_follow_the_rid(void **state)
+{
+	struct env *e = *state;
+	uint32_t ioas = rig_ioas(e->r, e->ctx), hwpt = table(e, 0, ioas, PASID_FLAG);
+	struct uiommu_abi_iommu_iova_range r[8];
+	uint64_t at = HOLE;
+
+	/* a PASID's address space is not looked at, as on Linux */
+	assert_int_equal(attach(e, 0, 1, hwpt), 0);
+	assert_int_equal(usable(e, ioas, r), 1);
+	assert_int_equal(attach(e, 0, 0, hwpt), 0);
+	assert_int_equal(usable(e, ioas, r), 4);
+	assert_int_equal(r[0].last, RIG_MSI_BASE - 1);
+	assert_int_equal(r[1].start, RIG_MSI_BASE + RIG_MSI_BYTES);
+	assert_int_equal(r[1].last, HOLE - 1);
+	assert_int_equal(r[2].start, HOLE + 0x10000);	/* over the relaxable one */
+	assert_int_equal(r[2].last, HOLE + 0x1fffff);
+	assert_int_equal(r[3].start, HOLE + 0x210000);
+	assert_int_equal(r[3].last, (1ull << 48) - 1);
+	assert_int_equal(rig_try_map(e->r, e->ctx, ioas, RIG_VA, PAGE, &at, FIXED | RW),
+			 -UIOMMU_EINVAL);
+	/* two devices keep it free, or one twice while it moves: the last to leave ends that */
+	assert_int_equal(attach(e, 1, 0, hwpt), 0);
+	assert_int_equal(attach(e, 0, 0, table(e, 0, ioas, PASID_FLAG)), 0);
+	uiommu_iommufd_detach(e->dev[0], 0);
+	assert_int_equal(usable(e, ioas, r), 4);
+	uiommu_iommufd_detach(e->dev[1], 0);
+	assert_int_equal(usable(e, ioas, r), 1);
+	assert_int_equal(rig_try_map(e->r, e->ctx, ioas, RIG_VA, PAGE, &at, FIXED | RW), 0);
+}
+
+static void invariant_13_reserved_ranges_of_a_refused_attach(void **state)
+{
+	struct env *e = *state;
+	uint32_t ioas = space(e, 1), other = space(e, 2), pt;
+	struct uiommu_abi_iommu_iova_range r[8];
+
+	assert_int_equal(attach(e, 0, 0, other), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t at = ranges[i].start;
+		const bool free = ranges[i].type == UIOMMU_RESV_DIRECT_RELAXABLE;
+
+		pt = ioas;
+		rig_map(e->r, e->ctx, ioas, RIG_VA, PAGE, at);
+		assert_int_equal(uiommu_iommufd_attach(e->dev[1], 0, &pt),
+				 free ? 0 : -UIOMMU_EADDRINUSE);
+		if (free)
+			uiommu_iommufd_detach(e->dev[1], 0);
+		/* replaced, likewise */
+		assert_int_equal(attach(e, 0, 0, ioas), free ? 0 : -UIOMMU_EADDRINUSE);
+		assert_int_equal(sees(e, 0, -1), free ? 0x1001 : 0x1002);
+		if (free)
+			assert_int_equal(attach(e, 0, 0, other), 0);
+		assert_int_equal(rig_unmap(e->r, e->ctx, ioas, at, PAGE, NULL), 0);
+		assert_int_equal(usable(e, ioas, r), 1);
+	}
+	/* the n-th allocation fails: nothing stays reserved */
+	for (unsigned n = 1, ret = 1; ret; n++) {
+		e->r->fail_at = e->r->allocs + n;
+		pt = ioas;
+		ret = (unsigned)uiommu_iommufd_attach(e->dev[1], 0, &pt);
+		e->r->fail_at = 0;
+		if (ret)
+			assert_int_equal(usable(e, ioas, r), 1);
+		assert_true(n < 40);
+	}
+	assert_int_equal(usable(e, ioas, r), 4);
+}
+
+static void a_device_that_must_not_be_blocked_is_not_given(void **state)
+{
+	const struct uiommu_dev_resv direct = { HOLE, HOLE + PAGE - 1, UIOMMU_RESV_DIRECT,
+						UIOMMU_PROT_READ };
+	struct rig *r = rig_create_with(&(struct rig_options){
+		.resv = &direct, .num_resv = 1, .identity = true });
+	struct uiommu_iommufd *ctx = rig_iommufd(r);
+	struct uiommu_iommufd_dev *idev;
+	uint32_t id;
+
+	assert_int_equal(uiommu_iommufd_bind(ctx, r->fns[0].dev, &idev, &id), -UIOMMU_EINVAL);
+	assert_int_equal(uiommu_iommufd_bind(ctx, r->fns[2].dev, &idev, &id), 0);
+	uiommu_iommufd_unbind(idev);
+	uiommu_iommufd_put(ctx);
+	rig_destroy(r);
+}
+
+/* ---- the reset window ---- */
+
+static void invariant_13_an_attach_during_a_reset(void **state)
+{
+	struct env *e = *state;
+	uint32_t a = space(e, 1), b = space(e, 2);
+	uint32_t ha = table(e, 0, a, PASID_FLAG), hb = table(e, 0, b, PASID_FLAG);
+
+	assert_int_equal(attach(e, 0, 0, ha), 0);
+	assert_int_equal(uiommu_device_reset_prepare(e->r->fns[0].dev), 0);
+	assert_int_equal(sees(e, 0, -1), 0);
+	assert_int_equal(attach(e, 0, 0, hb), -UIOMMU_EBUSY);
+	assert_int_equal(attach(e, 0, 0, b), -UIOMMU_EBUSY);
+	assert_int_equal(attach(e, 0, 1, hb), -UIOMMU_EBUSY);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, hb), 0);		/* nothing holds it */
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, b), 0);
+	assert_int_equal(uiommu_device_reset_done(e->r->fns[0].dev), 0);
+	assert_int_equal(sees(e, 0, -1), 0x1001);
+	/* of devices with one table none may attach while one is being reset */
+	assert_int_equal(uiommu_device_reset_prepare(e->r->fns[1].dev), 0);
+	assert_int_equal(attach(e, 2, 1, table(e, 1, a, PASID_FLAG)), -UIOMMU_EBUSY);
+	assert_int_equal(uiommu_device_reset_done(e->r->fns[1].dev), 0);
+}
+
 /* ---- doorbells ---- */
 
 static unsigned rung;
@@ -469,7 +648,9 @@ static void small_pages_on_request(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define TG(f) cmocka_unit_test_setup_teardown(f, setup_shared, teardown)
+#define TG(f) cmocka_unit_test_setup_teardown(f, setup_group, teardown)
+#define TS(f) cmocka_unit_test_setup_teardown(f, setup_shared, teardown)
+#define TR(f) cmocka_unit_test_setup_teardown(f, setup_ranges, teardown)
 
 int main(void)
 {
@@ -483,6 +664,11 @@ int main(void)
 		TG(a_group_moves_as_one),
 		TG(a_group_belongs_to_one_context),
 		TG(a_groups_pasids_count_for_each),
+		TS(devices_of_one_table_have_all_in_common),
+		TR(reserved_ranges_follow_the_rid),
+		TR(invariant_13_reserved_ranges_of_a_refused_attach),
+		T(a_device_that_must_not_be_blocked_is_not_given),
+		TS(invariant_13_an_attach_during_a_reset),
 		T(doorbells_follow_the_rid),
 		T(the_window_is_finite),
 		T(hwpt_alloc_arguments),

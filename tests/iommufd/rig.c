@@ -311,6 +311,8 @@ static void be_reset(void *ctx)
 	struct rig_fn *f = ctx;
 
 	f->resets++;
+	if (f->on_reset)
+		f->on_reset(f);
 	uiommu_sim_reset(f->sim);
 }
 
@@ -420,7 +422,7 @@ static void make_smmu(struct rig *r)
 	assert_int_equal(uiommu_smmuv3_probe(r->u, &drv, &r->iommu), 0);
 }
 
-static void add_fn(struct rig *r, unsigned n, bool vfio, int group)
+static void add_fn(struct rig *r, unsigned n, const struct rig_options *o)
 {
 	static const char *const names[RIG_DEVS] = {
 		"0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
@@ -428,18 +430,25 @@ static void add_fn(struct rig *r, unsigned n, bool vfio, int group)
 	struct rig_fn *f = &r->fns[n];
 	struct uiommu_dev_config cfg = {
 		.name = names[n], .iommu = r->iommu, .rid = 0x100 * (n + 1), .stream_ids = &f->sid,
-		.num_stream_ids = 1, .pasid_bits = n == 2 ? 0 : 8, .group = group,
-		.default_type = UIOMMU_DOMAIN_BLOCKED,
+		.num_stream_ids = 1, .pasid_bits = n == 2 && !o->shared ? 0 : 8,
+		.group = n && (o->group || o->shared) ? 7 : -1, .shared = n && o->shared,
+		.default_type = o->identity ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
+		.resv = o->resv, .num_resv = n < 2 ? o->num_resv : 0,
 	};
 
 	f->rig = r;
 	f->sid = 0x10 + n;
 	assert_int_equal(uiommu_device_add(r->u, &cfg, &f->dev), 0);
-	if (vfio)
+	if (o->vfio)
 		add_vfio(r, f);
 }
 
-struct rig *rig_create(bool vfio, bool shared_group)
+struct rig *rig_create(bool vfio, bool group)
+{
+	return rig_create_with(&(struct rig_options){ .vfio = vfio, .group = group });
+}
+
+struct rig *rig_create_with(const struct rig_options *o)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
@@ -457,9 +466,8 @@ struct rig *rig_create(bool vfio, bool shared_group)
 					(RIG_PAGES + RIG_RO_PAGES) * PAGE), 0);
 	memset(r->as.mem, 0, (RIG_PAGES + RIG_RO_PAGES) * PAGE);
 	make_smmu(r);
-	add_fn(r, 0, vfio, -1);
-	add_fn(r, 1, vfio, shared_group ? 7 : -1);
-	add_fn(r, 2, vfio, shared_group ? 7 : -1);
+	for (unsigned n = 0; n < RIG_DEVS; n++)
+		add_fn(r, n, o);
 	return r;
 }
 

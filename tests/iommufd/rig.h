@@ -68,6 +68,7 @@ struct rig_fn {
 	void *msi_arg[RIG_VECTORS];
 	uint32_t sid;
 	unsigned resets;
+	void (*on_reset)(struct rig_fn *f);
 };
 
 struct rig {
@@ -87,9 +88,18 @@ struct rig {
 	char fault_text[200];
 };
 
-/* @vfio: with VFIO devices on the functions. Device 1 and 2 share a group if
- * @shared_group. */
-struct rig *rig_create(bool vfio, bool shared_group);
+struct rig_options {
+	bool vfio;			/* with VFIO devices on the functions */
+	bool group;			/* devices 1 and 2 are one group */
+	bool shared;			/* with one PASID table */
+	const struct uiommu_dev_resv *resv;	/* of devices 0 and 1 */
+	unsigned num_resv;
+	bool identity;			/* by default */
+};
+
+struct rig *rig_create_with(const struct rig_options *o);
+/* @vfio, @group: see there */
+struct rig *rig_create(bool vfio, bool group);
 /* checks that nothing is left: pins, files, references, memory */
 void rig_destroy(struct rig *r);
 

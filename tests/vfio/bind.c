@@ -362,6 +362,61 @@ static void features_and_resets(void **state)
 	assert_int_equal(r->fns[0].resets, before + 1);
 }
 
+/* ---- the reset window ---- */
+
+static unsigned windows;
+
+/* Whatever the function still sends while it is reset goes nowhere. */
+static void look_into_the_window(struct rig_fn *f)
+{
+	assert_int_equal(rig_read64(f->rig, 0, -1, 0x10000), 0);
+	assert_int_equal(rig_read64(f->rig, 0, 9, 0x10000), 0);
+	assert_int_equal(uiommu_attach_device_pasid(uiommu_domain_blocked(f->rig->u), f->dev, 0),
+			 -UIOMMU_EBUSY);
+	windows++;
+}
+
+static void a_reset_is_a_window_without_dma(void **state)
+{
+	E;
+	uint32_t ioas = rig_ioas(r, e->ctx), hwpt = 0, pt, id;
+	unsigned resets;
+
+	*(uint64_t *)rig_ptr(r, RIG_VA + PAGE) = 0xabc;
+	rig_map(r, e->ctx, ioas, RIG_VA + PAGE, PAGE, 0x10000);
+	assert_int_equal(rig_hwpt_alloc(r, e->ctx, e->dev_id, ioas,
+					UIOMMU_ABI_IOMMU_HWPT_ALLOC_PASID, &hwpt), 0);
+	for (uint32_t pasid = 0; pasid < 10; pasid += 9) {
+		pt = hwpt;
+		assert_int_equal(vattach(r, e->f, pasid, &pt), 0);
+	}
+	r->fns[0].on_reset = look_into_the_window;
+	windows = 0;
+	assert_int_equal(uiommu_vfio_ioctl(e->f, &r->as, UIOMMU_ABI_VFIO_DEVICE_RESET, 0), 0);
+	assert_int_equal(windows, 1);
+	assert_int_equal(rig_read64(r, 0, -1, 0x10000), 0xabc);
+	assert_int_equal(rig_read64(r, 0, 9, 0x10000), 0xabc);
+	/* inside a window that the embedder has opened: it is not closed */
+	r->fns[0].on_reset = NULL;
+	resets = r->fns[0].resets;
+	assert_int_equal(uiommu_device_reset_prepare(r->fns[0].dev), 0);
+	assert_int_equal(uiommu_vfio_ioctl(e->f, &r->as, UIOMMU_ABI_VFIO_DEVICE_RESET, 0), 0);
+	assert_int_equal(r->fns[0].resets, resets + 1);
+	pt = hwpt;
+	assert_int_equal(vattach(r, e->f, 5, &pt), -UIOMMU_EBUSY);
+	assert_int_equal(rig_read64(r, 0, 9, 0x10000), 0);
+	assert_int_equal(uiommu_device_reset_done(r->fns[0].dev), 0);
+	assert_int_equal(rig_read64(r, 0, 9, 0x10000), 0xabc);
+	/* bind and close reset as well */
+	r->fns[0].on_reset = look_into_the_window;
+	uiommu_vfio_close(e->f);
+	assert_int_equal(windows, 2);
+	assert_int_equal(uiommu_vfio_open(r->fns[0].vfio, &e->f), 0);
+	assert_int_equal(vbind(r, e->f, IOMMUFD, &id), 0);
+	assert_int_equal(windows, 3);
+	r->fns[0].on_reset = NULL;
+}
+
 #define TU(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_bound, teardown)
 
@@ -383,6 +438,7 @@ int main(void)
 		T(region_info),
 		T(irq_info),
 		T(features_and_resets),
+		T(a_reset_is_a_window_without_dma),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
