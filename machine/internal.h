@@ -14,9 +14,11 @@
  * (i) set while the machine is made, never changes after
  *
  * Order of locks: step_lock, then what a DMA takes on its way (the simulator's lock,
- * the host's, msi_lock), then model_lock. wake_lock is taken last, with any of them
- * or none. No lock of a machine is held while a server or the core is called, but
- * step_lock, in which faults are reported.
+ * the host's, msi_lock), then model_lock. wake_lock and failed_lock are taken last, with
+ * any of them or none. No lock of a machine is held while a server or the core is called,
+ * but step_lock, in which faults are reported. Recovery takes the step_locks of all
+ * functions behind an SMMU within the core's instance lock, which nobody who holds one
+ * waits for.
  */
 
 struct mach_smmu {
@@ -27,6 +29,7 @@ struct mach_smmu {
 	struct uiommu_iommu *iommu;		/* (i) our driver on it */
 	pthread_mutex_t lock;			/* the simulator's */
 	bool mmio;				/* (i) the window is registered */
+	bool failed;				/* failed_lock: is to be recovered */
 };
 
 struct mach_its {
@@ -74,6 +77,12 @@ struct uiommu_machine {
 	struct mach_smmu *smmus;		/* (i) desc->num_smmus of them */
 	struct mach_its *its;			/* (i) desc->num_its */
 	struct mach_fn *fns;			/* (i) desc->num_functions */
+	struct uiommu_observer user, observer;	/* (i) the embedder's; ours around it */
+	pthread_mutex_t failed_lock;
+	pthread_cond_t failed_wake;
+	bool no_more_recovery;			/* failed_lock */
+	bool has_recoverer;			/* (i) */
+	pthread_t recoverer;
 	uint64_t next_bar;			/* address of the next BAR, while being made */
 	char *err;				/* the same */
 	size_t err_bytes;
@@ -81,6 +90,16 @@ struct uiommu_machine {
 
 int uiommu_mach_error(struct uiommu_machine *m, int ret, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* What the core tells goes to @user, which may be NULL, and failures to us too. */
+const struct uiommu_observer *uiommu_mach_observer(struct uiommu_machine *m,
+						   const struct uiommu_observer *user);
+int uiommu_mach_recovery_start(struct uiommu_machine *m);
+void uiommu_mach_recovery_stop(struct uiommu_machine *m);
+/* whatever has failed, now */
+void uiommu_mach_recover(struct uiommu_machine *m);
+/* uiommu_smmuv3_config.reset of a mach_smmu */
+int uiommu_mach_smmu_reset(void *ctx);
 
 int uiommu_mach_smmu_start(struct uiommu_machine *m, struct mach_smmu *s,
 			   const struct desc_smmu *d);

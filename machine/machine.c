@@ -69,10 +69,11 @@ static int start(struct uiommu_machine *m, const struct uiommu_machine_config *c
 		ret = allocate(m);
 	if (ret)
 		return ret;
-	ret = uiommu_create(m->host, cfg->observer, &m->u);
+	ret = uiommu_create(m->host, uiommu_mach_observer(m, cfg->observer), &m->u);
 	if (ret)
 		return uiommu_mach_error(m, ret, "the instance could not be made (error %d)", -ret);
-	return start_all(m);
+	ret = start_all(m);
+	return ret ? ret : uiommu_mach_recovery_start(m);
 }
 
 int uiommu_machine_create(const struct uiommu_machine_config *cfg, struct uiommu_machine **out,
@@ -92,6 +93,8 @@ int uiommu_machine_create(const struct uiommu_machine_config *cfg, struct uiommu
 	m->uaccess = cfg->uaccess;
 	m->threads = cfg->threads;
 	m->next_bar = BAR_WINDOW;
+	pthread_mutex_init(&m->failed_lock, NULL);
+	pthread_cond_init(&m->failed_wake, NULL);
 	ret = start(m, cfg);
 	m->err = NULL;
 	if (ret)
@@ -106,6 +109,7 @@ void uiommu_machine_destroy(struct uiommu_machine *m)
 {
 	if (!m)
 		return;
+	uiommu_mach_recovery_stop(m);
 	for (unsigned i = m->fns ? m->desc->num_functions : 0; i-- > 0;)
 		uiommu_mach_fn_stop(&m->fns[i]);
 	for (unsigned i = m->smmus ? m->desc->num_smmus : 0; i-- > 0;)
@@ -114,6 +118,8 @@ void uiommu_machine_destroy(struct uiommu_machine *m)
 		uiommu_mach_its_stop(&m->its[i]);
 	if (m->u)
 		uiommu_destroy(m->u);
+	pthread_cond_destroy(&m->failed_wake);
+	pthread_mutex_destroy(&m->failed_lock);
 	free(m->fns);
 	free(m->its);
 	free(m->smmus);
@@ -125,8 +131,11 @@ void uiommu_machine_destroy(struct uiommu_machine *m)
 
 void uiommu_machine_step(struct uiommu_machine *m)
 {
-	for (unsigned i = 0; !m->threads && i < m->desc->num_functions; i++)
+	if (m->threads)
+		return;
+	for (unsigned i = 0; i < m->desc->num_functions; i++)
 		uiommu_mach_fn_run(&m->fns[i]);
+	uiommu_mach_recover(m);
 }
 
 struct uiommu *uiommu_machine_instance(struct uiommu_machine *m)

@@ -23,7 +23,8 @@ struct uiommu_posix;
  * @observer:  told about attachments and faults; may be NULL, else it must
  *             outlive the machine
  * @threads:   true: each device works on a thread of its own. false: device work
- *             waits for uiommu_machine_step()
+ *             waits for uiommu_machine_step(). An SMMU that fails is reset and gets
+ *             back all that its devices had, by a thread, or by the next step
  *
  * The blob is copied where it is needed; it may go away after create.
  */
@@ -69,8 +70,8 @@ void uiommu_machine_destroy(struct uiommu_machine *m);
  * uiommu_machine_step() - do what devices have pending
  * @m: the machine
  *
- * Returns when nothing is pending any more. Does nothing on a machine made with
- * threads.
+ * Then recovers what SMMUs have failed. Returns when nothing is pending any more. Does
+ * nothing on a machine made with threads.
  *
  * Context:   one thread at a time; may sleep. Not from an observer.
  */

@@ -113,6 +113,8 @@ static int probe(struct mach_smmu *s)
 		.has_irqs = s->d->has_irqs,
 		.irq_evtq = s->d->irq_evtq,
 		.irq_gerror = s->d->irq_gerror,
+		.reset = uiommu_mach_smmu_reset,
+		.reset_ctx = s,
 	};
 	int ret = uiommu_smmuv3_probe(s->m->u, &cfg, &s->iommu);
 

@@ -343,6 +343,44 @@ static void two_smmus(void **state)
 	munmap(mem, 2 * PAGE);
 }
 
+/* Service failure: everything aborts, and comes back with the next step, also what was
+ * changed meanwhile. */
+static void a_failed_smmu_is_brought_back(void **state)
+{
+	struct picture p;
+
+	draw(&p, false, NULL, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		uiommu_sim_smmuv3_fail(r->m->smmus[0].sim);
+		uiommu_posix_poll_irqs(r->posix);
+		assert_int_equal(atomic_load(&r->failures), round + 1);
+		/* it is off: an unmap returns, a detach too */
+		assert_int_equal(rig_unmap(r, p.ioas[1], IOVA, 4 * PAGE), 0);
+		assert_int_equal(rig_map(r, p.ioas[1], p.mem[1], 3 * PAGE, IOVA), 0);
+		assert_int_equal(rig_detach(r, 0, Y), 0);
+		/* the step in which a DMA aborts is the one that ends with recovery */
+		assert_int_equal(rig_dma(r, 0, 0, IOVA, 64, false), DMA_ABORTED);
+		assert_int_equal(rig_messages(r, 0), 0);
+		memset(p.mem[0], 'a', 256);
+		memset(p.mem[1], 'b', 256);
+		assert_true(rig_copies(r, 0, 0, IOVA, IOVA + PAGE));
+		assert_true(rig_copies(r, 0, 1, IOVA, IOVA + PAGE));
+		assert_int_equal(p.mem[0][PAGE], 'a');
+		assert_int_equal(p.mem[1][PAGE], 'b');
+		assert_true(rig_copies(r, 1, 0, IOVA, IOVA + PAGE));
+		assert_int_equal(rig_messages(r, 0), 4);
+		assert_int_equal(rig_dma(r, 0, 1, IOVA + 3 * PAGE, 64, true), DMA_ABORTED);
+		assert_int_equal(rig_dma(r, 0, 2, IOVA, 64, true), DMA_ABORTED);
+		assert_int_equal(rig_messages(r, 0), 2);
+		assert_int_equal(rig_messages(r, 1), 2);
+		assert_int_equal(rig_attach(r, 0, Y, p.hwpt[2]), 0);
+		assert_true(rig_copies(r, 0, 2, IOVA, IOVA + PAGE));
+		assert_int_equal(rig_messages(r, 0), 2);
+	}
+	atomic_store(&r->complaints, 0);		/* that it failed, and came back */
+	rub_out(&p);
+}
+
 /* Refused machines leave nothing behind: the host would complain. */
 static void what_cannot_be_built(void **state)
 {
@@ -386,6 +424,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(closed_and_opened_again),
 		cmocka_unit_test(other_machines),
 		cmocka_unit_test(two_smmus),
+		cmocka_unit_test(a_failed_smmu_is_brought_back),
 		cmocka_unit_test(what_cannot_be_built),
 		cmocka_unit_test(no_devices_at_all),
 	};

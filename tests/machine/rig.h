@@ -45,7 +45,7 @@ struct rig {
 	struct uiommu_vfio_file *file[4];
 	uint32_t dev_id[4];
 	int event[4];
-	atomic_uint faults, changes, complaints;
+	atomic_uint faults, changes, complaints, failures, recoveries;
 	pthread_mutex_t lock;		/* fault, while one is written */
 	struct fault_seen fault[MAX_FAULTS];
 };
@@ -167,10 +167,17 @@ static inline void on_change(void *ctx, struct uiommu_dev *dev, uiommu_pasid_t p
 	atomic_fetch_add(&((struct rig *)ctx)->changes, 1);
 }
 
+static inline void on_failed(void *ctx, struct uiommu_iommu *iommu)
+{
+	atomic_fetch_add(&((struct rig *)ctx)->failures, 1);
+}
+
 static inline void on_log(void *ctx, enum uiommu_log_level level, const char *line)
 {
 	fprintf(stderr, "log: %s\n", line);
 	atomic_fetch_add(&((struct rig *)ctx)->complaints, 1);
+	if (strstr(line, ": recovered: "))
+		atomic_fetch_add(&((struct rig *)ctx)->recoveries, 1);
 }
 
 /* ---- life ---- */
@@ -188,7 +195,8 @@ static inline void rig_init(struct rig *r, bool threads)
 		ua_file_put, ua_file_object, ua_is_eventfd, ua_signal
 	};
 	r->observer = (struct uiommu_observer){
-		.ctx = r, .fault = on_fault, .attach_changed = on_change
+		.ctx = r, .fault = on_fault, .attach_changed = on_change,
+		.iommu_failed = on_failed
 	};
 }
 

@@ -3,6 +3,7 @@
  * Devices on threads of their own, while a program maps, unmaps, attaches and
  * resets: what was unmapped stays untouched, and ThreadSanitizer stays quiet.
  */
+#include "machine/internal.h"
 #include "rig.h"
 
 #define IOVA 0x50000000ull
@@ -109,6 +110,49 @@ static void attach_and_reset_under_fire(void **state)
 	munmap(mem, PAGE);
 }
 
+/* SMMUs fail while devices work, and while a program attaches and unmaps. */
+static void failures_under_fire(void **state)
+{
+	struct hammer h[2] = { { .n = 0 }, { .n = 1 } };
+	uint8_t *mem = rig_pages(1);
+	uint32_t ioas, hwpt;
+	pthread_t t[2];
+
+	rig_start(r, NULL, 0, true);
+	ioas = rig_ioas(r);
+	for (unsigned i = 0; i < 2; i++)
+		rig_bind(r, i);
+	hwpt = rig_hwpt(r, 0, ioas);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(rig_attach(r, i, 0, hwpt), 0);
+		pthread_create(&t[i], NULL, hammer, &h[i]);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		unsigned before = atomic_load(&r->recoveries);
+
+		assert_int_equal(rig_map(r, ioas, mem, PAGE, IOVA), 0);
+		usleep(200);
+		uiommu_sim_smmuv3_fail(r->m->smmus[0].sim);
+		assert_int_equal(rig_unmap(r, ioas, IOVA, PAGE), 0);
+		memset(mem, 0xa5, PAGE);
+		for (int ms = 0; ms < 10000 && atomic_load(&r->recoveries) == before; ms++)
+			usleep(1000);
+		assert_int_equal(atomic_load(&r->recoveries), before + 1);
+		assert_int_equal(rig_attach(r, 0, X, hwpt), 0);
+		assert_int_equal(rig_detach(r, 0, X), 0);
+		for (int j = 0; j < 64; j++)
+			assert_int_equal(mem[j], 0xa5);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		atomic_store(&h[i].stop, true);
+		pthread_join(t[i], NULL);
+		assert_true(h[i].aborted > 0 && h[i].done > h[i].aborted);
+	}
+	atomic_store(&r->complaints, 0);
+	rig_stop(r);
+	munmap(mem, PAGE);
+}
+
 static void messages_arrive(void **state)
 {
 	uint8_t *mem = rig_pages(1);
@@ -157,6 +201,7 @@ int main(void)
 		cmocka_unit_test(faults_arrive),
 		cmocka_unit_test(unmap_under_fire),
 		cmocka_unit_test(attach_and_reset_under_fire),
+		cmocka_unit_test(failures_under_fire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
