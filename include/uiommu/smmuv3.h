@@ -2,11 +2,12 @@
 /**
  * uiommu/smmuv3.h - bring up an Arm SMMUv3 (IHI 0070) and give it to an instance
  *
- * What it can do here: stage 1, 4 KiB granule, 48-bit addresses in and out, on RIDs
- * and on PASIDs; linear and two-level stream and CD tables; range invalidation
- * where hardware has it; interrupts by wire or message, or polling; recovery from
- * service failures, with the embedder's help. Off: stage 2, stalls, ATS,
- * PRI, HTTU, broadcast TLB maintenance. Nothing in it depends on the simulator.
+ * What it can do here: stage 1 on RIDs and on PASIDs, stage 2 on RIDs; tables of
+ * 4, 16 or 64 KiB, 48-bit addresses in and out (52 with 64 KiB); linear and two-level
+ * stream and CD tables; range invalidation where hardware has it; marking of written
+ * pages; interrupts by wire or message, or polling; recovery from service failures,
+ * with the embedder's help. Off: stalls, ATS, PRI, broadcast TLB maintenance. Nothing
+ * in it depends on the simulator.
  */
 #ifndef UIOMMU_SMMUV3_H
 #define UIOMMU_SMMUV3_H
@@ -42,6 +43,12 @@ struct uiommu_smmuv3_msi {
  * @reset:      puts the hardware through reset; may sleep. 0, or a negative UIOMMU_E*.
  *              NULL: it cannot, and an SMMU that failed stays off
  * @reset_ctx:  handed to @reset
+ * @vmid_alloc: where VMIDs come from, for an embedder that shares them with CPUs: puts
+ *              one into *@vmid, not 0 and below 2^8 or 2^16 as IDR0.VMID16 says. 0, or a
+ *              negative UIOMMU_E*, which becomes that of the attach. May sleep; under
+ *              the instance lock. NULL: the lowest that is free here
+ * @vmid_free:  takes one back: hardware has forgotten all of it. Goes with @vmid_alloc
+ * @vmid_ctx:   handed to both
  * @cmdq_lg2:   entries of the command queue, log2; 0: as many as fit 4 KiB. Cut at
  *              what hardware can do
  * @evtq_lg2:   entries of the event queue, likewise
@@ -56,6 +63,9 @@ struct uiommu_smmuv3_config {
 	struct uiommu_smmuv3_msi msi_evtq, msi_gerror;
 	int (*reset)(void *ctx);
 	void *reset_ctx;
+	int (*vmid_alloc)(void *ctx, uint32_t *vmid);
+	void (*vmid_free)(void *ctx, uint32_t vmid);
+	void *vmid_ctx;
 	unsigned cmdq_lg2, evtq_lg2;
 };
 
@@ -72,7 +82,8 @@ struct uiommu_smmuv3_config {
  *            in the log says so) until devices are added: every StreamID aborts.
  * Ownership: the caller's, until uiommu_smmuv3_remove() or uiommu_destroy().
  * Return:    0, or (hardware is off and aborts, nothing stays)
- *   -UIOMMU_EINVAL      no name, or too few bytes of registers
+ *   -UIOMMU_EINVAL      no name, too few bytes of registers, or one function for VMIDs
+ *                       without the other
  *   -UIOMMU_EOPNOTSUPP  it lacks something that is needed; a line in the log says what
  *   -UIOMMU_ENOMEM      the host gave no memory
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  it does not acknowledge, or does not take commands

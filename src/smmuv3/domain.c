@@ -9,9 +9,6 @@
  */
 #include "smmu.h"
 
-#define MAX_IAS_LG2	48u
-#define MAX_OAS_LG2	48u
-
 /* ---- entries into memory ---- */
 
 struct ste_sync {
@@ -130,6 +127,34 @@ static const struct {
 	[UIOMMU_DOMAIN_PAGING]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
 };
 
+/* With PASIDs attached S1DSS does for untagged traffic what Config did. */
+static unsigned config_of(const struct smmu_master *m)
+{
+	if (m->blocked)
+		return STE_Config_ABORT;
+	if (uiommu_smmuv3_is_stage2(m->rid->dom))
+		return STE_Config_S2;
+	return m->cdtab->num_pasids ? (unsigned)STE_Config_S1 : rid_kinds[m->rid->dom->type].config;
+}
+
+static struct smmu_ste_cfg ste_cfg(const struct smmu_master *m)
+{
+	const struct smmu_caps *caps = &m->smmu->caps;
+	const struct smmu_cdtab *t = m->cdtab;
+
+	return (struct smmu_ste_cfg){
+		.config = config_of(m),
+		.coherent = caps->coherent,
+		.cdtab = t->top ? port_virt_to_pa(m->smmu->host, t->top) : 0,
+		.s1dss = rid_kinds[m->rid->dom->type].s1dss,
+		.cd_bits = t->bits,
+		.s1fmt = t->two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
+		.no_stall = caps->stalls,
+		.s2 = &m->rid->dom->pt,
+		.vmid = m->rid->tag,
+	};
+}
+
 /*
  * Between two lives of the table its CDs were changed without a word, as no STE led
  * to them; what hardware kept of the last life goes before the next begins. The way
@@ -147,26 +172,12 @@ static int go_live(struct smmu_master *m)
 	return err;
 }
 
-/* With PASIDs attached S1DSS does for untagged traffic what Config did. */
 static int update_ste(struct smmu_master *m)
 {
-	const struct smmu_caps *caps = &m->smmu->caps;
-	struct smmu_ste_cfg cfg = {
-		.config = m->cdtab->num_pasids ? (unsigned)STE_Config_S1
-					: rid_kinds[m->rid->dom->type].config,
-		.s1dss = rid_kinds[m->rid->dom->type].s1dss,
-		.cd_bits = m->cdtab->bits,
-		.s1fmt = m->cdtab->two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
-		.coherent = caps->coherent,
-		.no_stall = caps->stalls,
-	};
+	const struct smmu_ste_cfg cfg = ste_cfg(m);
 	uint64_t ste[STE_WORDS];
 	int err = 0;
 
-	if (m->blocked)
-		cfg.config = STE_Config_ABORT;
-	if (m->cdtab->top)
-		cfg.cdtab = port_virt_to_pa(m->smmu->host, m->cdtab->top);
 	uiommu_smmuv3_ste(ste, &cfg);
 	if (cfg.config == STE_Config_S1)
 		err = go_live(m);
@@ -177,23 +188,24 @@ static int update_ste(struct smmu_master *m)
 	return err;
 }
 
-static bool translates(const struct uiommu_link *link)
+/* Has it a CD? */
+static bool has_cd(const struct uiommu_link *link)
 {
-	return link->dom->type == UIOMMU_DOMAIN_PAGING;
+	return link->dom->type == UIOMMU_DOMAIN_PAGING && !uiommu_smmuv3_is_stage2(link->dom);
 }
 
 /* CD 0 is of all that share the table: the last RID that it serves takes it away. */
 static bool cd0_used(const struct smmu_master *m)
 {
 	for (m = m->cdtab->masters; m; m = m->next)
-		if (translates(m->rid))
+		if (has_cd(m->rid))
 			return true;
 	return false;
 }
 
 static int commit_rid(struct smmu_master *m, const struct uiommu_link *now)
 {
-	int err = translates(now) ? set_cd(m, UIOMMU_NO_PASID, now) : 0;
+	int err = has_cd(now) ? set_cd(m, UIOMMU_NO_PASID, now) : 0;
 
 	m->rid = now;
 	if (!err)
@@ -206,7 +218,7 @@ static int commit_rid(struct smmu_master *m, const struct uiommu_link *now)
 static int commit_pasid(struct smmu_master *m, uiommu_pasid_t pasid,
 			const struct uiommu_link *now)
 {
-	int err = translates(now) ? set_cd(m, pasid, now) : clear_cd(m, pasid);
+	int err = has_cd(now) ? set_cd(m, pasid, now) : clear_cd(m, pasid);
 
 	return err ? err : update_ste(m);
 }
@@ -229,7 +241,7 @@ int uiommu_smmuv3_restore(struct uiommu_dev *dev)
 	for (uiommu_pasid_t p = 1; p < n; p++) {
 		const struct uiommu_link *link = uiommu_device_link(dev, p);
 
-		if (translates(link))
+		if (has_cd(link))
 			set_cd(m, p, link);
 		else
 			clear_cd(m, p);
@@ -240,8 +252,7 @@ int uiommu_smmuv3_restore(struct uiommu_dev *dev)
 static int attach_prepare(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			  const struct uiommu_link *now)
 {
-	(void)now;
-	return uiommu_smmuv3_cdtab_reserve(dev->drv, pasid);
+	return has_cd(now) ? uiommu_smmuv3_cdtab_reserve(dev->drv, pasid) : 0;
 }
 
 /* One entry stops RID and PASIDs; what is in the table stays for later. */
@@ -314,73 +325,14 @@ static void hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
 	out->capabilities = 1u << 3;	/* IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: it is off */
 }
 
-/* ---- domains and links ---- */
-
-static unsigned min(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-static int domain_init(struct uiommu_domain *dom, struct uiommu_dev *dev, unsigned flags)
-{
-	const struct smmu *s = to_smmu(dev->iommu);
-	const struct uiommu_pt_config cfg = {
-		.ias_lg2 = MAX_IAS_LG2,
-		.oas_lg2 = min(s->caps.oas_lg2, MAX_OAS_LG2),
-	};
-
-	/* stage 1 is what there is, and it can be on a PASID */
-	if (flags & ~UIOMMU_DOMAIN_ALLOC_PASID)
-		return -UIOMMU_EOPNOTSUPP;
-	return uiommu_pt_arm_s1_4k_ops.init(&dom->pt, dev->host, &cfg);
-}
-
-static int domain_check(const struct uiommu_domain *dom, struct uiommu_dev *dev,
-			uiommu_pasid_t pasid)
-{
-	const struct smmu *s = to_smmu(dev->iommu);
-
-	(void)pasid;
-	if (dom->type != UIOMMU_DOMAIN_PAGING)
-		return 0;
-	if (dom->pt.ops != &uiommu_pt_arm_s1_4k_ops || dom->pt.oas_lg2 > s->caps.oas_lg2)
-		return -UIOMMU_EINVAL;
-	return 0;
-}
-
-/* ASID 0 is nobody's: a mistake that leaves a zero behind hits no domain. */
-static int link_init(struct uiommu_link *link)
-{
-	struct smmu *s = to_smmu(link->iommu);
-
-	for (uint32_t w = 0; w < 1u << s->caps.asid_bits; w += 64) {
-		uint64_t free = ~s->asids[w / 64];
-
-		if (!free)
-			continue;
-		link->tag = w + port_ctz64(free);
-		s->asids[w / 64] |= free & -free;
-		return 0;
-	}
-	return -UIOMMU_ENOSPC;
-}
-
-static void link_fini(struct uiommu_link *link)
-{
-	struct smmu *s = to_smmu(link->iommu);
-
-	uiommu_smmuv3_forget_asid(s, link->tag);
-	s->asids[link->tag / 64] &= ~((uint64_t)1 << link->tag % 64);
-}
-
 const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
 	.name = "smmuv3",
 	.device_add = device_add,
 	.device_remove = device_remove,
-	.domain_init = domain_init,
-	.domain_check = domain_check,
-	.link_init = link_init,
-	.link_fini = link_fini,
+	.domain_init = uiommu_smmuv3_domain_init,
+	.domain_check = uiommu_smmuv3_domain_check,
+	.link_init = uiommu_smmuv3_link_init,
+	.link_fini = uiommu_smmuv3_link_fini,
 	.attach_prepare = attach_prepare,
 	.attach_commit = attach_commit,
 	.block = block,

@@ -38,6 +38,48 @@ static void ste_s1(uint64_t *ste, const struct smmu_ste_cfg *c)
 		PUT(ste, STE_SHCFG, SHCFG_INCOMING);
 }
 
+/* SL0 counts the levels of a root upwards: with 4 KiB from level 2, else from 3. */
+static unsigned sl0(const struct uiommu_pt *pt, const struct smmu_format *f)
+{
+	return f->granule_lg2 == 12 ? pt->top_level - 1 : pt->top_level;
+}
+
+/* S2R: faults are recorded. S2S stays 0: no stalls. S2PTW: a guest's table in device
+ * memory is a fault. */
+static void ste_s2(uint64_t *ste, const struct smmu_ste_cfg *c)
+{
+	const struct smmu_format *f = uiommu_smmuv3_format(c->s2);
+	unsigned rgn = c->coherent ? ARM_LPAE_TCR_RGN_WBWA : ARM_LPAE_TCR_RGN_NC;
+	bool dirty = c->s2->flags & UIOMMU_PT_DIRTY;
+
+	PUT(ste, STE_SHCFG, SHCFG_INCOMING);
+	PUT(ste, STE_S2VMID, c->vmid);
+	PUT(ste, STE_S2T0SZ, ARM_LPAE_TCR_T0SZ(c->s2->ias_lg2));
+	PUT(ste, STE_S2SL0, sl0(c->s2, f));
+	PUT(ste, STE_S2IR0, rgn);
+	PUT(ste, STE_S2OR0, rgn);
+	PUT(ste, STE_S2SH0, c->coherent ? ARM_LPAE_TCR_SH_INNER : ARM_LPAE_TCR_SH_OUTER);
+	PUT(ste, STE_S2TG, f->tg);
+	PUT(ste, STE_S2PS, arm_lpae_ips(c->s2->oas_lg2));
+	PUT(ste, STE_S2AA64, 1);
+	PUT(ste, STE_S2PTW, 1);
+	PUT(ste, STE_S2R, 1);
+	PUT(ste, STE_S2HA, dirty);
+	PUT(ste, STE_S2HD, dirty);
+	ste[STE_S2TTB_WORD] |= port_virt_to_pa(c->s2->host, c->s2->top) & FMASK(STE_S2TTB);
+}
+
+/* Bits 0 and 1 of Config: stage 1, stage 2. */
+static bool has_s1(unsigned config)
+{
+	return config == STE_Config_S1 || config == STE_Config_S1_S2;
+}
+
+static bool has_s2(unsigned config)
+{
+	return config == STE_Config_S2 || config == STE_Config_S1_S2;
+}
+
 void uiommu_smmuv3_ste(uint64_t ste[STE_WORDS], const struct smmu_ste_cfg *c)
 {
 	zero(ste);
@@ -45,8 +87,10 @@ void uiommu_smmuv3_ste(uint64_t ste[STE_WORDS], const struct smmu_ste_cfg *c)
 	PUT(ste, STE_Config, c->config);
 	if (c->config == STE_Config_BYPASS)
 		PUT(ste, STE_SHCFG, SHCFG_INCOMING);
-	if (c->config == STE_Config_S1)
+	if (has_s1(c->config))
 		ste_s1(ste, c);
+	if (has_s2(c->config))
+		ste_s2(ste, c);
 }
 
 /*
@@ -58,16 +102,19 @@ void uiommu_smmuv3_cd(uint64_t cd[CD_WORDS], const struct uiommu_pt *pt, uint32_
 		      bool coherent)
 {
 	unsigned rgn = coherent ? ARM_LPAE_TCR_RGN_WBWA : ARM_LPAE_TCR_RGN_NC;
+	bool dirty = pt->flags & UIOMMU_PT_DIRTY;
 
 	zero(cd);
 	PUT(cd, CD_T0SZ, ARM_LPAE_TCR_T0SZ(pt->ias_lg2));
-	PUT(cd, CD_TG0, CD_TG0_4K);
+	PUT(cd, CD_TG0, uiommu_smmuv3_format(pt)->tg);
 	PUT(cd, CD_IR0, rgn);
 	PUT(cd, CD_OR0, rgn);
 	PUT(cd, CD_SH0, coherent ? ARM_LPAE_TCR_SH_INNER : ARM_LPAE_TCR_SH_OUTER);
 	PUT(cd, CD_EPD1, 1);
 	PUT(cd, CD_IPS, arm_lpae_ips(pt->oas_lg2));
 	PUT(cd, CD_AA64, 1);
+	PUT(cd, CD_HA, dirty);
+	PUT(cd, CD_HD, dirty);
 	PUT(cd, CD_R, 1);
 	PUT(cd, CD_A, 1);
 	PUT(cd, CD_ASET, 1);
@@ -104,6 +151,7 @@ static void used_s1(const uint64_t *ste, uint64_t *used)
 	ALL(used, STE_STRW);
 	ALL(used, STE_EATS);
 	ALL(used, STE_MEV);
+	ALL(used, STE_S2VMID);		/* tags stage 1 too (IHI 0070, 5.2) */
 	if (GET(ste, STE_S1DSS) == STE_S1DSS_BYPASS)
 		used_override(used);
 }
@@ -125,21 +173,12 @@ void uiommu_smmuv3_ste_used(const uint64_t *ste, uint64_t *used)
 	if (!GET(ste, STE_V))
 		return;
 	ALL(used, STE_Config);
-	switch (GET(ste, STE_Config)) {
-	case STE_Config_BYPASS:
+	if (GET(ste, STE_Config) == STE_Config_BYPASS)
 		used_override(used);
-		break;
-	case STE_Config_S1:
+	if (has_s1(GET(ste, STE_Config)))
 		used_s1(ste, used);
-		break;
-	case STE_Config_S2:
+	if (has_s2(GET(ste, STE_Config)))
 		used_s2(used);
-		break;
-	case STE_Config_S1_S2:
-		used_s1(ste, used);
-		used_s2(used);
-		break;
-	}
 }
 
 void uiommu_smmuv3_cd_used(const uint64_t *cd, uint64_t *used)

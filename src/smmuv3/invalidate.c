@@ -2,8 +2,6 @@
 /* src/smmuv3/invalidate.c - what hardware is told to forget */
 #include "smmu.h"
 
-#define PAGE_LG2	12u
-
 /* ---- configuration ---- */
 
 int uiommu_smmuv3_cfgi_ste(struct smmu *s, uint32_t sid, bool leaf)
@@ -74,9 +72,21 @@ int uiommu_smmuv3_forget_all(struct smmu *s)
 
 /* ---- translations ---- */
 
-static uint64_t asid_command(unsigned opcode, uint32_t asid)
+/* How commands name what is cached of a link: its tag, and an address of it. */
+struct scope {
+	uint64_t all, va;		/* word 0 */
+	const struct smmu_format *f;
+};
+
+static struct scope scope_of(const struct uiommu_link *link)
 {
-	return FPREP(CMD_Opcode, opcode) | FPREP(CMD_TLBI_NH_VA_ASID, asid);
+	const struct smmu_format *f = uiommu_smmuv3_format(&link->dom->pt);
+	uint64_t tag = f->stage2 ? FPREP(CMD_TLBI_S2_IPA_VMID, link->tag)
+				 : FPREP(CMD_TLBI_NH_VA_ASID, link->tag);
+	unsigned all = f->stage2 ? CMD_TLBI_S12_VMALL : CMD_TLBI_NH_ASID;
+	unsigned va = f->stage2 ? CMD_TLBI_S2_IPA : CMD_TLBI_NH_VA;
+
+	return (struct scope){ FPREP(CMD_Opcode, all) | tag, FPREP(CMD_Opcode, va) | tag, f };
 }
 
 /*
@@ -95,48 +105,59 @@ static void must_forget(struct smmu *s, int err)
 		uiommu_smmuv3_shut_off(s, ": an invalidation failed: shut off, every DMA aborts");
 }
 
-void uiommu_smmuv3_forget_asid(struct smmu *s, uint32_t asid)
+void uiommu_smmuv3_forget_tag(const struct uiommu_link *link)
 {
+	struct smmu *s = to_smmu(link->iommu);
 	struct smmu_batch b;
 
 	uiommu_smmuv3_batch_begin(s, &b);
-	uiommu_smmuv3_batch_add(s, &b, asid_command(CMD_TLBI_NH_ASID, asid), 0);
+	uiommu_smmuv3_batch_add(s, &b, scope_of(link).all, 0);
 	must_forget(s, uiommu_smmuv3_batch_sync(s, &b));
 }
 
 struct range {
-	uint64_t iova, pages;		/* smallest pages */
+	uint64_t iova, pages;		/* granules */
 	unsigned stride_lg2;		/* the smallest entry that was removed */
 	unsigned ttl;			/* its level, where all are of one; 0: not known */
 	bool leaf;
 };
 
-/* TTL counts levels from 1 (1 GiB with 4 KiB pages) to 3 (4 KiB). */
-static unsigned ttl_of(uint64_t pgsizes)
+/*
+ * The level of the entries that make up a page, from the leaves. A run of contiguous
+ * entries is of the level of its entries, and hardware may have cached each by
+ * itself: it is told of each.
+ */
+static unsigned level_of(const struct smmu_format *f, unsigned page_lg2)
 {
-	unsigned lg2 = port_ctz64(pgsizes);
-
-	return pgsizes & (pgsizes - 1) ? 0 : 3 - (lg2 - PAGE_LG2) / 9;
+	return (page_lg2 - f->granule_lg2) / (f->granule_lg2 - 3u);
 }
 
-static struct range range_of(const struct uiommu_gather *g)
+/* TTL counts levels from the root: 3 for pages, 2 for the blocks above them. */
+static void look_at_sizes(struct range *r, const struct smmu_format *f, uint64_t pgsizes)
 {
-	struct range r = { .leaf = !g->tables, .stride_lg2 = PAGE_LG2 };
+	unsigned small = level_of(f, port_ctz64(pgsizes)), large = level_of(f, port_msb64(pgsizes));
+
+	r->stride_lg2 = f->granule_lg2 + small * (f->granule_lg2 - 3u);
+	r->ttl = small == large ? 3 - small : 0;
+}
+
+static struct range range_of(const struct smmu_format *f, const struct uiommu_gather *g)
+{
+	struct range r = { .leaf = !g->tables, .stride_lg2 = f->granule_lg2 };
 
 	/* what a removed table held is not known: every page may be cached */
-	if (r.leaf && g->pgsizes) {
-		r.stride_lg2 = port_ctz64(g->pgsizes);
-		r.ttl = ttl_of(g->pgsizes);
-	}
+	if (r.leaf && g->pgsizes)
+		look_at_sizes(&r, f, g->pgsizes);
 	r.iova = g->start & ~(((uint64_t)1 << r.stride_lg2) - 1);
-	r.pages = ((g->last - r.iova) >> PAGE_LG2) + 1;
+	r.pages = ((g->last - r.iova) >> f->granule_lg2) + 1;
 	return r;
 }
 
-static void add_va(struct smmu *s, struct smmu_batch *b, uint32_t asid, const struct range *r,
-		   uint64_t iova, uint64_t fields0, uint64_t fields1)
+/* The fields of stage 1's command and of stage 2's stand in the same places. */
+static void add_va(struct smmu *s, struct smmu_batch *b, const struct scope *sc,
+		   const struct range *r, uint64_t iova, uint64_t fields0, uint64_t fields1)
 {
-	uiommu_smmuv3_batch_add(s, b, asid_command(CMD_TLBI_NH_VA, asid) | fields0,
+	uiommu_smmuv3_batch_add(s, b, sc->va | fields0,
 				FPREP(CMD_TLBI_NH_VA_Leaf, r->leaf) | fields1 |
 				(iova & FMASK(CMD_TLBI_NH_VA_Address)));
 }
@@ -146,8 +167,12 @@ static void add_va(struct smmu *s, struct smmu_batch *b, uint32_t asid, const st
  * each, from the lowest set one up. NUM = SCALE = 0 without a level hint is
  * reserved, so such a page is done together with its neighbour.
  */
-static void add_ranges(struct smmu *s, struct smmu_batch *b, uint32_t asid, struct range r)
+static void add_ranges(struct smmu *s, struct smmu_batch *b, const struct scope *sc,
+		       struct range r)
 {
+	uint64_t hints = FPREP(CMD_TLBI_NH_VA_TG, sc->f->cmd_tg) |
+			 FPREP(CMD_TLBI_NH_VA_TTL, r.ttl);
+
 	while (r.pages) {
 		unsigned scale, num;
 
@@ -155,53 +180,52 @@ static void add_ranges(struct smmu *s, struct smmu_batch *b, uint32_t asid, stru
 			r.pages++;
 		scale = port_ctz64(r.pages);
 		num = r.pages >> scale & 31;
-		add_va(s, b, asid, &r, r.iova,
+		add_va(s, b, sc, &r, r.iova,
 		       FPREP(CMD_TLBI_NH_VA_SCALE, scale) | FPREP(CMD_TLBI_NH_VA_NUM, num - 1),
-		       FPREP(CMD_TLBI_NH_VA_TG, CMD_TLBI_TG_4K) | FPREP(CMD_TLBI_NH_VA_TTL, r.ttl));
-		r.iova += (uint64_t)num << scale << PAGE_LG2;
+		       hints);
+		r.iova += (uint64_t)num << scale << sc->f->granule_lg2;
 		r.pages -= (uint64_t)num << scale;
 	}
 }
 
 /*
- * Above this many commands one that takes the whole ASID costs less: as many as
- * one table has entries, which is also what a removed table would need.
+ * From so many commands on one that takes all of the tag costs less: as many as one
+ * table has entries, which is also what a removed table would need.
  */
-#define MAX_SINGLE	(1u << (PAGE_LG2 - 3))
-
-static void add_singles(struct smmu *s, struct smmu_batch *b, uint32_t asid,
+static void add_singles(struct smmu *s, struct smmu_batch *b, const struct scope *sc,
 			const struct range *r)
 {
-	uint64_t stride = (uint64_t)1 << (r->stride_lg2 - PAGE_LG2);
-	uint64_t n = (r->pages + stride - 1) >> (r->stride_lg2 - PAGE_LG2);
+	unsigned shift = r->stride_lg2 - sc->f->granule_lg2;
+	uint64_t n = (r->pages + ((uint64_t)1 << shift) - 1) >> shift;
 
-	if (n >= MAX_SINGLE) {
-		uiommu_smmuv3_batch_add(s, b, asid_command(CMD_TLBI_NH_ASID, asid), 0);
+	if (n >> (sc->f->granule_lg2 - 3)) {
+		uiommu_smmuv3_batch_add(s, b, sc->all, 0);
 		return;
 	}
 	for (uint64_t i = 0; i < n; i++)
-		add_va(s, b, asid, r, r->iova + (i << r->stride_lg2), 0, 0);
+		add_va(s, b, sc, r, r->iova + (i << r->stride_lg2), 0, 0);
 }
 
 void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g)
 {
 	struct smmu *s = to_smmu(link->iommu);
+	struct scope sc = scope_of(link);
 	struct smmu_batch b;
 	struct range r;
 
 	if (g->start > g->last) {
 		if (g->tables)
-			uiommu_smmuv3_forget_asid(s, link->tag);
+			uiommu_smmuv3_forget_tag(link);
 		return;
 	}
-	r = range_of(g);
+	r = range_of(sc.f, g);
 	uiommu_smmuv3_batch_begin(s, &b);
-	/* SCALE has five bits: from 2^31 pages (8 TiB) on, all of the ASID */
+	/* SCALE has five bits: from 2^31 pages (8 TiB of 4 KiB) on, all of the tag */
 	if (r.pages >> 31)
-		uiommu_smmuv3_batch_add(s, &b, asid_command(CMD_TLBI_NH_ASID, link->tag), 0);
+		uiommu_smmuv3_batch_add(s, &b, sc.all, 0);
 	else if (s->caps.ril && r.pages > 1)
-		add_ranges(s, &b, link->tag, r);
+		add_ranges(s, &b, &sc, r);
 	else
-		add_singles(s, &b, link->tag, &r);
+		add_singles(s, &b, &sc, &r);
 	must_forget(s, uiommu_smmuv3_batch_sync(s, &b));
 }

@@ -29,7 +29,6 @@ static const struct need {
 #define NEED(n, field, good, why) \
 	{ n, IDR##n##_##field##_LO, FMAX(IDR##n##_##field), good, why }
 #define ONE(v) (1u << (v))
-	NEED(0, S1P, ONE(1), "it has no stage 1"),
 	NEED(0, TTF, ONE(IDR0_TTF_AARCH64) | ONE(IDR0_TTF_BOTH), "it has no AArch64 page tables"),
 	NEED(0, TTENDIAN, ONE(IDR0_TTENDIAN_MIXED) | ONE(IDR0_TTENDIAN_LITTLE),
 	     "its page tables are big-endian"),
@@ -41,7 +40,6 @@ static const struct need {
 	NEED(1, QUEUES_PRESET, ONE(0), "its queues are in a fixed place"),
 	NEED(1, CMDQS, 0xffffe, "its command queue has one entry"),
 	NEED(1, EVENTQS, 0xfffff, "its event queue has an unknown size"),
-	NEED(5, GRAN4K, ONE(1), "it has no 4 KiB pages"),
 	NEED(5, OAS, 0x7f, "its output address size is unknown"),
 #undef NEED
 #undef ONE
@@ -73,6 +71,23 @@ static int check_needs(const struct smmu *s, const uint32_t *idr)
 	return 0;
 }
 
+/* What is there in one of several kinds. */
+static int check_caps(const struct smmu *s)
+{
+	const char *why = NULL;
+
+	if (!s->caps.stage1 && !s->caps.stage2)
+		why = "it does not translate";
+	else if (!s->caps.granules)
+		why = "it has pages of no size";
+	else if (!s->caps.coherent && !s->host->cache_clean)
+		why = "its walks do not see CPU caches, and the host has no cache_clean()";
+	if (!why)
+		return 0;
+	log_line(s, UIOMMU_LOG_ERR, ": cannot be used: ", why);
+	return -UIOMMU_EOPNOTSUPP;
+}
+
 static unsigned min(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
@@ -91,8 +106,17 @@ static void read_caps(struct smmu_caps *c, const uint32_t *idr, bool coherent)
 	c->msi = FGET(IDR0_MSI, idr[0]);
 	c->stalls = FGET(IDR0_STALL_MODEL, idr[0]) == IDR0_STALL_MODEL_STALL_AND_TERMINATE;
 	c->sid_bits = min(FGET(IDR1_SIDSIZE, idr[1]), 32);
-	c->pasid_bits = min(ssid, c->two_level_cd ? 20 : 10);
+	c->stage1 = FGET(IDR0_S1P, idr[0]);
+	c->stage2 = FGET(IDR0_S2P, idr[0]);
+	c->granules = (unsigned)(FGET(IDR5_GRAN4K, idr[5]) << 12 |
+				 FGET(IDR5_GRAN16K, idr[5]) << 14 |
+				 FGET(IDR5_GRAN64K, idr[5]) << 16);
+	c->vax52 = FGET(IDR5_VAX, idr[5]) == IDR5_VAX_52;
+	/* it updates entries behind the back of a CPU that has them in its cache else */
+	c->dirty = c->coherent && FGET(IDR0_HTTU, idr[0]) >= IDR0_HTTU_ACCESS_DIRTY;
+	c->pasid_bits = c->stage1 ? min(ssid, c->two_level_cd ? 20 : 10) : 0;
 	c->asid_bits = FGET(IDR0_ASID16, idr[0]) ? 16 : 8;
+	c->vmid_bits = FGET(IDR0_VMID16, idr[0]) ? 16 : 8;
 	c->cmdq_lg2 = FGET(IDR1_CMDQS, idr[1]);
 	c->evtq_lg2 = FGET(IDR1_EVENTQS, idr[1]);
 	c->oas_lg2 = oas[FGET(IDR5_OAS, idr[5])];
@@ -111,11 +135,7 @@ int uiommu_smmuv3_identify(struct smmu *s, const struct uiommu_smmuv3_config *cf
 	if (err)
 		return err;
 	read_caps(&s->caps, &s->hw_info[2], cfg->coherent);
-	if (s->caps.coherent || s->host->cache_clean)
-		return 0;
-	log_line(s, UIOMMU_LOG_ERR, ": cannot be used: ",
-		 "its walks do not see CPU caches, and the host has no cache_clean()");
-	return -UIOMMU_EOPNOTSUPP;
+	return check_caps(s);
 }
 
 /* ---- registers that are acknowledged ---- */
@@ -333,19 +353,12 @@ static unsigned queue_lg2(unsigned wanted, unsigned page, unsigned max)
 	return min(wanted ? wanted : page, max);
 }
 
-static size_t asid_bytes(const struct smmu *s)
-{
-	return ((size_t)1 << s->caps.asid_bits) / 8;
-}
-
 static int make_memory(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
 {
-	int err;
+	int err = uiommu_smmuv3_tags_init(s);
 
-	s->asids = host_alloc(s->host, asid_bytes(s));
-	if (!s->asids)
-		return -UIOMMU_ENOMEM;
-	s->asids[0] = 1;
+	if (err)
+		return err;
 	err = uiommu_smmuv3_strtab_init(s);
 	if (err)
 		goto no_strtab;
@@ -359,7 +372,7 @@ static int make_memory(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
 no_cmdq:
 	uiommu_smmuv3_strtab_fini(s);
 no_strtab:
-	host_free(s->host, s->asids, asid_bytes(s));
+	uiommu_smmuv3_tags_fini(s);
 	return err;
 }
 
@@ -368,7 +381,7 @@ static void free_memory(struct smmu *s)
 	uiommu_smmuv3_evtq_fini(s);
 	uiommu_smmuv3_cmdq_fini(s);
 	uiommu_smmuv3_strtab_fini(s);
-	host_free(s->host, s->asids, asid_bytes(s));
+	uiommu_smmuv3_tags_fini(s);
 }
 
 static void copy_name(struct smmu *s, const char *name)
@@ -393,6 +406,9 @@ static struct smmu *make(struct uiommu *u, const struct uiommu_smmuv3_config *cf
 	s->msi_gerror = cfg->msi_gerror;
 	s->reset = cfg->reset;
 	s->reset_ctx = cfg->reset_ctx;
+	s->vmid_alloc = cfg->vmid_alloc;
+	s->vmid_free = cfg->vmid_free;
+	s->vmid_ctx = cfg->vmid_ctx;
 	copy_name(s, cfg->name);
 	return s;
 }
@@ -427,7 +443,7 @@ int uiommu_smmuv3_probe(struct uiommu *u, const struct uiommu_smmuv3_config *cfg
 	struct smmu *s;
 	int err;
 
-	if (!cfg->name || cfg->mmio_bytes < MIN_MMIO_BYTES)
+	if (!cfg->name || cfg->mmio_bytes < MIN_MMIO_BYTES || !cfg->vmid_alloc != !cfg->vmid_free)
 		return -UIOMMU_EINVAL;
 	s = make(u, cfg);
 	if (!s)

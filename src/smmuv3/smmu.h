@@ -16,7 +16,9 @@
 /* What the ID registers say, as far as it is used. */
 struct smmu_caps {
 	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi;
-	unsigned sid_bits, pasid_bits, asid_bits;
+	bool stage1, stage2, vax52, dirty;
+	unsigned granules;			/* bit n: one of 2^n bytes */
+	unsigned sid_bits, pasid_bits, asid_bits, vmid_bits;
 	unsigned cmdq_lg2, evtq_lg2;		/* largest */
 	unsigned oas_lg2;
 };
@@ -54,7 +56,10 @@ struct smmu {
 	struct smmu_cmdq cmdq;
 	struct smmu_evtq evtq;
 	struct smmu_strtab strtab;
-	uint64_t *asids;			/* (u) bit n: ASID n is taken */
+	uint64_t *asids, *vmids;		/* (u) bit n: n is taken */
+	int (*vmid_alloc)(void *ctx, uint32_t *vmid);	/* (i) */
+	void (*vmid_free)(void *ctx, uint32_t vmid);	/* (i) */
+	void *vmid_ctx;				/* (i) */
 	bool irqs;				/* (i) */
 	unsigned irq_evtq, irq_gerror;		/* (i) */
 	unsigned irqs_held;			/* (u) requested: 0, evtq, both */
@@ -102,13 +107,42 @@ static inline void smmu_write(const struct smmu *s, unsigned reg, uint32_t v)
 	port_write32(&s->mmio, reg, v);
 }
 
+/* ---- format.c: page tables ---- */
+
+struct smmu_format {
+	const struct uiommu_pt_ops *ops;
+	uint8_t granule_lg2;
+	uint8_t cmd_tg;				/* CMD_TLBI_TG_* */
+	uint8_t tg;				/* CD.TG0 or STE.S2TG */
+	bool stage2;
+};
+
+/* NULL: none that an SMMU walks */
+const struct smmu_format *uiommu_smmuv3_format(const struct uiommu_pt *pt);
+bool uiommu_smmuv3_is_stage2(const struct uiommu_domain *dom);
+int uiommu_smmuv3_domain_init(struct uiommu_domain *dom, struct uiommu_dev *dev, unsigned flags);
+int uiommu_smmuv3_domain_check(const struct uiommu_domain *dom, struct uiommu_dev *dev,
+			       uiommu_pasid_t pasid);
+
+/* ---- tags.c ---- */
+
+int uiommu_smmuv3_tags_init(struct smmu *s);
+void uiommu_smmuv3_tags_fini(struct smmu *s);
+int uiommu_smmuv3_link_init(struct uiommu_link *link);
+void uiommu_smmuv3_link_fini(struct uiommu_link *link);
+
 /* ---- entry.c: STE and CD as values ---- */
 
 struct smmu_ste_cfg {
 	unsigned config;			/* STE_Config_* */
-	uiommu_pa_t cdtab;			/* the rest: S1 only */
+	bool coherent;
+	/* with stage 1 */
+	uiommu_pa_t cdtab;
 	unsigned cd_bits, s1fmt, s1dss;
-	bool coherent, no_stall;
+	bool no_stall;
+	/* with stage 2 */
+	const struct uiommu_pt *s2;
+	uint32_t vmid;
 };
 
 void uiommu_smmuv3_ste(uint64_t ste[STE_WORDS], const struct smmu_ste_cfg *cfg);
@@ -208,7 +242,8 @@ int uiommu_smmuv3_cfgi_cd(struct smmu_master *m, uiommu_pasid_t pasid, bool leaf
 int uiommu_smmuv3_cfgi_cd_all(struct smmu_master *m);
 int uiommu_smmuv3_forget_all(struct smmu *s);
 void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g);
-void uiommu_smmuv3_forget_asid(struct smmu *s, uint32_t asid);
+/* All that is cached under link->tag. */
+void uiommu_smmuv3_forget_tag(const struct uiommu_link *link);
 
 /* ---- domain.c ---- */
 

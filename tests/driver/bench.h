@@ -82,6 +82,17 @@ static inline int bench_sim_write(void *ctx, uiommu_pa_t pa, const void *buf, si
 	return bench_mem(ctx, pa, (void *)(uintptr_t)buf, n, true);
 }
 
+static inline int bench_sim_cas64(void *ctx, uiommu_pa_t pa, uint64_t *old, uint64_t v)
+{
+	struct bench *b = ctx;
+	uint64_t *p = (uint64_t *)thost_at(&b->t, pa, 8);
+
+	if (!p)
+		return -UIOMMU_EFAULT;
+	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 static inline void *bench_sim_alloc(void *ctx, size_t bytes)
 {
 	return calloc(1, bytes);
@@ -162,14 +173,19 @@ static const struct uiommu_smmuv3_config bench_smmu = {
 	.coherent = true, .has_irqs = true, .irq_evtq = 1, .irq_gerror = 2,
 };
 
+static inline struct uiommu_sim_env bench_env(struct bench *b)
+{
+	return (struct uiommu_sim_env){
+		.ctx = b, .alloc = bench_sim_alloc, .free = bench_sim_free,
+		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
+		.lock = bench_sim_lock, .unlock = bench_sim_unlock, .cas64 = bench_sim_cas64,
+	};
+}
+
 static inline void bench_init_sim(struct bench *b, const struct uiommu_sim_smmuv3_config *sim,
 				  bool threads)
 {
-	const struct uiommu_sim_env env = {
-		.ctx = b, .alloc = bench_sim_alloc, .free = bench_sim_free,
-		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
-		.lock = bench_sim_lock, .unlock = bench_sim_unlock,
-	};
+	const struct uiommu_sim_env env = bench_env(b);
 
 	memset(b, 0, sizeof(*b));
 	thost_init(&b->t, threads);

@@ -46,14 +46,12 @@ static void start(struct rig *r, unsigned cmdq_lg2)
 	struct uiommu_sim_smmuv3_config cfg;
 	struct uiommu_smmuv3_config smmu = bench_smmu;
 	const struct uiommu_observer obs = { .ctx = &r->b, .fault = bench_fault };
-	const struct uiommu_sim_env env = {
-		.ctx = &r->b, .alloc = bench_sim_alloc, .free = bench_sim_free,
-		.read = on_read, .write = bench_sim_write, .irq = bench_sim_irq,
-	};
+	struct uiommu_sim_env env = bench_env(&r->b);
 
 	memset(r, 0, sizeof(*r));
 	uiommu_sim_smmuv3_config_init(&cfg);
 	cfg.range_inv = false;
+	env.read = on_read;
 	bench_init_sim(&r->b, &cfg, false);
 	uiommu_sim_smmuv3_destroy(r->b.sim);
 	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &r->b.sim), 0);

@@ -90,10 +90,10 @@ static struct play play(bool ste, const uint64_t *from, const uint64_t *to)
 /* ---- the kinds ---- */
 
 enum ste { INVALID, ABORT, BYPASS, S1_0, S1_BYPASS, S1_TERM, S1_OTHER, S1_NOSTALL, S1_ATS,
-	   S1_MEV, S2, S2_STALL, NESTED, NSTES };
+	   S1_MEV, S2, S2_VMID0, S2_STALL, NESTED, NSTES };
 
 static const char *const ste_names[] = { "invalid", "abort", "bypass", "s1 ssid0", "s1 bypass",
-	"s1 terminate", "s1 other table", "s1 no stall", "s1 ats", "s1 mev", "s2", "s2 stall",
+	"s1 terminate", "s1 other table", "s1 no stall", "s1 ats", "s1 mev", "s2", "s2 vmid 0", "s2 stall",
 	"nested" };
 
 static void ste_of(enum ste k, uint64_t *e)
@@ -129,7 +129,7 @@ static void ste_of(enum ste k, uint64_t *e)
 	e[0] = (e[0] & ~FMASK(STE_Config)) | FPREP(STE_V, 1) |
 	       FPREP(STE_Config, k == NESTED ? STE_Config_S1_S2 : STE_Config_S2);
 	e[1] |= FPREP(STE_SHCFG, SHCFG_INCOMING) | FPREP(STE_EATS, STE_EATS_TRANS);
-	e[2] = FPREP(STE_S2VMID, 9) | FPREP(STE_S2T0SZ, 16) | FPREP(STE_S2AA64, 1) |
+	e[2] = FPREP(STE_S2VMID, k == S2_VMID0 ? 0 : 9) | FPREP(STE_S2T0SZ, 16) | FPREP(STE_S2AA64, 1) |
 	       FPREP(STE_S2R, 1) | FPREP(STE_S2S, k == S2_STALL);
 	e[3] = 0x80440000;
 }
@@ -147,8 +147,9 @@ static const struct {
 	{ S1_0, S1_TERM, 1, true },		{ S1_TERM, S1_0, 1, true },
 	{ S1_BYPASS, BYPASS, 2, true },		{ BYPASS, S1_BYPASS, 2, true },
 	{ S2, ABORT, 2, true },			{ ABORT, S2, 2, true },
-	{ S1_0, S2, 3, true },			{ S2, S1_0, 3, true },
-	{ S1_NOSTALL, S2, 3, true },		{ S2, S1_NOSTALL, 3, true },
+	{ S1_0, S2, 3, false },			{ S2, S1_0, 3, false },
+	{ S1_0, S2_VMID0, 3, true },		{ S2_VMID0, S1_0, 3, true },
+	{ S1_NOSTALL, S2_VMID0, 3, true },	{ S2_VMID0, S1_NOSTALL, 3, true },
 	{ S1_0, S1_OTHER, 3, false },		{ S1_OTHER, S1_0, 3, false },
 	{ S1_0, S1_ATS, 1, true },		{ S1_ATS, S1_0, 1, true },
 	{ S1_0, S1_MEV, 1, true },		{ S1_MEV, S1_0, 1, true },
@@ -196,7 +197,7 @@ static void cd_of(enum cd k, uint64_t *e)
 {
 	static char t[2][4096] __attribute__((aligned(4096)));
 	static const struct uiommu_host host;
-	struct uiommu_pt pt = { .host = &host, .top = t[k == B3], .ias_lg2 = 48, .oas_lg2 = 48 };
+	struct uiommu_pt pt = { .ops = &uiommu_pt_arm_s1_4k_ops, .host = &host, .top = t[k == B3], .ias_lg2 = 48, .oas_lg2 = 48 };
 
 	memset(e, 0, 64);
 	if (k == NONE)
@@ -261,7 +262,8 @@ static void invariant_12_no_bit_is_set_behind_the_writers_back(void **state)
 static void values_of_ste_and_cd(void **state)
 {
 	static const struct uiommu_host host = { .table_offset = 0 };
-	struct uiommu_pt pt = { .host = &host, .top = (void *)0x123456789000, .ias_lg2 = 48,
+	struct uiommu_pt pt = { .ops = &uiommu_pt_arm_s1_4k_ops, .host = &host,
+				.top = (void *)0x123456789000, .ias_lg2 = 48,
 				.oas_lg2 = 44 };
 	uint64_t e[8];
 

@@ -212,7 +212,7 @@ static uint64_t change_idr(struct bench *b, uint64_t off, uint64_t v)
 	{ \
 		return off == SMMU_##reg ? change : v; \
 	}
-IDR(no_s1, IDR0, FSET(IDR0_S1P, v, 0))
+IDR(no_stage, IDR0, FSET(IDR0_S1P, FSET(IDR0_S2P, v, 0), 0))
 IDR(aarch32, IDR0, FSET(IDR0_TTF, v, IDR0_TTF_AARCH32))
 IDR(big_endian, IDR0, FSET(IDR0_TTENDIAN, v, IDR0_TTENDIAN_BIG))
 IDR(stalls, IDR0, FSET(IDR0_STALL_MODEL, v, IDR0_STALL_MODEL_STALL))
@@ -220,7 +220,7 @@ IDR(st_level, IDR0, FSET(IDR0_ST_LEVEL, v, 2))
 IDR(preset_tables, IDR1, FSET(IDR1_TABLES_PRESET, v, 1))
 IDR(preset_queues, IDR1, FSET(IDR1_QUEUES_PRESET, v, 1))
 IDR(tiny_cmdq, IDR1, FSET(IDR1_CMDQS, v, 0))
-IDR(no_4k, IDR5, FSET(IDR5_GRAN4K, v, 0))
+IDR(no_pages, IDR5, FSET(IDR5_GRAN4K, FSET(IDR5_GRAN16K, FSET(IDR5_GRAN64K, v, 0), 0), 0))
 IDR(oas_7, IDR5, FSET(IDR5_OAS, v, 7))
 IDR(not_coherent, IDR0, FSET(IDR0_COHACC, v, 0))
 
@@ -230,10 +230,10 @@ static void what_it_cannot_do_is_said(void **state)
 		uint64_t (*idr)(uint64_t off, uint64_t v);
 		const char *says;
 	} rows[] = {
-		{ no_s1, "no stage 1" }, { aarch32, "AArch64" }, { big_endian, "big-endian" },
+		{ no_stage, "does not translate" }, { aarch32, "AArch64" }, { big_endian, "big-endian" },
 		{ stalls, "stalls" }, { st_level, "stream table" },
 		{ preset_tables, "fixed place" }, { preset_queues, "fixed place" },
-		{ tiny_cmdq, "command queue" }, { no_4k, "4 KiB" }, { oas_7, "output address" },
+		{ tiny_cmdq, "command queue" }, { no_pages, "pages of no size" }, { oas_7, "output address" },
 		{ not_coherent, "cache_clean" },
 	};
 

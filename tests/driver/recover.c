@@ -11,11 +11,7 @@ static int reset_result;
 
 static int reset(void *ctx)
 {
-	const struct uiommu_sim_env env = {
-		.ctx = the, .alloc = bench_sim_alloc, .free = bench_sim_free,
-		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
-		.lock = bench_sim_lock, .unlock = bench_sim_unlock,
-	};
+	const struct uiommu_sim_env env = bench_env(the);
 
 	assert_ptr_equal(ctx, &resets);
 	resets++;
