@@ -22,9 +22,22 @@
 
 #include <uiommu/pt.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_GUARD
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_GUARD
+#endif
+#endif
+#ifdef ARENA_GUARD
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define ARENA_PA	0x4000000000ull
 #define ARENA_UNIT	64u
+#ifndef ARENA_BYTES
 #define ARENA_BYTES	(8u << 20)
+#endif
 #define ARENA_UNITS	(ARENA_BYTES / ARENA_UNIT)
 
 struct arena {
@@ -34,6 +47,7 @@ struct arena {
 	size_t next;			/* where the search for room starts */
 	unsigned live, calls;		/* allocations held, allocations asked for */
 	unsigned fail_at;		/* this call (from 1) gets NULL; 0: none */
+	unsigned limit;			/* allocations held at most; 0: no limit */
 	void (*on_alloc)(struct arena *a);	/* before memory is given */
 	void (*on_clean)(struct arena *a);
 	void *test;
@@ -47,13 +61,26 @@ static inline uint64_t arena_off(const struct arena *a, const void *p)
 	return off;
 }
 
+/* Under AddressSanitizer: nothing may touch what is not allocated. */
+static inline void arena_guard(void *p, size_t bytes, bool on)
+{
+#ifdef ARENA_GUARD
+	if (on)
+		__asan_poison_memory_region(p, bytes);
+	else
+		__asan_unpoison_memory_region(p, bytes);
+#else
+	(void)p, (void)bytes, (void)on;
+#endif
+}
+
 static inline void *arena_alloc(void *ctx, size_t bytes)
 {
 	struct arena *a = ctx;
 	size_t n = bytes / ARENA_UNIT, tried, u;
 
 	assert_true(bytes >= 64 && !(bytes & (bytes - 1)));
-	if (++a->calls == a->fail_at)
+	if (++a->calls == a->fail_at || (a->limit && a->live >= a->limit))
 		return NULL;
 	if (a->on_alloc)
 		a->on_alloc(a);
@@ -65,7 +92,10 @@ static inline void *arena_alloc(void *ctx, size_t bytes)
 	}
 	assert_true(tried < ARENA_UNITS);
 	memset(&a->used[u], 1, n);
+	arena_guard(a->cpu + u * ARENA_UNIT, bytes, false);
 	memset(a->cpu + u * ARENA_UNIT, 0, bytes);
+	if (a->hw != a->cpu)
+		memset(a->hw + u * ARENA_UNIT, 0xff, bytes);
 	a->next = u + n;
 	a->live++;
 	return a->cpu + u * ARENA_UNIT;
@@ -82,6 +112,7 @@ static inline void arena_free(void *ctx, void *p, size_t bytes)
 	memset(&a->used[off / ARENA_UNIT], 0, bytes / ARENA_UNIT);
 	memset(a->cpu + off, 0xa5, bytes);	/* who still reads it, finds out */
 	memset(a->hw + off, 0xa5, bytes);
+	arena_guard(a->cpu + off, bytes, true);
 	a->live--;
 }
 
@@ -96,10 +127,33 @@ static inline void arena_clean(void *ctx, const void *p, size_t bytes)
 		a->on_clean(a);
 }
 
-/* Pages that nobody touches cost nothing, unlike malloc's. */
+/* Pages that nobody touches cost nothing, unlike malloc's. With ARENA_KEEP they are
+ * kept for the next arena, as they are: what is allocated is cleared anyway. */
+#ifdef ARENA_KEEP
+static unsigned char *arena_kept[2];
+static unsigned arena_nkept;
+#endif
+
+static inline void arena_unmap(unsigned char *p, size_t bytes)
+{
+#ifdef ARENA_KEEP
+	if (bytes == ARENA_BYTES && arena_nkept < 2) {
+		arena_kept[arena_nkept++] = p;
+		return;
+	}
+#endif
+	munmap(p, bytes);
+}
+
 static inline unsigned char *arena_pages(size_t bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p;
+
+#ifdef ARENA_KEEP
+	if (bytes == ARENA_BYTES && arena_nkept)
+		return arena_kept[--arena_nkept];
+#endif
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(p != MAP_FAILED);
 	return p;
@@ -111,10 +165,9 @@ static inline void arena_init(struct arena *a, bool noncoherent)
 	a->cpu = arena_pages(ARENA_BYTES);
 	a->used = arena_pages(ARENA_UNITS);
 	a->hw = a->cpu;
-	if (noncoherent) {
+	arena_guard(a->cpu, ARENA_BYTES, true);
+	if (noncoherent)
 		a->hw = arena_pages(ARENA_BYTES);
-		memset(a->hw, 0xff, ARENA_BYTES);
-	}
 	a->host = (struct uiommu_host){
 		.ctx = a, .table_alloc = arena_alloc, .table_free = arena_free,
 		.table_offset = (uint64_t)(uintptr_t)a->cpu - ARENA_PA,
@@ -125,10 +178,11 @@ static inline void arena_init(struct arena *a, bool noncoherent)
 static inline void arena_fini(struct arena *a)
 {
 	assert_int_equal(a->live, 0);
+	arena_guard(a->cpu, ARENA_BYTES, false);
 	if (a->hw != a->cpu)
-		munmap(a->hw, ARENA_BYTES);
-	munmap(a->cpu, ARENA_BYTES);
-	munmap(a->used, ARENA_UNITS);
+		arena_unmap(a->hw, ARENA_BYTES);
+	arena_unmap(a->cpu, ARENA_BYTES);
+	arena_unmap(a->used, ARENA_UNITS);
 }
 
 /* ---- instances and their configurations ---- */
@@ -312,6 +366,25 @@ static inline bool is_mapped(const struct fixture *x, uint64_t iova, uint64_t pa
 	struct hw_leaf r = hw(x, iova);
 
 	return r.mapped && r.pa == pa;
+}
+
+/* Hardware writes to @iova: marks the entry, as each architecture says. */
+static inline void hw_write(struct fixture *x, uint64_t iova)
+{
+	struct uiommu_pt_step s[8];
+	uint64_t *e;
+	unsigned n;
+
+	assert_int_equal(x->pt.ops->walk(&x->pt, iova, s, 8, &n), 0);
+	assert_int_equal(s[n - 1].kind, UIOMMU_PT_STEP_LEAF);
+	e = (uint64_t *)(x->arena.cpu + (s[n - 1].entry_pa - ARENA_PA));
+	if (x->in->hw == hw_arm) {
+		assert_true(*e >> 51 & 1);			/* DBM: no fault */
+		*e = x->in->arg & HW_S2 ? *e | 1 << 7 : *e & ~(uint64_t)(1 << 7);
+	} else {
+		*e |= x->in->hw == hw_riscv ? 1 << 7 : x->in->hw == hw_vtd_ss ? 1 << 9 : 1 << 6;
+	}
+	memcpy(x->arena.hw + (s[n - 1].entry_pa - ARENA_PA), e, 8);
 }
 
 #if defined(UIOMMU_PT_CHECKED) && !defined(TESTS_PT_MISUSE)

@@ -35,25 +35,6 @@ static bool bit(const struct view *v, uint64_t n)
 	return v->bits[n / 64] >> (n % 64) & 1;
 }
 
-/* Hardware writes to @iova: marks the entry, as each architecture says. */
-static void hw_write(struct fixture *x, uint64_t iova)
-{
-	struct uiommu_pt_step s[8];
-	uint64_t *e;
-	unsigned n;
-
-	assert_int_equal(x->pt.ops->walk(&x->pt, iova, s, 8, &n), 0);
-	assert_int_equal(s[n - 1].kind, UIOMMU_PT_STEP_LEAF);
-	e = (uint64_t *)(x->arena.cpu + (s[n - 1].entry_pa - ARENA_PA));
-	if (x->in->hw == hw_arm) {
-		assert_true(*e >> 51 & 1);			/* DBM: no fault */
-		*e = x->in->arg & HW_S2 ? *e | 1 << 7 : *e & ~(uint64_t)(1 << 7);
-	} else {
-		*e |= x->in->hw == hw_riscv ? 1 << 7 : x->in->hw == hw_vtd_ss ? 1 << 9 : 1 << 6;
-	}
-	memcpy(x->arena.hw + (s[n - 1].entry_pa - ARENA_PA), e, 8);
-}
-
 static void written_pages_are_found_once(void **state)
 {
 	struct fixture *x = *state;

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# fuzz.sh - ./dev fuzz: libFuzzer with ASan and UBSan on the software SMMUv3
+# fuzz.sh - ./dev fuzz: libFuzzer with ASan and UBSan on the software SMMUv3, and on
+# page tables
 #
 #   fuzz.sh [TARGET...] [--time SECONDS] [--merge]
 #
-# TARGET: regs, tables, device (default: all, one after the other, 60 s each). What
+# TARGET: regs, tables, device, pt (default: all, one after the other, 60 s each). What
 # is found new stays in build/fuzz; --merge makes tests/fuzz/corpus the
 # smallest set that reaches as much. A crash is printed with its file, and
 # running build/fuzz/TARGET FILE does it again.
@@ -22,12 +23,12 @@ while [ $# -gt 0 ]; do
 	--time) seconds=${2:?--time needs seconds}; shift ;;
 	--time=*) seconds=${1#--time=} ;;
 	--merge) merge=1 ;;
-	regs | tables | device) targets+=("$1") ;;
-	*) die "usage: ./dev fuzz [regs|tables|device]... [--time SECONDS] [--merge]" ;;
+	regs | tables | device | pt) targets+=("$1") ;;
+	*) die "usage: ./dev fuzz [regs|tables|device|pt]... [--time SECONDS] [--merge]" ;;
 	esac
 	shift
 done
-[ ${#targets[@]} -gt 0 ] || targets=(regs tables device)
+[ ${#targets[@]} -gt 0 ] || targets=(regs tables device pt)
 command -v clang >/dev/null || need test
 out=build/fuzz
 mkdir -p "$out"
@@ -35,26 +36,40 @@ rc=0
 
 # the smallest set that reaches as much, as hex, a line each
 merge_into() {
+	local counters
+
 	rm -rf "$out/merged-$1"
 	mkdir -p "$out/merged-$1"
-	"$out/$1" -merge=1 -max_len=4096 "$out/merged-$1" "$out/corpus-$1" >>"$out/$1.log" 2>&1 ||
-		return 1
+	# fifteen instances of the same code: how often a line runs is not worth a file
+	[ "$1" != pt ] || counters=0
+	"$out/$1" -merge=1 -use_counters="${counters:-1}" -max_len=4096 \
+		"$out/merged-$1" "$out/corpus-$1" >>"$out/$1.log" 2>&1 || return 1
 	for f in "$out/merged-$1"/*; do
 		od -An -v -tx1 "$f" | tr -d ' \n'
 		echo
 	done >"tests/fuzz/corpus/$1.hex"
 }
 
+# what a target is made of, and how long its inputs are
+sources_of() {
+	case $1 in
+	pt) echo tests/fuzz/pt.c src/pt/*.c src/pt/inst/*.c -lcmocka ;;
+	*) echo tests/fuzz/sim.c sim/smmuv3/*.c sim/dev/atc.c ;;
+	esac
+}
+
 for t in "${targets[@]}"; do
+	src=$(sources_of "$t")
+	max=16384
+	[ "$t" != pt ] || max=768
 	clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-DTARGET="${t^^}" -Iinclude -I. tests/fuzz/sim.c sim/smmuv3/*.c sim/dev/atc.c \
-		-o "$out/$t" || exit 1
-	clang -O1 -std=gnu11 -DTARGET="${t^^}" -Iinclude -I. tests/fuzz/sim.c tests/fuzz/replay.c \
-		sim/smmuv3/*.c sim/dev/atc.c -o "$out/replay-$t" || exit 1
+		-DTARGET="${t^^}" -Iinclude -I. $src -o "$out/$t" || exit 1
+	clang -O1 -std=gnu11 -DTARGET="${t^^}" -Iinclude -I. tests/fuzz/replay.c $src \
+		-o "$out/replay-$t" || exit 1
 	mkdir -p "$out/corpus-$t"
 	"$out/replay-$t" "tests/fuzz/corpus/$t.hex" "$out/corpus-$t"
 	say "fuzz $t, $seconds s"
-	"$out/$t" -max_total_time="$seconds" -max_len=16384 -timeout=10 -print_final_stats=1 \
+	"$out/$t" -max_total_time="$seconds" -max_len=$max -timeout=10 -print_final_stats=1 \
 		-artifact_prefix="$out/crash-$t-" "$out/corpus-$t" >"$out/$t.log" 2>&1 || rc=1
 	grep -E 'ERROR|SUMMARY|Test unit|number_of_exec|new_units|runtime error' "$out/$t.log"
 	grep -E 'cov:' "$out/$t.log" | tail -1
