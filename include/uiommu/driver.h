@@ -22,6 +22,7 @@
 #define UIOMMU_DRIVER_H
 
 #include <uiommu/iommu.h>
+#include <uiommu/nested.h>
 
 struct uiommu_group;
 
@@ -44,11 +45,19 @@ struct uiommu_list {
 
 /* ---- what there is ---- */
 
+#define UIOMMU_USER_WORDS	2u
+
 struct uiommu_domain {
 	struct uiommu *u;			/* (i) */
 	const struct uiommu_host *host;		/* (i) */
 	enum uiommu_domain_type type;		/* (i) */
+	unsigned flags;				/* (i) PAGING: UIOMMU_DOMAIN_ALLOC_* */
 	struct uiommu_pt pt;			/* (i) PAGING: the table; ops NULL otherwise */
+	struct uiommu_domain *parent;		/* (i) NESTED: what it stands on */
+	uint64_t user[UIOMMU_USER_WORDS];	/* (i)(drv) NESTED: what its user says */
+	unsigned holds;				/* (u) nested domains and vIOMMUs on it */
+	bool bound;				/* (i) NESTED: goes with its attachment */
+	struct uiommu_attach *home;		/* (u) of a bound one: the RID's way back */
 	struct uiommu_list links;		/* (r) one for each IOMMU it sits behind */
 	struct uiommu_node node;		/* (r) u->domains */
 	struct uiommu_retire retire;
@@ -63,6 +72,9 @@ struct uiommu_link {
 	uint32_t tag;				/* (i)(drv) by link_init(); 0: none */
 	unsigned users;				/* (u) attachments */
 	struct uiommu_list attaches;		/* (r) */
+	struct uiommu_link *parent;		/* (i) NESTED: the parent's, held */
+	struct uiommu_list children;		/* (r) links of domains nested on this one */
+	struct uiommu_node sibling;		/* (r) parent->children */
 	struct uiommu_node node;		/* (r) dom->links */
 	struct uiommu_retire retire;
 };
@@ -87,6 +99,27 @@ struct uiommu_stream {
 	struct uiommu_node node;		/* (r) iommu->streams[] */
 };
 
+/* A VM's slice of one IOMMU. */
+struct uiommu_viommu {
+	struct uiommu_viommu_config cfg;	/* (i) */
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_iommu *iommu;		/* (i) */
+	struct uiommu_link *link;		/* (i) the parent's, held: the VM's tag */
+	struct uiommu_list devs;		/* (r) */
+	struct uiommu_node node;		/* (u) u->viommus */
+	struct uiommu_retire retire;
+};
+
+/* A device of a VM's. */
+struct uiommu_vdevice {
+	struct uiommu_viommu *viommu;		/* (i) */
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_dev *dev;			/* (i) */
+	uint64_t virt_id;			/* (i) the VM's number of it */
+	struct uiommu_node node;		/* (r) viommu->devs */
+	struct uiommu_retire retire;
+};
+
 struct uiommu_dev {
 	struct uiommu *u;			/* (i) */
 	const struct uiommu_host *host;		/* (i) */
@@ -108,6 +141,7 @@ struct uiommu_dev {
 	void *drv;				/* (u)(drv) by device_add() */
 	unsigned drv_state;			/* (a)(drv) what invalidate() looks at */
 
+	struct uiommu_vdevice *vdev;		/* (r) whose it is; NULL: no VM's */
 	void *pasids;				/* (r) PASID -> attachment; 0: the RID's */
 	unsigned num_pasids;			/* (u) attached, the RID's not counted */
 	unsigned claims;			/* (u) */
@@ -123,6 +157,8 @@ struct uiommu_dev {
 	struct uiommu_retire retire;
 	size_t bytes;				/* (i) of this allocation */
 };
+
+#define UIOMMU_RECORD_WORDS	4u
 
 /* ---- what a driver implements ---- */
 
@@ -156,10 +192,12 @@ struct uiommu_iommu_ops {
 	int (*domain_check)(const struct uiommu_domain *dom, struct uiommu_dev *dev,
 			    uiommu_pasid_t pasid);
 
-	/* First attachment of a domain here: picks link->tag. 0, -ENOSPC. */
+	/* First attachment of a domain here: picks link->tag, that of a NESTED one is its
+	 * parent's. 0, -ENOSPC. */
 	int (*link_init)(struct uiommu_link *link);
 	/* The last one is gone from hardware: takes whatever caches hold under the
-	 * tag away, waits, gives the tag back. */
+	 * tag away, of a NESTED one the first stage's; waits, gives the tag back, unless
+	 * it is the parent's. */
 	void (*link_fini)(struct uiommu_link *link);
 
 	/*
@@ -188,8 +226,9 @@ struct uiommu_iommu_ops {
 	int (*block)(struct uiommu_dev *dev, bool on);
 
 	/*
-	 * Entries of link->dom changed as @g says: makes every attachment of @link
-	 * forget them and waits. Any thread that may map, without the instance
+	 * Entries of link->dom changed as @g says: makes every attachment of @link, and
+	 * of the links in link->children, forget them and waits: what is cached of both
+	 * stages together was made from them too. Any thread that may map, without the instance
 	 * lock, several at once, also while the link is being taken down. Allocates
 	 * nothing and does not fail: hardware that does not answer is shut off.
 	 */
@@ -200,6 +239,27 @@ struct uiommu_iommu_ops {
 	 * uiommu_device_link() says. NULL: cannot be done. On an error it is off.
 	 */
 	int (*recover)(struct uiommu_iommu *iommu);
+
+	/*
+	 * What a user says becomes dom->user, if it may say so. 0, -EINVAL, -EIO,
+	 * -EOPNOTSUPP (type). NULL: there is no nesting.
+	 */
+	int (*nested_init)(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			   const struct uiommu_user_data *user);
+	/* Can v->iommu have such a slice? 0, -EOPNOTSUPP. NULL: none. */
+	int (*viommu_init)(struct uiommu_viommu *v);
+	/*
+	 * As uiommu_cache_invalidate(). Any thread, without the instance lock, several
+	 * at once, within read_enter(): allocates nothing.
+	 */
+	int (*viommu_invalidate)(struct uiommu_viommu *v, struct uiommu_user_data *inv,
+				 size_t n, size_t *handled);
+	/*
+	 * @f as a record in the VM's terms; bytes written to @record, 0: not the VM's
+	 * business. Within read_enter(), in any context.
+	 */
+	size_t (*viommu_event)(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
+			       uint64_t record[UIOMMU_RECORD_WORDS]);
 
 	/* Fills in what GET_HW_INFO says. Never fails after a successful probe. */
 	void (*hw_info)(const struct uiommu_dev *dev, struct uiommu_hw_info *out);
@@ -275,6 +335,16 @@ void uiommu_iommu_unregister(struct uiommu_iommu *iommu);
  * Return:    never NULL: the link of BLOCKED for nothing.
  */
 const struct uiommu_link *uiommu_device_link(const struct uiommu_dev *dev, uiommu_pasid_t pasid);
+
+/**
+ * uiommu_viommu_find() - which device a VM means
+ * @v:       the VM's slice
+ * @virt_id: the VM's number
+ *
+ * Context:   within host->read_enter().
+ * Return:    the device, good until read_leave(); NULL: the VM has none of that number.
+ */
+struct uiommu_dev *uiommu_viommu_find(const struct uiommu_viommu *v, uint64_t virt_id);
 
 /**
  * uiommu_iommu_for_each_device() - all devices behind an IOMMU

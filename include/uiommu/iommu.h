@@ -497,7 +497,8 @@ int uiommu_domain_alloc_paging(struct uiommu_dev *dev, unsigned flags,
  * Hardware:  none: nothing is attached.
  * Ownership: tables go back to the host. The caller's memory was never ours.
  * Return:    0, or
- *   -UIOMMU_EBUSY   it is attached somewhere            the domain stays
+ *   -UIOMMU_EBUSY   it is attached somewhere, or the parent of a nested domain or a
+ *                   vIOMMU                           the domain stays
  *   -UIOMMU_EINVAL  it is IDENTITY's or BLOCKED's own   the domain stays
  */
 int uiommu_domain_free(struct uiommu_domain *dom);
@@ -656,7 +657,8 @@ int uiommu_iova_to_phys(struct uiommu_domain *dom, uiommu_iova_t iova, uiommu_pa
  *                       BLOCKED on the RID of a device that has a DIRECT range; a PASID
  *                       where @dom, or what the RID has or has by default, belongs to
  *                       the RID as a whole (SMMUv3: stage 2)
- *   -UIOMMU_EOPNOTSUPP  IDENTITY on a PASID where hardware has no such thing (SMMUv3)
+ *   -UIOMMU_EOPNOTSUPP  IDENTITY or NESTED on a PASID where hardware has no such thing
+ *                       (SMMUv3)
  *   -UIOMMU_EBUSY       something is attached there, or the device is being reset; or
  *                       @dom belongs to the RID as a whole and PASIDs are in use
  *   -UIOMMU_EADDRINUSE  a DIRECT range of the device is mapped to something else in
@@ -819,13 +821,15 @@ int uiommu_iommu_recover(struct uiommu_iommu *iommu);
  * @dev:   the device
  * @pasid: UIOMMU_NO_PASID: its RID
  * @dom:   what it has; for a RID never NULL
+ * @nested: asked for from the parent's end: the domain whose user's table translates
+ *         first, for which the parent is there implicitly; else NULL
  * @tag:   what caches behind that IOMMU are tagged with (SMMUv3: ASID, of stage 2
  *         VMID); 0: nothing
  */
 struct uiommu_attach_status {
 	struct uiommu_dev *dev;
 	uiommu_pasid_t pasid;
-	struct uiommu_domain *dom;
+	struct uiommu_domain *dom, *nested;
 	uint32_t tag;
 };
 
@@ -847,8 +851,8 @@ int uiommu_device_for_each_attach(struct uiommu_dev *dev, uiommu_attach_fn fn, v
 /**
  * uiommu_domain_for_each_attach() - what a domain is attached to
  * @dom: the domain
- * @fn:  called for each, by IOMMU, in the order of attaching; non-zero ends the
- *       walk. It may call what "takes no lock"
+ * @fn:  called for each, by IOMMU, in the order of attaching, after them for those of
+ *       each domain nested on it; non-zero ends the walk. It may call what "takes no lock"
  * @ctx: handed to @fn
  *
  * Context:   as uiommu_device_for_each_attach().

@@ -18,7 +18,7 @@ static const struct {
 	[UIOMMU_DOMAIN_IDENTITY] = { 0, -UIOMMU_EOPNOTSUPP, UIOMMU_IOMMU_PASID_IDENTITY },
 	[UIOMMU_DOMAIN_PAGING]	 = { 0, 0, 0 },
 	[UIOMMU_DOMAIN_SVA]	 = { -UIOMMU_EINVAL, 0, 0 },
-	[UIOMMU_DOMAIN_NESTED]	 = { 0, -UIOMMU_EINVAL, UIOMMU_IOMMU_PASID_NESTED },
+	[UIOMMU_DOMAIN_NESTED]	 = { 0, -UIOMMU_EOPNOTSUPP, UIOMMU_IOMMU_PASID_NESTED },
 };
 
 static int check_type(const struct uiommu_domain *dom, const struct uiommu_dev *dev,
@@ -31,14 +31,19 @@ static int check_type(const struct uiommu_domain *dom, const struct uiommu_dev *
 	return rule[dom->type].pasid;
 }
 
+/* Of these nobody here can say that a DIRECT range is reached. */
+static bool may_hide_direct(const struct uiommu_domain *dom)
+{
+	return dom->type == UIOMMU_DOMAIN_BLOCKED || dom->type == UIOMMU_DOMAIN_NESTED;
+}
+
 static int check(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid)
 {
 	int err;
 
 	if (dom->u != dev->u || pasid > UIOMMU_PASID_MAX || pasid >> dev->pasid_bits)
 		return -UIOMMU_EINVAL;
-	if (pasid == UIOMMU_NO_PASID && dom->type == UIOMMU_DOMAIN_BLOCKED &&
-	    uiommu_resv_is_direct(dev))
+	if (pasid == UIOMMU_NO_PASID && may_hide_direct(dom) && uiommu_resv_is_direct(dev))
 		return -UIOMMU_EINVAL;
 	err = check_type(dom, dev, pasid);
 	return err ? err : dev->iommu->ops->domain_check(dom, dev, pasid);
@@ -67,8 +72,7 @@ static void hide(struct uiommu_attach *att)
 }
 
 /* Never seen by anybody: gone at once. */
-static void unmake(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static void unmake(struct uiommu_attach *att)
+void uiommu_attach_unmake(struct uiommu_attach *att)
 {
 	uiommu_link_put(att->link);
 	host_free(att->host, att, sizeof(*att));
@@ -160,6 +164,8 @@ static void record(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_a
 	if (old)
 		drop(old);
 	tell(dev, pasid, was, dom_of(now));
+	if (was)
+		uiommu_nested_left(was);
 }
 
 /* (dev, pasid) had @old, hardware could not be brought to anything but BLOCKED. */
@@ -318,23 +324,18 @@ static bool occupied(const struct uiommu_attach *att)
 	return att->link->dom->type != UIOMMU_DOMAIN_BLOCKED;
 }
 
-enum how {
-	ATTACH,		/* where nothing is */
-	REPLACE,	/* where something is */
-};
-
-static int check_place(const struct uiommu_attach *old, enum how how)
+static int check_place(const struct uiommu_attach *old, enum uiommu_attach_how how)
 {
-	if (how == ATTACH)
+	if (how == UIOMMU_ATTACH)
 		return occupied(old) ? -UIOMMU_EBUSY : 0;
 	return !old || old->base ? -UIOMMU_EINVAL : 0;
 }
 
 /* All that can fail for want of something, for one device. */
 static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasid_t pasid,
-		    enum how how) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+		    enum uiommu_attach_how how) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasid_t pasid,
-		    enum how how)
+		    enum uiommu_attach_how how)
 {
 	struct uiommu_attach *old = uiommu_index_get(d, pasid), *now = NULL;
 	int err = check(dom, d, pasid);
@@ -343,7 +344,7 @@ static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasi
 	d->move.mapped = 0;
 	if (!err)
 		err = d->in_reset ? -UIOMMU_EBUSY : check_place(old, how);
-	if (err || (how == REPLACE && dom_of(old) == dom))
+	if (err || (how == UIOMMU_REPLACE && dom_of(old) == dom))
 		return err;
 	if (!means_detach(dom, pasid))
 		err = make(dom, d, pasid, &now);
@@ -352,7 +353,7 @@ static int plan_one(struct uiommu_domain *dom, struct uiommu_dev *d, uiommu_pasi
 	if (!err)
 		d->move.now = now;
 	else if (now)
-		unmake(now);
+		uiommu_attach_unmake(now);
 	return err;
 }
 
@@ -366,14 +367,14 @@ static void unplan(struct uiommu_domain *dom, const struct set *s, const struct 
 		if (d == end)
 			return;
 		if (moves(d) && d->move.now)
-			unmake(d->move.now);
+			uiommu_attach_unmake(d->move.now);
 		uiommu_resv_unmap(d, dom, d->move.mapped);
 	}
 }
 
-static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
+static int enter(struct uiommu_domain *dom, const struct set *s, enum uiommu_attach_how how)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
+static int enter(struct uiommu_domain *dom, const struct set *s, enum uiommu_attach_how how)
 {
 	struct uiommu_dev *d;
 	int err;
@@ -396,7 +397,7 @@ static int enter(struct uiommu_domain *dom, const struct set *s, enum how how)
 }
 
 static int enter_locked(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid,
-			bool whole, enum how how)
+			bool whole, enum uiommu_attach_how how)
 {
 	struct set s;
 	int err;
@@ -430,28 +431,58 @@ static void leave(struct uiommu_dev *dev, uiommu_pasid_t pasid, bool whole)
 		detach_one(d, pasid);
 }
 
+int uiommu_attach_enter(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			enum uiommu_attach_how how)
+{
+	const struct set s = set_of(dev, pasid, false);
+
+	return enter(dom, &s, how);
+}
+
+void uiommu_attach_leave(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+{
+	leave(dev, pasid, false);
+}
+
+int uiommu_attach_make_home(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			    struct uiommu_attach **out)
+{
+	return make(dom, dev, UIOMMU_NO_PASID, out);
+}
+
+void uiommu_attach_go_home(struct uiommu_attach *home)
+{
+	struct uiommu_dev *dev = home->dev;
+
+	show(home);
+	port_dma_mb();
+	move_out(dev, UIOMMU_NO_PASID, uiommu_index_get(dev, UIOMMU_NO_PASID), home);
+	if (uiommu_index_get(dev, UIOMMU_NO_PASID) != home)
+		drop(home);
+}
+
 int uiommu_attach_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid)
 {
-	return enter_locked(dom, dev, pasid, false, ATTACH);
+	return enter_locked(dom, dev, pasid, false, UIOMMU_ATTACH);
 }
 
 int uiommu_attach_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			      uiommu_pasid_t pasid)
 {
-	return enter_locked(dom, dev, pasid, true, ATTACH);
+	return enter_locked(dom, dev, pasid, true, UIOMMU_ATTACH);
 }
 
 int uiommu_replace_device_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 				uiommu_pasid_t pasid)
 {
-	return enter_locked(dom, dev, pasid, false, REPLACE);
+	return enter_locked(dom, dev, pasid, false, UIOMMU_REPLACE);
 }
 
 int uiommu_replace_group_pasid(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid)
 {
-	return enter_locked(dom, dev, pasid, true, REPLACE);
+	return enter_locked(dom, dev, pasid, true, UIOMMU_REPLACE);
 }
 
 void uiommu_detach_device_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid)

@@ -15,6 +15,7 @@ struct uiommu {
 	struct uiommu_list devices;		/* (r) */
 	struct uiommu_list domains;		/* (r) PAGING and what is to come */
 	struct uiommu_list iommus;		/* (r) */
+	struct uiommu_list viommus;		/* (u) */
 	struct uiommu_group *groups;		/* (u) */
 	uint64_t *pasids[32];			/* (u) 2^15 each; a bit: given out */
 	uiommu_pasid_t pasid_hint;		/* (u) none below it is free */
@@ -86,6 +87,34 @@ void uiommu_attach_drop_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_inst
 
 /* All that is attached goes, and the RID to BLOCKED, claimed or not. */
 void uiommu_attach_drop_to_blocked(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+enum uiommu_attach_how {
+	UIOMMU_ATTACH,			/* where nothing is */
+	UIOMMU_REPLACE,			/* where something is */
+};
+
+/* As the calls of that name, for one device. */
+int uiommu_attach_enter(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid_t pasid,
+			enum uiommu_attach_how how) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_attach_leave(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* An attachment of @dom to the RID that is not in effect, and needs nothing more to be
+ * so: to go home to it cannot fail for want of anything. */
+int uiommu_attach_make_home(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			    struct uiommu_attach **out) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_attach_go_home(struct uiommu_attach *home) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_attach_unmake(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- nested.c ---- */
+
+/* Whoever was attached to @dom has left: a bound one goes. */
+void uiommu_nested_left(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_vdevice_end(struct uiommu_vdevice *vd) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* Those behind @iommu; NULL: all. */
+void uiommu_viommu_end_all(struct uiommu *u, const struct uiommu_iommu *iommu)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* Has the device's VM been told of @f? */
+bool uiommu_viommu_tell(const struct uiommu_fault *f);
 
 /* ---- resv.c ---- */
 

@@ -203,6 +203,8 @@ int uiommu_device_add(struct uiommu *u, const struct uiommu_dev_config *cfg,
 
 void uiommu_device_remove_locked(struct uiommu_dev *dev)
 {
+	if (dev->vdev)
+		uiommu_vdevice_end(dev->vdev);
 	uiommu_attach_end(dev);
 	hide(dev);
 	uiommu_group_leave(dev);

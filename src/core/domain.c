@@ -26,6 +26,7 @@ int uiommu_domain_alloc_paging(struct uiommu_dev *dev, unsigned flags,
 	if (!dom)
 		return -UIOMMU_ENOMEM;
 	uiommu_domain_setup(dom, u, UIOMMU_DOMAIN_PAGING, "");
+	dom->flags = flags;
 	core_lock(u);
 	err = dev->iommu->ops->domain_init(dom, dev, flags);
 	if (err)
@@ -48,7 +49,10 @@ static void free_domain(struct uiommu_retire *r)
 void uiommu_domain_destroy(struct uiommu_domain *dom)
 {
 	list_del(&dom->u->domains, &dom->node);
-	dom->pt.ops->fini(&dom->pt);
+	if (dom->parent)
+		dom->parent->holds--;
+	else
+		dom->pt.ops->fini(&dom->pt);
 	host_retire(dom->host, &dom->retire, free_domain);
 }
 
@@ -60,7 +64,7 @@ int uiommu_domain_free(struct uiommu_domain *dom)
 	if (dom == &u->identity || dom == &u->blocked)
 		return -UIOMMU_EINVAL;
 	core_lock(u);
-	if (list_empty(&dom->links))
+	if (list_empty(&dom->links) && !dom->holds)
 		uiommu_domain_destroy(dom);
 	else
 		err = -UIOMMU_EBUSY;

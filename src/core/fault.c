@@ -23,7 +23,7 @@ void uiommu_fault_report(struct uiommu_iommu *iommu, struct uiommu_fault *f)
 
 	f->iommu = iommu;
 	f->dev = uiommu_stream_find(iommu, f->stream_id);
-	if (o->fault)
+	if (!uiommu_viommu_tell(f) && o->fault)
 		o->fault(o->ctx, f);
 	host_read_leave(iommu->host, token);
 }

@@ -21,10 +21,26 @@ int uiommu_create(const struct uiommu_host *host, const struct uiommu_observer *
 	list_init(&u->devices);
 	list_init(&u->domains);
 	list_init(&u->iommus);
+	list_init(&u->viommus);
 	uiommu_domain_setup(&u->identity, u, UIOMMU_DOMAIN_IDENTITY, "identity");
 	uiommu_domain_setup(&u->blocked, u, UIOMMU_DOMAIN_BLOCKED, "blocked");
 	*out = u;
 	return 0;
+}
+
+/* Those that stand on others first. */
+static void remove_nested(struct uiommu *u) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void remove_nested(struct uiommu *u)
+{
+	struct uiommu_node *n = list_first(&u->domains);
+
+	while (n) {
+		struct uiommu_domain *dom = uiommu_container_of(n, struct uiommu_domain, node);
+
+		n = list_next(n);
+		if (dom->parent)
+			uiommu_domain_destroy(dom);
+	}
 }
 
 static void remove_all(struct uiommu *u)
@@ -34,6 +50,8 @@ static void remove_all(struct uiommu *u)
 	core_lock(u);
 	while ((n = list_first(&u->devices)))
 		uiommu_device_remove_locked(uiommu_container_of(n, struct uiommu_dev, node));
+	uiommu_viommu_end_all(u, NULL);
+	remove_nested(u);
 	while ((n = list_first(&u->domains)))
 		uiommu_domain_destroy(uiommu_container_of(n, struct uiommu_domain, node));
 	core_unlock(u);
@@ -146,6 +164,7 @@ void uiommu_iommu_unregister(struct uiommu_iommu *iommu)
 
 	core_lock(u);
 	remove_devices(iommu);
+	uiommu_viommu_end_all(u, iommu);
 	list_del(&u->iommus, &iommu->node);
 	list_del(&u->identity.links, &iommu->identity.node);
 	list_del(&u->blocked.links, &iommu->blocked.node);

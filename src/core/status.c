@@ -7,12 +7,16 @@
  */
 #include "core.h"
 
-static int say(const struct uiommu_attach *att, uiommu_attach_fn fn, void *ctx)
+/* @dom: from whose end; NULL: the device's. */
+static int say(const struct uiommu_attach *att, struct uiommu_domain *dom, uiommu_attach_fn fn,
+	       void *ctx)
 {
+	struct uiommu_domain *has = att->link->dom;
 	const struct uiommu_attach_status st = {
 		.dev = att->dev,
 		.pasid = att->pasid,
-		.dom = att->link->dom,
+		.dom = dom ? dom : has,
+		.nested = dom && dom != has ? has : NULL,
 		.tag = att->link->tag,
 	};
 
@@ -26,7 +30,7 @@ int uiommu_device_for_each_attach(struct uiommu_dev *dev, uiommu_attach_fn fn, v
 	int ret = 0;
 
 	for (uiommu_pasid_t p = 0; !ret && (att = uiommu_index_next(dev, &p)); p++)
-		ret = say(att, fn, ctx);
+		ret = say(att, NULL, fn, ctx);
 	host_read_leave(dev->host, token);
 	return ret;
 }
@@ -37,7 +41,8 @@ static bool in_effect(const struct uiommu_attach *att)
 	return !att->base || uiommu_index_get(att->dev, att->pasid) == att;
 }
 
-static int each_of_link(struct uiommu_link *link, uiommu_attach_fn fn, void *ctx)
+static int each_of_link(const struct uiommu_link *link, struct uiommu_domain *dom,
+			uiommu_attach_fn fn, void *ctx)
 {
 	struct uiommu_node *n;
 	int ret = 0;
@@ -46,8 +51,19 @@ static int each_of_link(struct uiommu_link *link, uiommu_attach_fn fn, void *ctx
 		struct uiommu_attach *att = uiommu_container_of(n, struct uiommu_attach, node);
 
 		if (in_effect(att))
-			ret = say(att, fn, ctx);
+			ret = say(att, dom, fn, ctx);
 	}
+	return ret;
+}
+
+static int each_of_iommu(const struct uiommu_link *link, uiommu_attach_fn fn, void *ctx)
+{
+	int ret = each_of_link(link, link->dom, fn, ctx);
+	struct uiommu_node *n;
+
+	for (n = list_first(&link->children); n && !ret; n = list_next(n))
+		ret = each_of_link(uiommu_container_of(n, struct uiommu_link, sibling), link->dom,
+				   fn, ctx);
 	return ret;
 }
 
@@ -58,7 +74,7 @@ int uiommu_domain_for_each_attach(struct uiommu_domain *dom, uiommu_attach_fn fn
 	int ret = 0;
 
 	for (n = list_first(&dom->links); n && !ret; n = list_next(n))
-		ret = each_of_link(uiommu_container_of(n, struct uiommu_link, node), fn, ctx);
+		ret = each_of_iommu(uiommu_container_of(n, struct uiommu_link, node), fn, ctx);
 	host_read_leave(dom->host, token);
 	return ret;
 }
