@@ -10,17 +10,11 @@
 
 /* ---- translation requests ---- */
 
-/* Configuration that says no is UR; an error on the way is CA. */
+/* Configuration that says no is UR (0: STE.Config says abort); an error is CA. */
 static enum uiommu_sim_ats_status denied(const struct uiommu_sim_smmuv3 *s)
 {
-	switch (s->last_code) {
-	case 0:				/* STE.Config says abort; failed */
-	case EVT_C_BAD_STREAMID:
-	case EVT_F_BAD_ATS_TREQ:
-		return UIOMMU_SIM_ATS_UR;
-	default:
-		return UIOMMU_SIM_ATS_CA;
-	}
+	return !s->last_code || s->last_code == EVT_F_BAD_ATS_TREQ ? UIOMMU_SIM_ATS_UR :
+								     UIOMMU_SIM_ATS_CA;
 }
 
 static void grant(const struct sim_txn *t, const struct sim_tlb_entry *e, bool wants_exec,
@@ -36,7 +30,6 @@ static void grant(const struct sim_txn *t, const struct sim_tlb_entry *e, bool w
 	out->read = p & SIM_PERM_R;
 	out->write = p & SIM_PERM_W;
 	out->exec = wants_exec && p & SIM_PERM_X;
-	out->global = e->global && t->ssv;
 }
 
 /* A write that is refused may still be granted as a read. */
@@ -47,6 +40,7 @@ static enum sim_end request(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim
 
 	*t = uiommu_sim_arrive(a, a->iova);
 	t->ats = true;
+	t->asks_exec = a->exec;
 	t->inst = false;		/* what it is asked for decides, not what it fetches */
 	end = uiommu_sim_transaction(s, t, e);
 	if (end != SIM_NO_ACCESS || !a->write || s->last_code != EVT_F_PERMISSION)
@@ -175,19 +169,39 @@ static void encode(const struct uiommu_sim_page_request *r, uint64_t *w)
 	w[1] = FPREP(PRI_PRGIndex, r->prgi & 0x1ff) | (r->iova & FMASK(PRI_Address));
 }
 
-/* A group whose last request is lost is answered here: "success" for a full queue
- * (the device asks again), "failure" where no answer will ever come. */
+/* The answer to a request that finds the queue full is "success": the device asks
+ * again. Whether it has the request's PASID is in the STE (PPAR), or fixed (IDR3.PPS);
+ * without an STE that says so it is "failure". */
+static void overflowed(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_page_request *r,
+		       struct uiommu_sim_page_response *a)
+{
+	struct sim_txn t = { .sid = r->stream_id, .ssv = r->ssv, .ats = true,
+			     .ssid = r->ssv ? r->substream_id & 0xfffff : 0 };
+	const struct sim_ste *ste;
+
+	a->resp = CMD_PRI_RESP_Resp_SUCCESS;
+	if (!r->ssv || !s->cfg.ssidsize)
+		return;
+	ste = s->cfg.pps ? NULL : uiommu_sim_ste(s, &t);
+	a->ssv = s->cfg.pps || (ste && ste->ppar);
+	if (a->ssv)
+		a->substream_id = r->substream_id;
+	else if (!ste)
+		a->resp = CMD_PRI_RESP_Resp_FAILURE;
+}
+
+/* A group whose last request is lost is answered here. A Stop Marker never is. */
 static void lost(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_page_request *r, bool full)
 {
 	bool marker = r->ssv && r->last && !r->read && !r->write;
+	struct uiommu_sim_page_response a = { .stream_id = r->stream_id, .prgi = r->prgi & 0x1ff,
+					      .resp = CMD_PRI_RESP_Resp_FAILURE };
 
-	if (!r->last || marker)		/* a Stop Marker has no answer */
+	if (marker || (full && !r->last))
 		return;
-	respond(s, &(struct uiommu_sim_page_response){
-		.stream_id = r->stream_id, .ssv = r->ssv,
-		.substream_id = r->ssv ? r->substream_id : 0, .prgi = r->prgi & 0x1ff,
-		.resp = full ? CMD_PRI_RESP_Resp_SUCCESS : CMD_PRI_RESP_Resp_FAILURE,
-	});
+	if (full)
+		overflowed(s, r, &a);
+	respond(s, &a);
 }
 
 void uiommu_sim_smmuv3_page_request(struct uiommu_sim_smmuv3 *s,

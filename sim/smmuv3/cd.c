@@ -96,17 +96,19 @@ static unsigned granule(const struct uiommu_sim_smmuv3 *s, bool upper, unsigned 
 static bool decode_half(const struct uiommu_sim_smmuv3 *s, const struct sim_cd *cd,
 			struct sim_tt *tt, bool upper, unsigned tg, unsigned tsz)
 {
-	unsigned tsz_min = 16, oas = cd->oas_lg2;
+	unsigned oas = cd->oas_lg2;
+	bool wide;
 
 	if (tt->disabled)
 		return true;
 	tt->granule_lg2 = granule(s, upper, tg);
 	tt->ias_lg2 = 64 - tsz;
-	if (tt->granule_lg2 == 16 && s->cfg.vax52)
-		tsz_min = 12;
-	if (tt->granule_lg2 != 16 && oas > 48)
+	tt->ds = tt->ds && tt->granule_lg2 != 16;
+	wide = tt->granule_lg2 == 16 || tt->ds;
+	if (!wide && oas > 48)
 		oas = 48;
-	return tt->granule_lg2 && tsz >= tsz_min && tsz <= 39 && !(tt->base >> oas);
+	return tt->granule_lg2 && !(tt->base >> oas) &&
+	       sim_tsz_legal(s, tt->granule_lg2, wide && s->cfg.vax52 ? 12 : 16, tsz);
 }
 
 static unsigned output_size(const struct uiommu_sim_smmuv3 *s, unsigned ips)
@@ -134,6 +136,8 @@ static bool legal(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, 
 {
 	if (!FGET(CD_V, w[0]) || !FGET(CD_AA64, w[0]))
 		return false;		/* TTF */
+	if (s->cfg.abort_only && !cd->abort)
+		return false;		/* TERM_MODEL */
 	if (!stall_legal(s, ste, FGET(CD_S, w[0])) || !httu_legal(s, w))
 		return false;
 	if (FGET(CD_ENDI, w[0]) && !(cd->tt[0].disabled && cd->tt[1].disabled))
@@ -149,8 +153,9 @@ static bool legal(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, 
 static void decode(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, const uint64_t *w,
 		   struct sim_cd *cd)
 {
-	/* EL2 without E2H has one half, one privilege and no ASID */
+	/* EL2 without E2H has one half, which cannot be disabled, one privilege, no ASID */
 	bool one = ste->regime == SIM_EL2 && !sim_reg_bit(s, R_CR2, FMASK(CR2_E2H));
+	bool e0pd = s->cfg.e0pd && !one, ds = s->cfg.ds && FGET(CD_DS, w[2]);
 
 	*cd = (struct sim_cd){
 		.abort = FGET(CD_A, w[0]),
@@ -159,16 +164,19 @@ static void decode(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste,
 		.affd = FGET(CD_AFFD, w[0]),
 		.wxn = FGET(CD_WXN, w[0]),
 		.pan = FGET(CD_PAN, w[0]),
+		.epan = s->cfg.epan && FGET(CD_EPAN, w[1]),
 		.ha = FGET(CD_HA, w[0]),
 		.hd = FGET(CD_HA, w[0]) && FGET(CD_HD, w[0]),
 		.one_priv = one,
 		.asid = one ? 0 : (uint16_t)FGET(CD_ASID, w[0]),
 		.oas_lg2 = output_size(s, (unsigned)FGET(CD_IPS, w[0])),
 		.tt = {
-			{ .disabled = FGET(CD_EPD0, w[0]), .tbi = FGET(CD_TBI0, w[0]),
-			  .had = FGET(CD_HAD0, w[1]), .base = w[1] & FMASK(CD_TTB0) },
+			{ .disabled = !one && FGET(CD_EPD0, w[0]), .tbi = FGET(CD_TBI0, w[0]),
+			  .had = FGET(CD_HAD0, w[1]), .e0pd = e0pd && FGET(CD_E0PD0, w[1]),
+			  .ds = ds, .base = w[1] & FMASK(CD_TTB0) },
 			{ .disabled = one || FGET(CD_EPD1, w[0]), .tbi = FGET(CD_TBI1, w[0]),
-			  .had = FGET(CD_HAD1, w[2]), .base = w[2] & FMASK(CD_TTB1) },
+			  .had = FGET(CD_HAD1, w[2]), .e0pd = e0pd && FGET(CD_E0PD1, w[2]),
+			  .ds = ds, .base = w[2] & FMASK(CD_TTB1) },
 		},
 	};
 	cd->legal = legal(s, ste, w, cd);

@@ -12,7 +12,9 @@
 enum {
 	HAS_SSEC = 1, HAS_RANGE = 2, INVALIDATES = 4,
 	NEEDS_S1 = 8, NEEDS_S2 = 16, NEEDS_HYP = 32, NEEDS_STALL = 64,
-	NEEDS_ATS = 128, NEEDS_PRI = 256,
+	NEEDS_ATS = 128, NEEDS_PRI = 256, NEEDS_MPAM = 512,
+	HAS_VMID = 1024,	/* one, or with CR0.VMW a group */
+	ONLY_ENABLED = 2048,	/* IGNORED while SMMUEN is 0 */
 };
 
 struct command {
@@ -118,11 +120,18 @@ static unsigned tg(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	return s->cfg.range_inv ? (unsigned)FGET(CMD_TLBI_NH_VA_TG, w[1]) : CMD_TLBI_TG_NONE;
 }
 
-static unsigned level(unsigned granule, const uint64_t *w)
+/* 16 KiB granules have no level 1 leaf without DS: reserved, as 0 */
+static unsigned level(const struct uiommu_sim_smmuv3 *s, unsigned granule, const uint64_t *w)
 {
 	unsigned ttl = (unsigned)FGET(CMD_TLBI_NH_VA_TTL, w[1]);
 
-	return granule == CMD_TLBI_TG_16K && ttl == 1 ? 0 : ttl;
+	return granule == CMD_TLBI_TG_16K && ttl == 1 && !s->cfg.ds ? 0 : ttl;
+}
+
+/* one bit more of it where addresses may be that much larger */
+static unsigned scale(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	return w[0] >> CMD_TLBI_NH_VA_SCALE_LO & (s->cfg.ds ? 63 : 31);
 }
 
 /* Which addresses, of which granule and level. TTL and TG narrow what must go;
@@ -131,18 +140,19 @@ static void extent(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct 
 {
 	static const uint8_t granule_lg2[4] = { 0, 12, 14, 16 };
 	unsigned g = tg(s, w), lg2 = granule_lg2[g];
-	uint64_t pages, scale = FGET(CMD_TLBI_NH_VA_SCALE, w[0]);
+	uint64_t pages = FGET(CMD_TLBI_NH_VA_NUM, w[0]) + 1;
+	unsigned shift;
 
 	m->first = w[1] & FMASK(CMD_TLBI_NH_VA_Address);
 	m->last = m->first;	/* any entry that covers it */
 	if (g == CMD_TLBI_TG_NONE)
 		return;
 	m->granule_lg2 = lg2;
-	m->level = level(g, w);
-	pages = (FGET(CMD_TLBI_NH_VA_NUM, w[0]) + 1) << scale;
-	m->last = m->first + (pages << lg2) - 1;
-	if (m->last < m->first)
-		m->last = ~(uint64_t)0;
+	m->level = (int)level(s, g, w);
+	shift = scale(s, w) + lg2;
+	m->last = ~(uint64_t)0;
+	if (shift < 64 - 6 && m->first + (pages << shift) > m->first)
+		m->last = m->first + (pages << shift) - 1;
 }
 
 static void tlbi_va(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_tlb_match *m)
@@ -193,8 +203,8 @@ static void resume(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	enum uiommu_sim_resume how = UIOMMU_SIM_RESUME_RETRY;
 
 	if (!FGET(CMD_RESUME_Ac, w[0]))
-		how = FGET(CMD_RESUME_Ab, w[0]) ? UIOMMU_SIM_RESUME_ABORT :
-						  UIOMMU_SIM_RESUME_RAZ_WI;
+		how = FGET(CMD_RESUME_Ab, w[0]) || s->cfg.abort_only ? UIOMMU_SIM_RESUME_ABORT :
+								       UIOMMU_SIM_RESUME_RAZ_WI;
 	uiommu_sim_stall_end(s, (uint32_t)FGET(CMD_RESUME_StreamID, w[0]),
 			     (unsigned)FGET(CMD_RESUME_STAG, w[1]), how);
 }
@@ -204,6 +214,13 @@ static void stall_term(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	uint32_t sid = (uint32_t)FGET(CMD_STALL_TERM_StreamID, w[0]);
 
 	uiommu_sim_stall_end_all(s, sid, sid);
+}
+
+/* PARTID_MAP is held with the STE only, which has its own commands. */
+static void cfgi_vms_pidm(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	(void)s;
+	(void)w;
 }
 
 /* A hint; this implementation does not follow it. */
@@ -220,21 +237,23 @@ static const struct command commands[] = {
 	[CMD_PREFETCH_ADDR]	= { HAS_SSEC, prefetch },
 	[CMD_CFGI_STE]		= { HAS_SSEC | INVALIDATES, cfgi_ste },
 	[CMD_CFGI_STE_RANGE]	= { HAS_SSEC | INVALIDATES, cfgi_ste_range },
-	[CMD_CFGI_CD]		= { HAS_SSEC | INVALIDATES, cfgi_cd },
-	[CMD_CFGI_CD_ALL]	= { HAS_SSEC | INVALIDATES, cfgi_cd_all },
-	[CMD_TLBI_NH_ALL]	= { NEEDS_S1 | INVALIDATES, tlbi_nh_all },
-	[CMD_TLBI_NH_ASID]	= { NEEDS_S1 | INVALIDATES, tlbi_nh_asid },
-	[CMD_TLBI_NH_VA]	= { NEEDS_S1 | HAS_RANGE | INVALIDATES, tlbi_nh_va },
-	[CMD_TLBI_NH_VAA]	= { NEEDS_S1 | HAS_RANGE | INVALIDATES, tlbi_nh_vaa },
+	[CMD_CFGI_CD]		= { HAS_SSEC | NEEDS_S1 | INVALIDATES, cfgi_cd },
+	[CMD_CFGI_CD_ALL]	= { HAS_SSEC | NEEDS_S1 | INVALIDATES, cfgi_cd_all },
+	[CMD_CFGI_VMS_PIDM]	= { HAS_SSEC | NEEDS_MPAM | INVALIDATES, cfgi_vms_pidm },
+	[CMD_TLBI_NH_ALL]	= { HAS_VMID | NEEDS_S1 | INVALIDATES, tlbi_nh_all },
+	[CMD_TLBI_NH_ASID]	= { HAS_VMID | NEEDS_S1 | INVALIDATES, tlbi_nh_asid },
+	[CMD_TLBI_NH_VA]	= { HAS_VMID | NEEDS_S1 | HAS_RANGE | INVALIDATES, tlbi_nh_va },
+	[CMD_TLBI_NH_VAA]	= { HAS_VMID | NEEDS_S1 | HAS_RANGE | INVALIDATES, tlbi_nh_vaa },
 	[CMD_TLBI_EL2_ALL]	= { NEEDS_HYP | INVALIDATES, tlbi_el2_all },
 	[CMD_TLBI_EL2_ASID]	= { NEEDS_HYP | INVALIDATES, tlbi_el2_asid },
 	[CMD_TLBI_EL2_VA]	= { NEEDS_HYP | HAS_RANGE | INVALIDATES, tlbi_el2_va },
 	[CMD_TLBI_EL2_VAA]	= { NEEDS_HYP | HAS_RANGE | INVALIDATES, tlbi_el2_vaa },
-	[CMD_TLBI_S12_VMALL]	= { NEEDS_S2 | INVALIDATES, tlbi_s12_vmall },
-	[CMD_TLBI_S2_IPA]	= { NEEDS_S2 | HAS_RANGE | INVALIDATES, tlbi_s2_ipa },
+	[CMD_TLBI_S12_VMALL]	= { HAS_VMID | NEEDS_S2 | INVALIDATES, tlbi_s12_vmall },
+	[CMD_TLBI_S2_IPA]	= { HAS_VMID | NEEDS_S2 | HAS_RANGE | INVALIDATES, tlbi_s2_ipa },
 	[CMD_TLBI_NSNH_ALL]	= { INVALIDATES, tlbi_nsnh_all },
-	[CMD_ATC_INV]		= { HAS_SSEC | NEEDS_ATS | INVALIDATES, uiommu_sim_cmd_atc_inv },
-	[CMD_PRI_RESP]		= { HAS_SSEC | NEEDS_PRI, uiommu_sim_cmd_pri_resp },
+	[CMD_ATC_INV]		= { HAS_SSEC | NEEDS_ATS | ONLY_ENABLED | INVALIDATES,
+				    uiommu_sim_cmd_atc_inv },
+	[CMD_PRI_RESP]		= { HAS_SSEC | NEEDS_PRI | ONLY_ENABLED, uiommu_sim_cmd_pri_resp },
 	[CMD_RESUME]		= { HAS_SSEC | NEEDS_STALL, resume },
 	[CMD_STALL_TERM]	= { HAS_SSEC | NEEDS_STALL, stall_term },
 };
@@ -244,8 +263,8 @@ static bool range_reserved(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	unsigned g = tg(s, w);
 
-	return g != CMD_TLBI_TG_NONE && !level(g, w) && !FGET(CMD_TLBI_NH_VA_NUM, w[0]) &&
-	       !FGET(CMD_TLBI_NH_VA_SCALE, w[0]);
+	return g != CMD_TLBI_TG_NONE && !level(s, g, w) && !FGET(CMD_TLBI_NH_VA_NUM, w[0]) &&
+	       !scale(s, w);
 }
 
 /* commands of what the ID registers say is not there */
@@ -253,7 +272,8 @@ static bool missing(const struct uiommu_sim_smmuv3 *s, unsigned flags)
 {
 	return (flags & NEEDS_S1 && s->cfg.no_stage1) || (flags & NEEDS_S2 && !s->cfg.stage2) ||
 	       (flags & NEEDS_HYP && !s->cfg.hyp) || (flags & NEEDS_STALL && !s->cfg.stall) ||
-	       (flags & NEEDS_ATS && !s->cfg.ats) || (flags & NEEDS_PRI && !s->cfg.pri);
+	       (flags & NEEDS_ATS && !s->cfg.ats) || (flags & NEEDS_PRI && !s->cfg.pri) ||
+	       (flags & NEEDS_MPAM && !s->cfg.mpam_partid_max);
 }
 
 static bool illegal(const struct uiommu_sim_smmuv3 *s, const struct command *c, const uint64_t *w)
@@ -300,6 +320,25 @@ static enum outcome sync(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	return CONSUMED;
 }
 
+/* CR0.VMW n: the low n bits of a VMID are not looked at */
+static void run(struct uiommu_sim_smmuv3 *s, const struct command *c, const uint64_t *w)
+{
+	unsigned vmw = (unsigned)FGET(CR0_VMW, s->reg[R_CR0]), n = vmw > 4 ? 0 : vmw;
+	uint64_t member[CMD_WORDS] = { w[0], w[1] };
+
+	if (c->flags & ONLY_ENABLED && !sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
+		return;
+	if (!(c->flags & HAS_VMID) || !n) {
+		c->fn(s, w);
+		return;
+	}
+	for (unsigned i = 0; i < 1u << n; i++) {
+		member[0] = FSET(CMD_TLBI_NH_ALL_VMID, w[0],
+				 (FGET(CMD_TLBI_NH_ALL_VMID, w[0]) >> n << n) + i);
+		c->fn(s, member);
+	}
+}
+
 static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	unsigned op = (unsigned)FGET(CMD_Opcode, w[0]);
@@ -312,7 +351,7 @@ static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	c = &commands[op];
 	if (!c->fn || missing(s, c->flags) || illegal(s, c, w))
 		return ILLEGAL;
-	c->fn(s, w);
+	run(s, c, w);
 	if (c->flags & INVALIDATES)
 		s->invalidated = true;
 	if (op <= CMD_CFGI_CD_ALL)

@@ -89,18 +89,23 @@ static enum sim_end ats_error(struct uiommu_sim_smmuv3 *s, const struct sim_txn 
 	return SIM_ABORT;
 }
 
-/* Split-stage ATS gives out stage 1's output; there must be both stages, and the
- * translated transaction must come back for the second one: ATSCHK. */
-static bool split_stage(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste)
+/* Neither bypass nor abort has ATS. Split-stage ATS gives out stage 1's output, and
+ * the translated transaction must come back for the second one: ATSCHK. */
+static unsigned effective_eats(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste)
 {
-	return ste->eats == STE_EATS_S1CHK && ste->s1 && ste->s2 &&
-	       sim_reg_bit(s, R_CR0, FMASK(CR0_ATSCHK));
+	if (!ste->s1 && !ste->s2)
+		return STE_EATS_ABORT;
+	if (ste->eats == STE_EATS_S1CHK && !sim_reg_bit(s, R_CR0, FMASK(CR0_ATSCHK)))
+		return STE_EATS_ABORT;
+	return ste->eats;
 }
 
 /* What a device says it has been told: believed, unless CR0.ATSCHK is set. */
 static enum sim_end translated(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 			       struct sim_tlb_entry *out)
 {
+	t->ssv = t->priv = t->inst = false;	/* IDR3.PASIDTT is 0 */
+	t->ssid = 0;
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)) || !s->cfg.ats)
 		return ats_error(s, t, EVT_F_TRANSL_FORBIDDEN);
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_ATSCHK)))
@@ -108,12 +113,17 @@ static enum sim_end translated(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	t->ste = uiommu_sim_ste(s, t);
 	if (!t->ste)
 		return SIM_ABORT;
-	if (t->ste->kind == STE_ABORT || !t->ste->eats || !(t->ste->s1 || t->ste->s2))
-		return ats_error(s, t, EVT_F_TRANSL_FORBIDDEN);
-	if (!split_stage(s, t->ste))
+	if (t->ste->kind == STE_ABORT)
+		return SIM_ABORT;
+	switch (effective_eats(s, t->ste)) {
+	case STE_EATS_TRANS:
 		return straight_through(s, t->addr, out);
-	override(t, t->ste);
-	return uiommu_sim_stage2(s, t, t->addr, SIM_CLASS_IN, sim_need(t), out);
+	case STE_EATS_S1CHK:
+		override(t, t->ste);
+		return stage1_bypass(s, t, out);
+	default:
+		return ats_error(s, t, EVT_F_TRANSL_FORBIDDEN);
+	}
 }
 
 /* ---- any transaction ---- */
@@ -124,15 +134,23 @@ static enum sim_end untranslated(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	t->ste = uiommu_sim_ste(s, t);
 	if (!t->ste || t->ste->kind == STE_ABORT)
 		return SIM_ABORT;
-	if (t->ats && (!t->ste->eats || !(t->ste->s1 || t->ste->s2)))
+	if (t->ats && !effective_eats(s, t->ste))
 		return ats_error(s, t, EVT_F_BAD_ATS_TREQ);
 	override(t, t->ste);
-	t->split = t->ats && split_stage(s, t->ste);
+	t->split = t->ats && effective_eats(s, t->ste) == STE_EATS_S1CHK;
 	if (t->ste->s1)
 		return substream(s, t, out);
 	if (t->ssv)
 		return config_error(s, t, EVT_C_BAD_SUBSTREAMID);
 	return stage1_bypass(s, t, out);
+}
+
+/* Recorded with the attributes as they came, also while SMMUEN is 0. */
+static enum sim_end unsupported(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
+{
+	if (!t->translated)
+		uiommu_sim_event_unsupported(s, t, t->unsupported);
+	return SIM_ABORT;
 }
 
 enum sim_end uiommu_sim_transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
@@ -142,6 +160,8 @@ enum sim_end uiommu_sim_transaction(struct uiommu_sim_smmuv3 *s, struct sim_txn 
 	s->last_code = 0;
 	if (s->failed)
 		return SIM_ABORT;
+	if (t->unsupported)
+		return unsupported(s, t);
 	if (t->translated)
 		return translated(s, t, out);
 	if (sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
@@ -169,7 +189,7 @@ struct sim_txn uiommu_sim_arrive(const struct uiommu_sim_access *a, uiommu_iova_
 	return (struct sim_txn){
 		.sid = a->stream_id, .ssv = a->ssv, .ssid = a->ssv ? a->substream_id : 0,
 		.write = a->write, .inst = a->exec && !a->write, .priv = a->priv,
-		.translated = a->translated,
+		.translated = a->translated, .unsupported = a->unsupported,
 		.addr = iova,
 	};
 }

@@ -20,13 +20,23 @@ static bool merged(const struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, c
 	return true;
 }
 
+/* Of configuration errors only ordinary transactions tell, and with CR2.REC_CFG_ATS
+ * others. What a translated one meets behind that, in split-stage ATS, is told. */
+static bool told(const struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code)
+{
+	if (sim_reg_bit(s, R_CR2, FMASK(CR2_REC_CFG_ATS)))
+		return true;
+	if (t->ats)
+		return code == EVT_F_BAD_ATS_TREQ;
+	return !t->translated || (code >= EVT_F_TRANSL_FORBIDDEN && code != EVT_F_CFG_CONFLICT &&
+				  code != EVT_F_VMS_FETCH);
+}
+
 void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
 			     const uint64_t *w)
 {
 	s->last_code = (unsigned)FGET(EVT_Number, w[0]);
-	/* of configuration only ordinary transactions tell: no CR2.REC_CFG_ATS */
-	if (t->ats ? s->last_code != EVT_F_BAD_ATS_TREQ :
-	    t->translated && s->last_code < EVT_F_TRANSL_FORBIDDEN)
+	if (!told(s, t, s->last_code))
 		return;
 	if (merged(s, t, w))
 		return;
@@ -86,9 +96,35 @@ void uiommu_sim_event_ats(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, 
 	if (code == EVT_F_TRANSL_FORBIDDEN) {
 		w[1] = FPREP(EVT_F_TRANSL_FORBIDDEN_RnW, !t->write);
 		w[2] = t->addr;
-	} else {
+	} else {	/* one STU; as requested, before the STE's overrides */
+		w[1] = FPREP(EVT_F_BAD_ATS_TREQ_R, 1) | FPREP(EVT_F_BAD_ATS_TREQ_W, t->write) |
+		       FPREP(EVT_F_BAD_ATS_TREQ_X, t->asks_exec) |
+		       FPREP(EVT_F_BAD_ATS_TREQ_P, t->priv) | FPREP(EVT_F_BAD_ATS_TREQ_Span, 1);
 		w[2] = t->addr & FMASK(EVT_F_BAD_ATS_TREQ_InputAddr);
 	}
+	uiommu_sim_event_record(s, t, w);
+}
+
+void uiommu_sim_event_unsupported(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+				  unsigned reason)
+{
+	uint64_t w[EVT_WORDS];
+
+	header(w, t, EVT_F_UUT);
+	access(w, t);
+	w[1] |= FPREP(EVT_F_UUT_Reason, reason);
+	uiommu_sim_event_record(s, t, w);
+}
+
+void uiommu_sim_event_tlb_conflict(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, bool s2,
+				   uint64_t ipa)
+{
+	uint64_t w[EVT_WORDS];
+
+	header(w, t, EVT_F_TLB_CONFLICT);
+	access(w, t);
+	w[1] |= FPREP(EVT_F_TLB_CONFLICT_S2, s2);
+	w[3] = s2 ? ipa & FMASK(EVT_F_TLB_CONFLICT_IPA) : 0;
 	uiommu_sim_event_record(s, t, w);
 }
 

@@ -61,7 +61,7 @@ void uiommu_sim_ctx_fill(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_ac
 void uiommu_sim_ctx_drop(struct uiommu_sim_smmuv3 *s)
 {
 	s->tlb.cfg_since = ++s->tlb.now;
-	s->enabled = sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)) && !s->failed;
+	s->enabled = sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)) && !s->failed && !s->cfg.conflicts;
 }
 
 /* ---- looking ---- */
@@ -125,7 +125,7 @@ static inline bool hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_acce
 	struct sim_tag tag;
 	unsigned lg2;
 
-	if (a->translated || (a->ssv && a->substream_id >> 20) ||
+	if (a->translated || a->unsupported || (a->ssv && a->substream_id >> 20) ||
 	    !atomic_load_explicit(&s->enabled, memory_order_acquire) ||
 	    !find_ctx(&s->tlb, a, c) || !address_ok(c[2], &va))
 		return false;

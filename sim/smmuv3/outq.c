@@ -39,15 +39,34 @@ static int write_record(struct uiommu_sim_smmuv3 *s, const struct outq *q, unsig
 	return 0;
 }
 
-static void publish(struct uiommu_sim_smmuv3 *s, const struct outq *q, unsigned lg2)
+/* when the queue stops being empty, or (PRIQ_IRQ_CFG2.LO) with the last of a group */
+static bool interrupts(const struct uiommu_sim_smmuv3 *s, const struct outq *q, bool was_empty,
+		       const uint64_t *w)
+{
+	if (q->irq == UIOMMU_SIM_IRQ_PRIQ && FGET(PRIQ_IRQ_CFG2_LO, s->reg[R_PRIQ_IRQ_CFG2]))
+		return FGET(PRI_Last, w[0]);
+	return was_empty;
+}
+
+static void publish(struct uiommu_sim_smmuv3 *s, const struct outq *q, unsigned lg2,
+		    const uint64_t *w)
 {
 	uint32_t prod = (uint32_t)FGET(EVENTQ_PROD_WR, s->reg[q->prod]);
 	uint32_t cons = (uint32_t)FGET(EVENTQ_CONS_RD, s->reg[q->cons]);
 	bool was_empty = ((prod ^ cons) & sim_q_mask(lg2)) == 0;
 
 	s->reg[q->prod] = FSET(EVENTQ_PROD_WR, s->reg[q->prod], (prod + 1) & sim_q_mask(lg2));
-	if (was_empty)
+	if (interrupts(s, q, was_empty, w))
 		uiommu_sim_irq(s, q->irq);
+}
+
+/* An overflow that is not acknowledged keeps page requests out, not events. */
+static bool full(const struct uiommu_sim_smmuv3 *s, const struct outq *q, unsigned lg2)
+{
+	uint64_t diff = s->reg[q->prod] ^ s->reg[q->cons];
+
+	return (diff & sim_q_mask(lg2)) == 1u << lg2 ||
+	       (q->irq == UIOMMU_SIM_IRQ_PRIQ && diff & q->ovflg);
 }
 
 enum sim_put uiommu_sim_outq_put(struct uiommu_sim_smmuv3 *s, enum sim_outq which,
@@ -55,13 +74,12 @@ enum sim_put uiommu_sim_outq_put(struct uiommu_sim_smmuv3 *s, enum sim_outq whic
 {
 	const struct outq *q = &outqs[which];
 	unsigned lg2 = uiommu_sim_q_lg2(s, q->base);
-	uint32_t diff = (uint32_t)(s->reg[q->prod] ^ s->reg[q->cons]) & sim_q_mask(lg2);
 
 	if (!sim_reg_bit(s, R_CR0, q->enable))
 		return SIM_PUT_OFF;
 	if (uiommu_sim_gerror_active(s, q->abort_error))
 		return SIM_PUT_ABORTED;
-	if (diff == 1u << lg2) {
+	if (full(s, q, lg2)) {
 		overflow(s, q);
 		return SIM_PUT_FULL;
 	}
@@ -69,6 +87,6 @@ enum sim_put uiommu_sim_outq_put(struct uiommu_sim_smmuv3 *s, enum sim_outq whic
 		uiommu_sim_gerror(s, q->abort_error);
 		return SIM_PUT_ABORTED;
 	}
-	publish(s, q, lg2);
+	publish(s, q, lg2, w);
 	return SIM_PUT;
 }

@@ -51,8 +51,10 @@ static void hide_missing(struct uiommu_sim_smmuv3 *s)
 		s->mask[msi[i]] = 0;
 	s->mask[R_CR0] = FMASK(CR0_SMMUEN) | FMASK(CR0_EVENTQEN) | FMASK(CR0_CMDQEN) |
 			 (s->cfg.pri ? FMASK(CR0_PRIQEN) : 0) |
-			 (s->cfg.ats ? FMASK(CR0_ATSCHK) : 0);
-	s->mask[R_CR2] = FMASK(CR2_RECINVSID) | (s->cfg.hyp ? FMASK(CR2_E2H) : 0);
+			 (s->cfg.ats ? FMASK(CR0_ATSCHK) : 0) |
+			 (s->cfg.vmw ? FMASK(CR0_VMW) : 0);
+	s->mask[R_CR2] = FMASK(CR2_RECINVSID) | (s->cfg.hyp ? FMASK(CR2_E2H) : 0) |
+			 (s->cfg.ats_record ? FMASK(CR2_REC_CFG_ATS) : 0);
 	s->mask[R_IRQ_CTRL] &= ~(s->cfg.pri ? 0 : FMASK(IRQ_CTRL_PRIQ_IRQEN));
 	s->mask[R_GERRORN] = FMASK(GERROR_CMDQ_ERR) | FMASK(GERROR_EVENTQ_ABT_ERR) |
 			     FMASK(GERROR_SFM_ERR) |
@@ -84,6 +86,9 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 	s->reg[R_IDR0] = FPREP(IDR0_S1P, !c->no_stage1) | FPREP(IDR0_S2P, c->stage2) |
 			 FPREP(IDR0_HTTU, c->httu) | FPREP(IDR0_Hyp, c->hyp) |
 			 FPREP(IDR0_ATS, c->ats) | FPREP(IDR0_PRI, c->pri) |
+			 FPREP(IDR0_NS1ATS, c->no_split_ats) | FPREP(IDR0_VMW, c->vmw) |
+			 FPREP(IDR0_ATSRECERR, c->ats_record) |
+			 FPREP(IDR0_TERM_MODEL, c->abort_only) |
 			 FPREP(IDR0_VMID16, c->stage2 && c->vmid16) |
 			 FPREP(IDR0_TTF, IDR0_TTF_AARCH64) |
 			 FPREP(IDR0_COHACC, c->coherent) | FPREP(IDR0_ASID16, c->asid16) |
@@ -99,10 +104,15 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 			 FPREP(IDR1_PRIQS, c->pri ? c->priq_max_lg2 : 0) |
 			 FPREP(IDR1_ATTR_PERMS_OVR, 1);
 	s->reg[R_IDR3] = FPREP(IDR3_HAD, 1) | FPREP(IDR3_XNX, c->stage2 && c->xnx) |
-			 FPREP(IDR3_RIL, c->range_inv);
+			 FPREP(IDR3_RIL, c->range_inv) | FPREP(IDR3_PPS, c->pps) |
+			 FPREP(IDR3_MPAM, c->mpam_partid_max != 0) | FPREP(IDR3_STT, c->stt) |
+			 FPREP(IDR3_BBML, c->bbml) | FPREP(IDR3_E0PD, c->e0pd) |
+			 FPREP(IDR3_EPAN, c->epan);
+	s->reg[R_MPAMIDR] = FPREP(MPAMIDR_PARTID_MAX, c->mpam_partid_max);
 	s->reg[R_IDR5] = FPREP(IDR5_OAS, oas_code(c->oas_lg2)) | FPREP(IDR5_GRAN4K, c->gran4k) |
 			 FPREP(IDR5_GRAN16K, c->gran16k) | FPREP(IDR5_GRAN64K, c->gran64k) |
 			 FPREP(IDR5_VAX, c->vax52 ? IDR5_VAX_52 : IDR5_VAX_48) |
+			 FPREP(IDR5_DS, c->ds) |
 			 FPREP(IDR5_STALL_MAX, c->stall ? c->stall_max : 0);
 	s->reg[R_AIDR] = FPREP(AIDR_ArchMinorRev, 1);
 	s->reg[R_GBPA] = FPREP(GBPA_SHCFG, SHCFG_INCOMING) | FPREP(GBPA_ABORT, c->reset_abort);
@@ -198,13 +208,15 @@ bool uiommu_sim_gerror_active(const struct uiommu_sim_smmuv3 *s, uint64_t mask)
 	return (s->reg[R_GERROR] ^ s->reg[R_GERRORN]) & mask;
 }
 
-/* An error that is active already is not made active a second time. */
+/* An error that is active already is not made active a second time. That the
+ * message of this very interrupt was aborted is not told by another one. */
 void uiommu_sim_gerror(struct uiommu_sim_smmuv3 *s, uint64_t mask)
 {
 	if (uiommu_sim_gerror_active(s, mask))
 		return;
 	s->reg[R_GERROR] ^= mask;
-	uiommu_sim_irq(s, UIOMMU_SIM_IRQ_GERROR);
+	if (mask != FMASK(GERROR_MSI_GERROR_ABT_ERR))
+		uiommu_sim_irq(s, UIOMMU_SIM_IRQ_GERROR);
 }
 
 /* ---- reads and writes ---- */
@@ -295,7 +307,7 @@ static bool decode(const struct uiommu_sim_smmuv3 *s, uint64_t offset, enum sim_
 	unsigned at;
 
 	*half = false;
-	if (page > 1 || word >= 64)
+	if (page > 1 || word >= sizeof(s->reg_at[0]) / sizeof(s->reg_at[0][0]))
 		return false;
 	at = s->reg_at[page][word];
 	if (!at && word && s->reg_at[page][word - 1] &&
@@ -413,6 +425,12 @@ static bool options_ok(const struct uiommu_sim_smmuv3_config *c, const struct ui
 	if (c->httu > 2 || (c->httu && !env->cas64))
 		return false;
 	if (c->pri && (!c->ats || c->priq_max_lg2 > 19))
+		return false;
+	if (((c->no_split_ats || c->ats_record) && !c->ats) || (c->pps && !c->pri))
+		return false;
+	if ((c->vmw && !c->stage2) || c->bbml > 2 || c->mpam_partid_max > 65535 ||
+	    (c->mpam_partid_max && (c->no_stage1 || !c->stage2)) ||
+	    (c->ds && !c->gran4k && !c->gran16k))
 		return false;
 	return !c->stall ||
 	       (c->stall <= 2 && env->resume && c->stall_max && c->stall_max <= 65535);

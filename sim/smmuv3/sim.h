@@ -61,6 +61,8 @@ struct sim_txn {
 	bool ssv, write, inst, priv;
 	bool ats;			/* a translation request: nothing stalls */
 	bool split;			/* and stops behind stage 1 */
+	bool asks_exec;			/* what the request asked for */
+	uint16_t unsupported;		/* why it is F_UUT */
 	bool translated;		/* the address is stage 1's output, or all's */
 	uint64_t addr;
 	const struct sim_ste *ste;	/* as soon as they are known */
@@ -90,7 +92,11 @@ enum sim_regime { SIM_NH, SIM_STAGE2, SIM_EL2, SIM_NUM_REGIMES };
 struct sim_ste {
 	enum sim_ste_kind kind;
 	bool s1, s2;		/* stages in use; neither: bypass */
-	bool s1stalld, mev;
+	bool s1stalld, mev, ppar;
+	unsigned cont;		/* covers 2^cont StreamIDs */
+	uint64_t content;	/* a hash of all defined fields but CONT */
+	uint64_t vms;		/* VMSPtr, where the structure is in use */
+	bool vms_read;
 	enum sim_regime regime;	/* of stage 1 */
 	uint16_t vmid;
 	unsigned eats;
@@ -99,15 +105,16 @@ struct sim_ste {
 	uint64_t ctxptr;
 	uint64_t cd_stamp;	/* CDs cached through it carry the same */
 	struct {
-		unsigned granule_lg2, ias_lg2, oas_lg2, level;
-		bool affd, ptw, ha, hd, stall, record;
+		unsigned granule_lg2, ias_lg2, oas_lg2;
+		int level;
+		bool ds, affd, ptw, ha, hd, stall, record;
 		uint64_t base;
 	} t2;
 };
 
 /* one of the two halves of the address space */
 struct sim_tt {
-	bool disabled, tbi, had;
+	bool disabled, tbi, had, e0pd, ds;
 	unsigned granule_lg2, ias_lg2;
 	uint64_t base;
 };
@@ -115,7 +122,7 @@ struct sim_tt {
 struct sim_cd {
 	bool legal;
 	bool abort, record, stall;	/* CD.A, CD.R, CD.S */
-	bool affd, wxn, pan, ha, hd;
+	bool affd, wxn, pan, epan, ha, hd;
 	bool one_priv;			/* regime EL2 without E2H */
 	uint16_t asid;
 	unsigned oas_lg2;	/* effective IPS */
@@ -260,7 +267,7 @@ struct sim_tlb_match {
 	bool any_asid;
 	uint64_t first, last;	/* inclusive */
 	unsigned granule_lg2;	/* 0: any */
-	unsigned level;		/* 0: any */
+	int level;		/* 0: any */
 };
 
 struct sim_tag {
@@ -270,6 +277,8 @@ struct sim_tag {
 
 bool uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
 			 struct sim_tlb_entry *out);
+/* more than one is there, and this SMMU minds */
+bool uiommu_sim_tlb_conflict(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va);
 void uiommu_sim_tlb_fill(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_entry *e);
 void uiommu_sim_tlb_drop_regime(struct uiommu_sim_smmuv3 *s, enum sim_regime r);
 void uiommu_sim_tlb_drop_vmid(struct uiommu_sim_smmuv3 *s, enum sim_regime r, uint16_t vmid);
@@ -280,14 +289,15 @@ void uiommu_sim_tlb_drop_va(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_ma
 
 /* What the descriptor of @level says; @granule_lg2 is set by who asks. */
 struct sim_walk {
-	unsigned granule_lg2, level;
+	unsigned granule_lg2;
+	int level;		/* -1 to 2 */
 	uint32_t limits;	/* a matter of the stage */
 	uint64_t table;
 };
 
 /* the deepest one for @va; tables from @first_level on */
 bool uiommu_sim_walk_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
-			  unsigned first_level, struct sim_walk *out);
+			  int first_level, struct sim_walk *out);
 void uiommu_sim_walk_fill(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
 			  const struct sim_walk *walk);
 void uiommu_sim_walk_drop_va(struct uiommu_sim_smmuv3 *s, const struct sim_tlb_match *m);
@@ -315,7 +325,7 @@ struct uiommu_sim_smmuv3 {
 	struct uiommu_sim_env env;		/* (i) */
 	struct uiommu_sim_smmuv3_config cfg;	/* (i) */
 	uint64_t mask[NUM_REGS];		/* (i) bits that exist */
-	uint16_t reg_at[2][64];			/* (i) page, offset / 4: enum sim_reg + 1 */
+	uint16_t reg_at[2][80];			/* (i) page, offset / 4: enum sim_reg + 1 */
 
 	_Atomic bool enabled;			/* (a) CR0.SMMUEN, and no failure */
 	uint64_t reg[NUM_REGS];			/* (l) */
@@ -389,6 +399,10 @@ void uiommu_sim_event_walk_eabt(struct uiommu_sim_smmuv3 *s, const struct sim_tx
 				const struct sim_fault *f, uint64_t addr);
 void uiommu_sim_event_fault(const struct sim_txn *t, const struct sim_fault *f, uint64_t *w);
 void uiommu_sim_event_ats(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, unsigned code);
+void uiommu_sim_event_unsupported(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+				  unsigned reason);
+void uiommu_sim_event_tlb_conflict(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, bool s2,
+				   uint64_t ipa);
 void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
 			     const uint64_t *w);
 
@@ -418,28 +432,40 @@ static inline uint64_t sim_bits(unsigned hi, unsigned lo)
 	return (~(uint64_t)0 >> (63 - hi)) & (~(uint64_t)0 << lo);
 }
 
-/* the address in a descriptor, for an output aligned to 2^lg2; a 64 KiB granule
- * with 52-bit outputs keeps bits 51:48 in 15:12 */
-static inline uint64_t sim_desc_addr(unsigned granule_lg2, unsigned oas_lg2, uint64_t desc,
-				     unsigned lg2)
+/* what one entry of @level covers; levels are -1 to 3 */
+static inline unsigned sim_level_shift(unsigned granule_lg2, int level)
 {
-	uint64_t pa = desc & sim_bits(47, lg2);
-
-	if (granule_lg2 == 16 && oas_lg2 == 52)
-		pa |= (desc & sim_bits(15, 12)) << 36;
-	return pa;
+	return granule_lg2 + (granule_lg2 - 3) * (unsigned)(3 - level);
 }
 
-/* what one entry of @level covers */
-static inline unsigned sim_level_shift(unsigned granule_lg2, unsigned level)
+/* The address in a descriptor, for an output aligned to 2^lg2. Bits 51:48 are
+ * somewhere else: with 64 KiB in 15:12, where outputs have 52 bits at all; with DS
+ * 51:50 are in 9:8. */
+static inline uint64_t sim_desc_addr(const struct uiommu_sim_smmuv3 *s, unsigned granule_lg2,
+				     bool ds, uint64_t desc, unsigned lg2)
 {
-	return granule_lg2 + (granule_lg2 - 3) * (3 - level);
+	if (ds)
+		return (desc & sim_bits(49, lg2)) | (desc & sim_bits(9, 8)) << 42;
+	if (granule_lg2 == 16 && s->cfg.oas_lg2 == 52)
+		return (desc & sim_bits(47, lg2)) | (desc & sim_bits(15, 12)) << 36;
+	return desc & sim_bits(47, lg2);
 }
 
-static inline bool sim_block_allowed(unsigned granule_lg2, unsigned oas_lg2, unsigned level)
+static inline bool sim_block_allowed(const struct uiommu_sim_smmuv3 *s, unsigned granule_lg2,
+				     bool ds, int level)
 {
-	return level == 2 || (level == 1 && (granule_lg2 == 12 ||
-					     (granule_lg2 == 16 && oas_lg2 == 52)));
+	if (level == 1)
+		return granule_lg2 == 12 || ds || (granule_lg2 == 16 && s->cfg.oas_lg2 == 52);
+	return level == 2 || (level == 0 && granule_lg2 == 12 && ds);
+}
+
+/* T0SZ and its like */
+static inline bool sim_tsz_legal(const struct uiommu_sim_smmuv3 *s, unsigned granule_lg2,
+				 unsigned least, unsigned tsz)
+{
+	unsigned most = !s->cfg.stt ? 39 : granule_lg2 == 16 ? 47 : 48;
+
+	return tsz >= least && tsz <= most;
 }
 
 /* which permission it needs of an entry */

@@ -38,16 +38,26 @@ static unsigned s2_output(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	return ps < s->cfg.oas_lg2 ? ps : s->cfg.oas_lg2;
 }
 
-/* SL0 counts levels upwards, from another one for the 4 KiB granule; false where
- * the value is reserved, or the output size is too small for so many levels */
-static bool start_level(const struct uiommu_sim_smmuv3 *s, unsigned g, unsigned sl0,
-			unsigned *level)
+static bool s2_ds(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	unsigned lowest = g == 12 ? 2 : 3;
+	return s->cfg.ds && FGET(STE_S2DS, w[3]) && s2_granule(s, w) != 16;
+}
 
-	if (sl0 > lowest || sl0 > 2)
-		return false;
-	*level = lowest - sl0;
+/* {S2SL0_2, S2SL0} counts levels upwards, from another one for the 4 KiB granule,
+ * and has some that only small tables (3 with 4 KiB) or DS have. False where the value
+ * is reserved, or the output size is too small for so many levels. */
+static bool start_level(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, int *level)
+{
+	unsigned g = s2_granule(s, w), sl0 = (unsigned)FGET(STE_S2SL0, w[2]);
+	bool ds = s2_ds(s, w);
+
+	if (ds && g == 12 && FGET(STE_S2SL0_2, w[3])) {
+		*level = -1;
+		return !sl0;
+	}
+	*level = g != 12 ? 3 - (int)sl0 : sl0 == 3 ? 3 : 2 - (int)sl0;
+	if (sl0 == 3)
+		return g == 12 ? s->cfg.stt : g == 14 && ds;
 	if (g == 12)
 		return *level > 0 || s->cfg.oas_lg2 > 42;
 	return *level > 1 || s->cfg.oas_lg2 > (g == 14 ? 40 : 42);
@@ -55,23 +65,33 @@ static bool start_level(const struct uiommu_sim_smmuv3 *s, unsigned g, unsigned 
 
 /* The root has between one bit of its own and four more than a table: sixteen
  * tables, one after the other. */
-static bool root_fits(unsigned g, unsigned level, unsigned ias)
+static bool root_fits(unsigned g, int level, unsigned ias)
 {
-	unsigned stride = g - 3, below = g + stride * (3 - level);
+	unsigned below = sim_level_shift(g, level);
 
-	return ias > below && ias <= below + stride + 4;
+	return ias > below && ias <= below + g - 3 + 4;
 }
 
 static bool sizes_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	unsigned g = s2_granule(s, w), tsz = (unsigned)FGET(STE_S2T0SZ, w[2]), level, max;
+	unsigned g = s2_granule(s, w), tsz = (unsigned)FGET(STE_S2T0SZ, w[2]);
+	unsigned ias = s->cfg.oas_lg2;
+	int level;
 
-	if (!g || tsz > 39)
-		return false;
-	max = s->cfg.oas_lg2 == 52 && g != 16 ? 48 : s->cfg.oas_lg2;
-	return 64 - tsz <= max &&
-	       start_level(s, g, (unsigned)FGET(STE_S2SL0, w[2]), &level) &&
+	if (ias > 48 && g != 16 && !s2_ds(s, w))
+		ias = 48;
+	return g && sim_tsz_legal(s, g, 64 - ias, tsz) && start_level(s, w, &level) &&
 	       root_fits(g, level, 64 - tsz);
+}
+
+/* within the output size, and within 48 bits where descriptors have no more */
+static bool base_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	unsigned oas = s2_output(s, w);
+
+	if (oas > 48 && s2_granule(s, w) != 16 && !s2_ds(s, w))
+		oas = 48;
+	return !((w[3] & FMASK(STE_S2TTB)) >> oas);
 }
 
 static bool stall_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
@@ -88,8 +108,7 @@ bool uiommu_sim_s2_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	if ((FGET(STE_S2HA, w[2]) && s->cfg.httu < 1) ||
 	    (FGET(STE_S2HD, w[2]) && s->cfg.httu < 2))
 		return false;
-	return sizes_legal(s, w) && stall_legal(s, w) &&
-	       !((w[3] & FMASK(STE_S2TTB)) >> s2_output(s, w));
+	return sizes_legal(s, w) && stall_legal(s, w) && base_legal(s, w);
 }
 
 void uiommu_sim_s2_decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w,
@@ -98,7 +117,8 @@ void uiommu_sim_s2_decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w,
 	ste->t2.granule_lg2 = s2_granule(s, w);
 	ste->t2.ias_lg2 = 64 - (unsigned)FGET(STE_S2T0SZ, w[2]);
 	ste->t2.oas_lg2 = s2_output(s, w);
-	start_level(s, ste->t2.granule_lg2, (unsigned)FGET(STE_S2SL0, w[2]), &ste->t2.level);
+	ste->t2.ds = s2_ds(s, w);
+	start_level(s, w, &ste->t2.level);
 	ste->t2.affd = FGET(STE_S2AFFD, w[2]);
 	ste->t2.ptw = FGET(STE_S2PTW, w[2]);
 	ste->t2.ha = FGET(STE_S2HA, w[2]);
@@ -111,7 +131,8 @@ void uiommu_sim_s2_decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w,
 /* ---- the walk ---- */
 
 struct step {
-	unsigned level, shift;
+	int level;
+	unsigned shift;
 	uint64_t pa, desc;	/* of the last entry that was read */
 };
 
@@ -146,11 +167,12 @@ static unsigned start(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, uint
 	return st->shift + g - 3;
 }
 
-static bool leaf_legal(const struct sim_txn *t, const struct step *st)
+static bool leaf_legal(const struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+		       const struct step *st)
 {
 	if (st->level == 3)
 		return st->desc & D_TABLE;
-	return sim_block_allowed(t->ste->t2.granule_lg2, t->ste->t2.oas_lg2, st->level);
+	return sim_block_allowed(s, t->ste->t2.granule_lg2, t->ste->t2.ds, st->level);
 }
 
 static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct sim_fault *f,
@@ -170,7 +192,7 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct 
 			return fault(s, t, f, EVT_F_TRANSLATION);
 		if (st->level == 3 || !(st->desc & D_TABLE))
 			break;
-		table = sim_desc_addr(g, oas, st->desc, g);
+		table = sim_desc_addr(s, g, t->ste->t2.ds, st->desc, g);
 		if (table >> oas)
 			return fault(s, t, f, EVT_F_ADDR_SIZE);
 		uiommu_sim_walk_fill(s, tag_of(t), f->ipa, &(struct sim_walk){
@@ -178,7 +200,7 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct 
 		st->level++;
 		st->shift -= g - 3;
 	}
-	return leaf_legal(t, st) ? SIM_OK : fault(s, t, f, EVT_F_TRANSLATION);
+	return leaf_legal(s, t, st) ? SIM_OK : fault(s, t, f, EVT_F_TRANSLATION);
 }
 
 /* XN is one bit, or two with XNX: 01 keeps privileged code out, 11 unprivileged */
@@ -260,7 +282,7 @@ static enum sim_end miss(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct 
 		return end;
 	*e = (struct sim_tlb_entry){
 		.va = f->ipa & ~sim_bits(st.shift - 1, 0),
-		.pa = sim_desc_addr(ste->t2.granule_lg2, ste->t2.oas_lg2, st.desc, st.shift),
+		.pa = sim_desc_addr(s, ste->t2.granule_lg2, ste->t2.ds, st.desc, st.shift),
 		.regime = SIM_STAGE2, .vmid = ste->vmid,
 		.size_lg2 = (uint8_t)st.shift, .span_lg2 = (uint8_t)st.shift,
 		.granule_lg2 = (uint8_t)ste->t2.granule_lg2, .level = (uint8_t)st.level,
@@ -283,12 +305,16 @@ enum sim_end uiommu_sim_stage2(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, u
 			       .update = class == SIM_CLASS_TT && need & SIM_PERM_W };
 	enum sim_end end;
 
+	if (uiommu_sim_tlb_conflict(s, tag_of(t), ipa)) {
+		uiommu_sim_event_tlb_conflict(s, t, true, ipa);
+		return SIM_ABORT;
+	}
 	if (!uiommu_sim_tlb_find(s, tag_of(t), ipa, out) || (out->clean && need & ALL_W)) {
 		end = miss(s, t, &f, need, out);
 		if (end != SIM_OK)
 			return end;
 	}
-	if (need & ~out->perm2 || (class == SIM_CLASS_TT && t->ste->t2.ptw && out->device))
+	if (need & ~out->perm2 || (class != SIM_CLASS_IN && t->ste->t2.ptw && out->device))
 		return fault(s, t, &f, EVT_F_PERMISSION);
 	return SIM_OK;
 }

@@ -4,10 +4,12 @@
  */
 #include "sim.h"
 
-/* Out of range: recorded only where CR2.RECINVSID asks for it. */
+/* Out of range: recorded only where CR2.RECINVSID asks for it; of a translated
+ * transaction, whatever that says. */
 static bool bad_streamid(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
 {
-	if (sim_reg_bit(s, R_CR2, FMASK(CR2_RECINVSID)))
+	s->last_code = EVT_C_BAD_STREAMID;
+	if (t->translated || sim_reg_bit(s, R_CR2, FMASK(CR2_RECINVSID)))
 		uiommu_sim_event_config(s, t, EVT_C_BAD_STREAMID);
 	return false;
 }
@@ -98,12 +100,44 @@ static bool s1_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	return !((w[0] & FMASK(STE_S1ContextPtr)) >> s->cfg.oas_lg2);
 }
 
-/* Stream worlds of stage 1: EL2 only where it is, and never in front of stage 2. */
-static bool strw_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, bool s2)
+/* STRW is IGNORED unless stage 1 alone translates, and without IDR0.Hyp. */
+static uint64_t stream_world(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	uint64_t strw = FGET(STE_STRW, w[1]);
+	if (!s->cfg.hyp || FGET(STE_Config, w[0]) != STE_Config_S1)
+		return STE_STRW_NSEL1;
+	return FGET(STE_STRW, w[1]);
+}
 
-	return strw == STE_STRW_NSEL1 || (strw == STE_STRW_EL2 && s->cfg.hyp && !s2);
+/* IGNORED without IDR0.ATS; 0b11 needs a device permission table, and there is none */
+static unsigned eats(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	unsigned v = (unsigned)FGET(STE_EATS, w[1]);
+
+	return !s->cfg.ats || v > STE_EATS_S1CHK ? STE_EATS_ABORT : v;
+}
+
+/* Stage 2 must not stall translation requests; split-stage needs both stages. */
+static bool eats_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w, bool s1, bool s2)
+{
+	bool stalls = FGET(STE_S2S, w[2]);
+
+	switch (eats(s, w)) {
+	case STE_EATS_TRANS:
+		return !(s2 && stalls);
+	case STE_EATS_S1CHK:
+		return s1 && s2 && !stalls && !s->cfg.no_split_ats;
+	default:
+		return true;
+	}
+}
+
+/* where the structure is that maps PARTIDs; 0: not in use */
+static uint64_t vms(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	if (!s->cfg.mpam_partid_max || !FGET(STE_S1MPAM, w[1]) ||
+	    FGET(STE_Config, w[0]) != STE_Config_S1_S2)
+		return 0;
+	return w[5] & FMASK(STE_VMSPtr);
 }
 
 static enum sim_ste_kind kind_of(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
@@ -117,26 +151,48 @@ static enum sim_ste_kind kind_of(const struct uiommu_sim_smmuv3 *s, const uint64
 		return STE_ABORT;
 	if ((s1 && s->cfg.no_stage1) || (s2 && !s->cfg.stage2))
 		return STE_ILLEGAL;
-	if ((s1 || s2) && s->cfg.stage2 && !s->cfg.vmid16 && FGET(STE_S2VMID, w[2]) > 0xff)
+	if (!s1 && !s2)
+		return STE_USABLE;
+	if (stream_world(s, w) & 1 || !eats_legal(s, w, s1, s2) || vms(s, w) >> s->cfg.oas_lg2)
 		return STE_ILLEGAL;
-	if (s1 && !(s1_legal(s, w) && strw_legal(s, w, s2)))
+	if (s->cfg.stage2 && !s->cfg.vmid16 && FGET(STE_S2VMID, w[2]) > 0xff &&
+	    stream_world(s, w) == STE_STRW_NSEL1)
+		return STE_ILLEGAL;
+	if (s1 && !s1_legal(s, w))
 		return STE_ILLEGAL;
 	return !s2 || uiommu_sim_s2_legal(s, w) ? STE_USABLE : STE_ILLEGAL;
+}
+
+/* STEs of a span that CONT promises must not differ but in CONT. */
+static uint64_t content_of(const uint64_t *w)
+{
+	uint64_t h = 0;
+
+	for (unsigned i = 0; i < STE_WORDS; i++) {
+		h = (h ^ (i == STE_CONT_WORD ? w[i] & ~FMASK(STE_CONT) : w[i])) *
+		    0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
+	}
+	return h;
 }
 
 static void decode(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_ste *ste)
 {
 	unsigned config = (unsigned)FGET(STE_Config, w[0]);
-	bool el2 = FGET(STE_STRW, w[1]) == STE_STRW_EL2;
+	bool el2 = stream_world(s, w) == STE_STRW_EL2;
 
 	*ste = (struct sim_ste){
 		.kind = kind_of(s, w),
 		.s1 = config & 1, .s2 = config & 2,
 		.s1stalld = FGET(STE_S1STALLD, w[1]),
 		.mev = FGET(STE_MEV, w[1]),
+		.ppar = FGET(STE_PPAR, w[1]),
+		.cont = FGET(STE_V, w[0]) ? (unsigned)FGET(STE_CONT, w[1]) : 0,
+		.content = content_of(w),
+		.vms = vms(s, w),
 		.regime = el2 ? SIM_EL2 : SIM_NH,
 		.vmid = s->cfg.stage2 && !el2 ? (uint16_t)FGET(STE_S2VMID, w[2]) : 0,
-		.eats = (unsigned)FGET(STE_EATS, w[1]),
+		.eats = eats(s, w),
 		.s1fmt = (unsigned)FGET(STE_S1Fmt, w[0]),
 		/* without substreams both fields are IGNORED */
 		.s1cdmax = s->cfg.ssidsize ? (unsigned)FGET(STE_S1CDMax, w[0]) : 0,
@@ -148,6 +204,29 @@ static void decode(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_st
 	};
 	if (ste->kind == STE_USABLE && ste->s2)
 		uiommu_sim_s2_decode(s, w, ste);
+}
+
+static bool spans(const struct cfg_way *w, uint32_t sid)
+{
+	return (w->key ^ sid) >> w->ste.cont == 0;
+}
+
+/* One that is cached, whose span reaches this StreamID or the other way around, and
+ * that is not the same. Which of the two is used is up to the SMMU; this one may be
+ * configured to mind. */
+static bool cfg_conflict(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			 const struct cfg_way *new)
+{
+	const struct cfg_cache *c = &s->cfg_cache[CFG_STE];
+
+	for (unsigned i = 0; s->cfg.conflicts && i < uiommu_sim_cfg_num_ways(c); i++) {
+		const struct cfg_way *w = &c->ways[i];
+
+		if (w->valid && w != new && w->ste.content != new->ste.content &&
+		    (spans(w, t->sid) || spans(new, (uint32_t)w->key)))
+			return true;
+	}
+	return false;
 }
 
 static struct sim_ste *fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
@@ -164,7 +243,27 @@ static struct sim_ste *fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *
 	}
 	w = uiommu_sim_cfg_fill(&s->cfg_cache[CFG_STE], t->sid, 0);
 	decode(s, words, &w->ste);
+	if (cfg_conflict(s, t, w)) {
+		w->valid = false;
+		uiommu_sim_event_config(s, t, EVT_F_CFG_CONFLICT);
+		return NULL;
+	}
 	return &w->ste;
+}
+
+/* The virtual machine structure goes into the cache with the STE. */
+static bool vms_fetched(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, struct sim_ste *ste)
+{
+	uint64_t partid_map[8];
+
+	if (!ste->vms || ste->vms_read)
+		return true;
+	if (uiommu_sim_read_words(s, ste->vms, partid_map, 8)) {
+		uiommu_sim_event_fetch(s, t, EVT_F_VMS_FETCH, ste->vms);
+		return false;
+	}
+	ste->vms_read = true;
+	return true;
 }
 
 const struct sim_ste *uiommu_sim_ste(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t)
@@ -176,5 +275,5 @@ const struct sim_ste *uiommu_sim_ste(struct uiommu_sim_smmuv3 *s, const struct s
 		uiommu_sim_event_config(s, t, EVT_C_BAD_STE);
 		return NULL;
 	}
-	return ste;
+	return ste && vms_fetched(s, t, ste) ? ste : NULL;
 }

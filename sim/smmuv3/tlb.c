@@ -76,6 +76,22 @@ bool uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64
 	return false;
 }
 
+bool uiommu_sim_tlb_conflict(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va)
+{
+	struct sim_tlb *tlb = &s->tlb;
+	unsigned n = 0;
+
+	if (!s->cfg.conflicts || s->cfg.bbml)
+		return false;
+	for (uint64_t m = tlb->sizes; m; m &= m - 1) {
+		unsigned lg2 = (unsigned)__builtin_ctzll(m);
+
+		n += find_in_set(tlb, tag, false, va, lg2, NULL) != NULL;
+		n += find_in_set(tlb, tag, true, va, lg2, NULL) != NULL;
+	}
+	return n > 1;
+}
+
 /* where it goes: over one for the same page, a free place, or the next victim */
 static struct sim_tlb_way *place(struct sim_tlb *tlb, const struct sim_tlb_entry *new)
 {

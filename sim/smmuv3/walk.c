@@ -17,6 +17,8 @@
 #define D_AP_TABLE_NOUNPRIV ((uint64_t)1 << 61)
 #define D_AP_TABLE_RO	((uint64_t)1 << 62)
 
+#define ONLY_PRIV SIM_PERM_PRIV(SIM_PERM_R | SIM_PERM_W | SIM_PERM_X)
+
 /* a race that is lost this often is given up */
 #define MAX_TRIES 64
 
@@ -24,7 +26,8 @@
 enum { NO_UNPRIV = 1, RO = 2, PXN = 4, UXN = 8 };
 
 struct step {
-	unsigned level, shift;	/* an entry covers 2^shift bytes */
+	int level;
+	unsigned shift;		/* an entry covers 2^shift bytes */
 	uint64_t table, at, desc;	/* @at: where desc was read, before stage 2 */
 	unsigned lim;
 };
@@ -51,9 +54,9 @@ static unsigned limits_of(uint64_t desc)
 	       (desc & D_PXN_TABLE ? PXN : 0) | (desc & D_UXN_TABLE ? UXN : 0);
 }
 
-static void descend(const struct sim_tt *tt, const struct sim_cd *cd, struct step *st)
+static void descend(const struct uiommu_sim_smmuv3 *s, const struct sim_tt *tt, struct step *st)
 {
-	st->table = sim_desc_addr(tt->granule_lg2, cd->oas_lg2, st->desc, tt->granule_lg2);
+	st->table = sim_desc_addr(s, tt->granule_lg2, tt->ds, st->desc, tt->granule_lg2);
 	st->level++;
 	st->shift -= tt->granule_lg2 - 3;
 	if (!tt->had)
@@ -69,7 +72,8 @@ static struct sim_tag tag_of(const struct sim_txn *t)
 static void start(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, const struct sim_tt *tt,
 		  uint64_t va, struct step *st)
 {
-	unsigned g = tt->granule_lg2, root = 3 - (tt->ias_lg2 - 1 - g) / (g - 3);
+	unsigned g = tt->granule_lg2;
+	int root = 3 - (int)((tt->ias_lg2 - 1 - g) / (g - 3));
 	struct sim_walk w = { .granule_lg2 = g };
 
 	*st = (struct step){ .level = root, .shift = sim_level_shift(g, root) };
@@ -115,7 +119,6 @@ static enum sim_end read_desc(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, st
 static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const struct sim_tt *tt,
 			 uint64_t va, struct step *st)
 {
-	unsigned g = tt->granule_lg2, oas = t->cd->oas_lg2;
 	enum sim_end end;
 
 	for (start(s, t, tt, va, st);; keep(s, t, tt, va, st)) {
@@ -128,10 +131,10 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const s
 		if (st->level == 3)
 			return st->desc & D_TABLE ? SIM_OK : fault(s, t, EVT_F_TRANSLATION);
 		if (!(st->desc & D_TABLE))
-			return sim_block_allowed(g, oas, st->level) ?
+			return sim_block_allowed(s, tt->granule_lg2, tt->ds, st->level) ?
 			       SIM_OK : fault(s, t, EVT_F_TRANSLATION);
-		descend(tt, t->cd, st);
-		if (st->table >> oas)
+		descend(s, tt, st);
+		if (st->table >> t->cd->oas_lg2)
 			return fault(s, t, EVT_F_ADDR_SIZE);
 	}
 }
@@ -151,7 +154,7 @@ static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, b
 	}
 	if (unpriv)
 		p |= SIM_PERM_R | (write ? SIM_PERM_W : 0);
-	if (!(cd->pan && unpriv))
+	if (!(cd->pan && (unpriv || (cd->epan && ux))))
 		p |= SIM_PERM_PRIV(SIM_PERM_R | (write ? SIM_PERM_W : 0));
 	return p | (ux ? SIM_PERM_X : 0) | (px ? SIM_PERM_PRIV(SIM_PERM_X) : 0);
 }
@@ -265,11 +268,12 @@ static enum sim_end miss(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const s
 		return end;
 	*e = (struct sim_tlb_entry){
 		.va = va & ~sim_bits(st.shift - 1, 0),
-		.pa = sim_desc_addr(tt->granule_lg2, cd->oas_lg2, st.desc, st.shift),
+		.pa = sim_desc_addr(s, tt->granule_lg2, tt->ds, st.desc, st.shift),
 		.regime = t->ste->regime, .vmid = t->ste->vmid, .asid = cd->asid,
 		.size_lg2 = (uint8_t)st.shift, .span_lg2 = (uint8_t)st.shift,
 		.granule_lg2 = (uint8_t)tt->granule_lg2, .level = (uint8_t)st.level,
-		.perm1 = (uint8_t)permissions(cd, &st, false), .perm2 = SIM_PERM_ALL,
+		.perm1 = (uint8_t)(permissions(cd, &st, false) & (tt->e0pd ? ONLY_PRIV : ~0u)),
+		.perm2 = SIM_PERM_ALL,
 		.global = !(st.desc & D_NG) || cd->one_priv,
 		.clean = writable_clean(cd, st.desc),
 	};
@@ -325,8 +329,12 @@ enum sim_end uiommu_sim_stage1(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	const struct sim_tt *tt = select_half(t->cd, &va);
 	enum sim_end end;
 
-	if (!in_range(tt, va))
+	if (!in_range(tt, va) || (tt->e0pd && !t->priv))
 		return fault(s, t, EVT_F_TRANSLATION);
+	if (uiommu_sim_tlb_conflict(s, tag_of(t), va)) {
+		uiommu_sim_event_tlb_conflict(s, t, false, 0);
+		return SIM_ABORT;
+	}
 	if (!t->split && uiommu_sim_tlb_find(s, tag_of(t), va, out) && usable(t, out)) {
 		s->stats.tlb_hits++;
 	} else {

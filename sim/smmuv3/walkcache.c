@@ -14,14 +14,14 @@
 
 #define WAYS 4
 
-/* word 1: page number, and what else a look-up compares */
+/* word 1: page number, and what else a look-up compares; level -1 is kept as 3 */
 enum { WALK_LEVEL = 52, WALK_REGIME = 54, WALK_GRANULE = 56 };
 
-static uint64_t key_of(struct sim_tag tag, unsigned granule_lg2, unsigned level, uint64_t va)
+static uint64_t key_of(struct sim_tag tag, unsigned granule_lg2, int level, uint64_t va)
 {
 	unsigned shift = sim_level_shift(granule_lg2, level);
 
-	return va >> shift << shift >> 12 | (uint64_t)level << WALK_LEVEL |
+	return va >> shift << shift >> 12 | (uint64_t)(level & 3) << WALK_LEVEL |
 	       (uint64_t)tag.regime << WALK_REGIME |
 	       (uint64_t)(granule_lg2 - 12) << WALK_GRANULE;
 }
@@ -50,9 +50,9 @@ static struct sim_walk_way *find(struct sim_tlb *tlb, struct sim_tag tag, uint64
 }
 
 bool uiommu_sim_walk_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
-			  unsigned first_level, struct sim_walk *out)
+			  int first_level, struct sim_walk *out)
 {
-	for (unsigned level = 3; level-- > first_level;) {
+	for (int level = 2; level >= first_level; level--) {
 		uint64_t key = key_of(tag, out->granule_lg2, level, va);
 		const struct sim_walk_way *w = find(&s->tlb, tag, key);
 
@@ -84,7 +84,8 @@ void uiommu_sim_walk_fill(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint6
 
 static bool matches(const struct sim_walk_way *w, const struct sim_tlb_match *m)
 {
-	unsigned level = w->key >> WALK_LEVEL & 3, granule = 12 + (w->key >> WALK_GRANULE & 7);
+	int level = ((int)(w->key >> WALK_LEVEL & 3) + 1) % 4 - 1;
+	unsigned granule = 12 + (w->key >> WALK_GRANULE & 7);
 	uint64_t first = w->key << 12;
 	uint64_t last = first | sim_bits(sim_level_shift(granule, level) - 1, 0);
 
@@ -101,7 +102,7 @@ static void drop_page(struct sim_tlb *tlb, const struct sim_tlb_match *m)
 	struct sim_tag tag = { m->regime, m->vmid, m->asid };
 
 	for (unsigned granule = 12; granule <= 16; granule += 2)
-		for (unsigned level = 0; level < 3; level++) {
+		for (int level = granule == 12 ? -1 : 0; level < 3; level++) {
 			uint64_t key = key_of(tag, granule, level, m->first);
 			struct sim_walk_way *w = set_of(tlb, key, ids_of(tag));
 

@@ -50,6 +50,12 @@ static int setup(void **state)
 
 #define ACASE(f) cmocka_unit_test_setup_teardown(f, setup, bed_teardown)
 
+/* of F_BAD_ATS_TREQ: R, W, X, P, and a span of one */
+#define TREQ_R		(BIT(30) | 1)
+#define TREQ_W		BIT(29)
+#define TREQ_X		BIT(28)
+#define TREQ_P		BIT(27)
+
 static struct s1 stream(struct bed *b, unsigned eats)
 {
 	struct s1 s = stream_s1(b, SID, 1);
@@ -110,7 +116,7 @@ static void eats_0_is_refused(void **state)
 
 	stream(b, 0);
 	assert_int_equal(ask(b, VA + 8, false).status, UIOMMU_SIM_ATS_UR);
-	expect_event(b, EV(F_BAD_ATS_TREQ, SID), 0, VA, 0);
+	expect_event(b, EV(F_BAD_ATS_TREQ, SID), TREQ_R, VA, 0);
 }
 
 static void bypass_is_refused(void **state)
@@ -119,7 +125,7 @@ static void bypass_is_refused(void **state)
 
 	put_ste(b, SID, 1 | 4 << 1, EATS(1));
 	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_UR);
-	expect_event(b, EV(F_BAD_ATS_TREQ, SID), 0, VA, 0);
+	expect_event(b, EV(F_BAD_ATS_TREQ, SID), TREQ_R, VA, 0);
 }
 
 static void smmuen_0_refuses(void **state)
@@ -128,7 +134,7 @@ static void smmuen_0_refuses(void **state)
 
 	wr(b, CR0, 12);
 	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_UR);
-	expect_event(b, EV(F_BAD_ATS_TREQ, SID), 0, VA, 0);
+	expect_event(b, EV(F_BAD_ATS_TREQ, SID), TREQ_R, VA, 0);
 	assert_int_equal(translated(b, RAM), ABORTED);
 	expect_event(b, EV(F_TRANSL_FORBIDDEN, SID), EV_READ, RAM, 0);
 }
@@ -149,6 +155,164 @@ static void config_errors(void **state)
 	cmd(b, OP_CFGI_STE(SID), 0);
 	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_UR);
 	no_event(b);
+}
+
+/* the record says what was asked for, not what the STE makes of it */
+static void bad_treq_record(void **state)
+{
+	struct bed *b = *state;
+	struct uiommu_sim_access a = { .stream_id = SID, .ssv = true, .substream_id = 5,
+				       .iova = VA + 0x123, .write = true, .exec = true,
+				       .priv = true };
+	struct uiommu_sim_ats_reply r;
+
+	put_ste(b, SID, 1 | 4 << 1, (uint64_t)2 << 48);		/* PRIVCFG unprivileged */
+	uiommu_sim_smmuv3_ats(b->sim, &a, &r);
+	assert_int_equal(r.status, UIOMMU_SIM_ATS_UR);
+	expect_event(b, EV(F_BAD_ATS_TREQ, SID) | EV_SSID(5), TREQ_R | TREQ_W | TREQ_X | TREQ_P,
+		     VA, 0);
+}
+
+/* StreamIDs out of range and all other errors of configuration are CA */
+static void bad_streamid_is_ca(void **state)
+{
+	struct bed *b = *state;
+	struct uiommu_sim_access a = { .stream_id = 1 << STRTAB_LG2, .iova = VA };
+	struct uiommu_sim_ats_reply r;
+
+	uiommu_sim_smmuv3_ats(b->sim, &a, &r);
+	assert_int_equal(r.status, UIOMMU_SIM_ATS_CA);
+	no_event(b);
+}
+
+/* EATS that does not fit the rest of the STE */
+static void eats_illegal(void **state)
+{
+	static const struct {
+		uint64_t config, eats;
+		bool s2s, bad;
+	} t[] = {
+		{ 5, 2, false, true },		/* split-stage without stage 2 */
+		{ 6, 2, false, true },
+		{ 7, 2, false, false },
+		{ 7, 2, true, true },		/* stage 2 must not stall */
+		{ 7, 1, true, true },
+		{ 6, 1, true, true },
+		{ 7, 0, true, false },
+		{ 5, 1, true, false },		/* S2S is not looked at there */
+		{ 5, 3, false, false },		/* reserved: as 0 */
+		{ 4, 2, false, false },		/* IGNORED in bypass */
+	};
+	struct bed *b = *state;
+	struct s1 s = stream(b, 1);
+	uint64_t s2 = bed_alloc(b, 4096), v;
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct record r;
+
+		put_ste(b, SID, 1 | t[i].config << 1 | s.cd, EATS(t[i].eats));
+		put_ste_s2(b, SID, s2_word2(39, 1) | (t[i].s2s ? BIT(57) : 0), s2);
+		cmd(b, OP_CFGI_STE(SID), 0);
+		dma_read(b, SID, BIT(30), &v);		/* mapped nowhere */
+		if (!t[i].bad && (t[i].config == 4 || t[i].s2s)) {
+			cmd(b, 0x45 | (uint64_t)SID << 32, 0);
+			while (((rd(b, EVENTQ_PROD) ^ rd(b, EVENTQ_CONS)) & 15) != 0)
+				assert_int_not_equal(event(b).w[0] & 0xff, C_BAD_STE);
+			continue;
+		}
+		r = event(b);
+		if (((r.w[0] & 0xff) == C_BAD_STE) != t[i].bad)
+			fail_msg("row %u: event %x", i, (unsigned)r.w[0] & 0xff);
+	}
+}
+
+/* reserved, and split-stage without ATSCHK: as if ATS were off */
+static void eats_effectively_0(void **state)
+{
+	struct bed *b = *state;
+
+	stream(b, 3);
+	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_UR);
+	event(b);
+	put_ste(b, SID, mem(b, b->strtab + SID * 64) | 7 << 1, EATS(2));
+	put_ste_s2(b, SID, s2_word2(39, 1), bed_alloc(b, 4096));
+	cmd(b, OP_CFGI_STE(SID), 0);
+	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_UR);
+	expect_event(b, EV(F_BAD_ATS_TREQ, SID), TREQ_R, VA, 0);
+}
+
+/* a translated transaction has no PASID and no attributes here: IDR3.PASIDTT is 0 */
+static void translated_has_no_pasid(void **state)
+{
+	struct bed *b = *state;
+	struct uiommu_sim_access a = { .stream_id = SID, .ssv = true, .substream_id = 7,
+				       .priv = true, .translated = true, .iova = RAM };
+
+	chk(b);
+	stream(b, 0);
+	assert_int_equal(dma_as(b, &a), ABORTED);
+	expect_event(b, EV(F_TRANSL_FORBIDDEN, SID), EV_READ, RAM, 0);
+}
+
+/* ATSCHK with STE.Config abort: nothing is said */
+static void translated_config_abort_is_silent(void **state)
+{
+	struct bed *b = *state;
+
+	chk(b);
+	put_ste(b, SID, 1, 0);
+	assert_int_equal(translated(b, RAM), ABORTED);
+	no_event(b);
+}
+
+/* CR2.REC_CFG_ATS: what requests and translated transactions run into is recorded */
+static void rec_cfg_ats(void **state)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct bed *b;
+
+	(void)state;
+	c.ats = c.ats_record = true;
+	b = bed_new_env(&c, on_inv, on_response);
+	assert_true(rd(b, IDR0) & BIT(23));
+	wr(b, CR0, 12);
+	wr(b, CR2, 8 | 2);
+	assert_int_equal(rd(b, CR2), 8 | 2);
+	wr(b, CR0, 13 | ATSCHK);
+	put_ste(b, SID, 0, 0);
+	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_CA);
+	assert_int_equal(event(b).w[0] & 0xff, C_BAD_STE);
+	assert_int_equal(translated(b, RAM), ABORTED);
+	assert_int_equal(event(b).w[0] & 0xff, C_BAD_STE);
+	/* out of range: a request needs RECINVSID as well, a translated one does not */
+	wr(b, CR0, 12);
+	wr(b, CR2, 8);
+	wr(b, CR0, 13 | ATSCHK);
+	dma_as(b, &(struct uiommu_sim_access){ .stream_id = 1 << STRTAB_LG2, .translated = true });
+	assert_int_equal(event(b).w[0] & 0xff, C_BAD_STREAMID);
+	uiommu_sim_smmuv3_ats(b->sim, &(struct uiommu_sim_access){ .stream_id = 1 << STRTAB_LG2 },
+			      &(struct uiommu_sim_ats_reply){ 0 });
+	no_event(b);
+	/* a fault of translation is an answer all the same */
+	stream(b, 1);
+	cmd(b, OP_CFGI_STE(SID), 0);
+	assert_int_equal(ask(b, VA + 0x9000, false).status, UIOMMU_SIM_ATS_SUCCESS);
+	no_event(b);
+	bed_free(b);
+}
+
+/* CMD_ATC_INV and CMD_PRI_RESP do nothing while SMMUEN is 0, and are no error */
+static void ignored_while_off(void **state)
+{
+	struct bed *b = *state;
+
+	last_inv.stream_id = 0;
+	wr(b, CR0, 12);
+	cmd(b, 0x40 | (uint64_t)SID << 32, 52);
+	cmd(b, 0x41 | (uint64_t)SID << 32, 2 << 12);
+	assert_int_equal(rd(b, CMDQ_CONS), rd(b, CMDQ_PROD));
+	assert_int_equal(last_inv.stream_id, 0);
+	assert_int_equal(responses, 0);
 }
 
 static void translated_passes(void **state)
@@ -387,29 +551,111 @@ static void pri_resp(void **state)
 	assert_int_equal(rd(b, CMDQ_CONS) >> 24, 1);
 }
 
-static void priq_overflow(void **state)
+static void overflow(struct bed *b)
 {
-	struct bed *b = *state;
-
 	priq_on(b);
 	for (unsigned i = 0; i < 2; i++)
 		request(b, 1, false);
 	request(b, 2, false);
 	assert_int_equal(responses, 0);
 	assert_true(rd(b, PRIQ_PROD) & BIT(31));
+}
+
+static void priq_overflow(void **state)
+{
+	struct bed *b = *state;
+
+	stream(b, 1);
+	overflow(b);
 	request(b, 2, true);
 	assert_int_equal(responses, 1);
 	assert_int_equal(last_resp.resp, 2);
 	assert_int_equal(last_resp.prgi, 2);
+	assert_false(last_resp.ssv);			/* STE.PPAR is 0 */
+	/* a Stop Marker has no answer */
+	uiommu_sim_smmuv3_page_request(b->sim, &(struct uiommu_sim_page_request){
+		.stream_id = SID, .ssv = true, .substream_id = 1, .last = true });
+	assert_int_equal(responses, 1);
 }
 
+/* room alone does not help: the overflow must have been acknowledged */
+static void priq_overflow_keeps_requests_out(void **state)
+{
+	struct bed *b = *state;
+
+	stream(b, 1);
+	overflow(b);
+	wr(b, PRIQ_CONS, 2);
+	request(b, 3, true);
+	assert_int_equal(responses, 1);
+	assert_int_equal(rd(b, PRIQ_PROD), BIT(31) | 2);
+	wr(b, PRIQ_CONS, BIT(31) | 2);
+	request(b, 3, true);
+	assert_int_equal(responses, 1);
+	assert_int_equal(rd(b, PRIQ_PROD), BIT(31) | 3);
+}
+
+/* the answer has the PASID if STE.PPAR says so, or IDR3.PPS; without a good STE it is
+ * failure; a request without PASID is none of this */
+static void priq_overflow_pasid(void **state)
+{
+	struct bed *b = *state;
+	struct s1 s = stream(b, 1);
+
+	put_ste(b, SID, ste_s1(s.cd, 0, 0), EATS(1) | BIT(18));
+	overflow(b);
+	request(b, 4, true);
+	assert_true(last_resp.ssv && last_resp.substream_id == 0x54321 && last_resp.resp == 2);
+	put_ste(b, SID, 0, 0);
+	cmd(b, OP_CFGI_STE(SID), 0);
+	request(b, 5, true);
+	assert_true(!last_resp.ssv && last_resp.resp == 0);
+	uiommu_sim_smmuv3_page_request(b->sim, &(struct uiommu_sim_page_request){
+		.stream_id = SID, .read = true, .last = true, .prgi = 6 });
+	assert_true(!last_resp.ssv && last_resp.resp == 2);
+	no_event(b);
+}
+
+static void pps(void **state)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct bed *b;
+
+	(void)state;
+	c.ats = c.pri = c.pps = true;
+	c.priq_max_lg2 = 5;
+	b = bed_new_env(&c, on_inv, on_response);
+	responses = 0;
+	assert_true(rd(b, IDR3) & BIT(5));
+	overflow(b);
+	request(b, 4, true);			/* no STE at all */
+	assert_true(last_resp.ssv && last_resp.substream_id == 0x54321 && last_resp.resp == 2);
+	bed_free(b);
+}
+
+/* PRIQ_IRQ_CFG2.LO: an interrupt with the last of a group, not with the first entry */
+static void priq_lo(void **state)
+{
+	struct bed *b = *state;
+
+	wr(b, 0xdc, BIT(31));
+	priq_on(b);
+	request(b, 1, false);
+	assert_int_equal(b->irqs[UIOMMU_SIM_IRQ_PRIQ], 0);
+	request(b, 1, true);
+	assert_int_equal(b->irqs[UIOMMU_SIM_IRQ_PRIQ], 1);
+}
+
+/* every request is answered with failure, the last of a group or not, without PASID */
 static void priq_off(void **state)
 {
 	struct bed *b = *state;
 
 	request(b, 2, true);
-	assert_int_equal(responses, 1);
+	request(b, 2, false);
+	assert_int_equal(responses, 2);
 	assert_int_equal(last_resp.resp, 0);
+	assert_false(last_resp.ssv);
 }
 
 static void priq_abort(void **state)
@@ -470,6 +716,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ACASE(ats_grants), ACASE(ats_fault_is_no_event), ACASE(eats_0_is_refused),
 		ACASE(bypass_is_refused), ACASE(smmuen_0_refuses), ACASE(config_errors),
+		ACASE(bad_treq_record), ACASE(bad_streamid_is_ca), ACASE(eats_illegal),
+		ACASE(eats_effectively_0), ACASE(translated_has_no_pasid),
+		ACASE(translated_config_abort_is_silent), ACASE(rec_cfg_ats),
+		ACASE(ignored_while_off), ACASE(priq_overflow_keeps_requests_out),
+		ACASE(priq_overflow_pasid), ACASE(pps), ACASE(priq_lo),
 		ACASE(translated_passes), ACASE(atschk), ACASE(eats_s1chk),
 		ACASE(only_atc_inv_empties_atc), ACASE(atc_inv_all),
 		ACASE(atc_inv_size_reserved), ACASE(atc_inv_timeout),

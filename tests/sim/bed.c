@@ -40,8 +40,10 @@ static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 	struct bed *b = ctx;
 	uint8_t *p = ram_at(b, pa, bytes);
 
-	if (!p)
+	if (!p) {
+		b->lost_writes++;
 		return -UIOMMU_EFAULT;
+	}
 	hook(b, pa, bytes);
 	memcpy(p, buf, bytes);
 	return 0;

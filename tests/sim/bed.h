@@ -72,6 +72,7 @@ struct bed {
 	bool in_hook;
 	void (*on_cas)(struct bed *b, uint64_t pa);	/* before a table is updated */
 	unsigned cas;			/* how many updates were tried */
+	unsigned lost_writes;		/* writes that were aborted */
 	struct resumed {		/* what env->resume was last told */
 		unsigned calls;
 		uint32_t sid;

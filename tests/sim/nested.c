@@ -212,6 +212,16 @@ static void s2ptw(void **state)
 	s2_fault(b, F_PERMISSION, EV_CLASS_TT | EV_TTRNW, GUEST(n.t[1]), false);
 }
 
+static void s2ptw_for_cd(void **state)
+{
+	struct bed *b = *state;
+	struct nested n = stream_nested(b);
+
+	own(b, &n, n.cd, S2_RW & ~((uint64_t)0xf << 2));
+	put_ste_s2(b, SID, s2_word2(39, VMID) | BIT(54), n.s2);
+	s2_fault(b, F_PERMISSION, 0, GUEST(n.cd), false);	/* CLASS CD */
+}
+
 /* 2 MiB at stage 1 in 4 KiB pieces of stage 2: one piece per entry */
 static struct nested block(struct bed *b)
 {
@@ -295,15 +305,49 @@ static void s1dss_bypass_to_stage2(void **state)
 	hits(b, GUEST(n.page), n.page);
 }
 
-static void strw_el2_is_illegal(void **state)
+static void strw_is_ignored_in_front_of_stage_2(void **state)
 {
 	struct bed *b = *state;
 	struct nested n = stream_nested(b);
+
+	for (uint64_t strw = 1; strw < 4; strw++) {
+		put_ste(b, SID, 1 | 7 << 1 | GUEST(n.cd), strw << 30);
+		cmd(b, OP_CFGI_STE(SID), 0);
+		hits(b, VA, n.page);
+	}
+}
+
+static void strw_reserved_is_bad_ste(void **state)
+{
+	struct bed *b = *state;
+	struct s1 s = stream_s1(b, SID, ASID);
 	uint64_t v;
 
-	put_ste(b, SID, 1 | 7 << 1 | GUEST(n.cd), (uint64_t)2 << 30);
+	put_ste(b, SID, ste_s1(s.cd, 0, 0), (uint64_t)1 << 30);
 	assert_int_equal(dma_read(b, SID, VA, &v), ABORTED);
 	expect_event(b, EV(C_BAD_STE, SID), 0, 0, 0);
+	put_ste(b, SID, ste_s1(s.cd, 0, 0), (uint64_t)3 << 30);
+	cmd(b, OP_CFGI_STE(SID), 0);
+	assert_int_equal(dma_read(b, SID, VA, &v), ABORTED);
+	expect_event(b, EV(C_BAD_STE, SID), 0, 0, 0);
+}
+
+/* without IDR0.Hyp STRW is not there, and EL1 it is */
+static void strw_is_ignored_without_hyp(void **state)
+{
+	struct bed *b = bed_new(NULL);
+	struct s1 s = stream_s1(b, SID, ASID);
+	uint64_t v = 0;
+
+	(void)state;
+	put_ste(b, SID, ste_s1(s.cd, 0, 0), (uint64_t)3 << 30);
+	assert_int_equal(dma_read(b, SID, VA, &v), 0);
+	cmd(b, OP_NH_ASID(ASID + 1), 0);
+	map4k(b, s.root, VA, NOWHERE, PTE_RW);
+	assert_int_equal(dma_read(b, SID, VA, &v), 0);	/* an ASID: held */
+	cmd(b, OP_NH_ASID(ASID), 0);
+	assert_int_equal(dma_read(b, SID, VA, &v), ABORTED);
+	bed_free(b);
 }
 
 /* ---- EL2 stream worlds ---- */
@@ -350,6 +394,16 @@ static void el2_upper_half(void **state)
 	expect_event(b, EV(F_TRANSLATION, SID), EV_CLASS_IN | EV_READ, va, 0);
 }
 
+static void el2_has_no_epd(void **state)
+{
+	struct bed *b = *state;
+	uint64_t v;
+	struct s1 s = stream_el2(b, false);
+
+	put_cd(b, s.cd, cd_4k(ASID) | BIT(14), s.root);		/* EPD0: IGNORED */
+	assert_int_equal(dma_read(b, SID, VA, &v), 0);
+}
+
 static void el2_tlbi(struct bed *b, bool e2h, uint64_t w0, uint64_t w1, bool gone)
 {
 	struct s1 s = stream_el2(b, e2h);
@@ -380,12 +434,13 @@ int main(void)
 		NCASE(s2_hole_for_each_table), NCASE(s2_hole_for_page),
 		NCASE(s2_no_read_for_table), NCASE(s2_no_write_for_page),
 		NCASE(s1_permission_first), NCASE(s1_fault_in_nested), NCASE(s1_walk_eabt),
-		NCASE(cd_fetch_eabt), NCASE(s2ptw), NCASE(block_on_pages),
+		NCASE(cd_fetch_eabt), NCASE(s2ptw), NCASE(s2ptw_for_cd), NCASE(block_on_pages),
 		NCASE(tlbi_va_of_cut_block), NCASE(s2_ipa_alone_is_stale),
 		NCASE(nh_all_alone_keeps_stage2), NCASE(s12_vmall), NCASE(s12_vmall_of_another),
 		NCASE(nsnh_all), NCASE(s2_ipa_and_nh_all), NCASE(s1dss_bypass_to_stage2),
-		NCASE(strw_el2_is_illegal), NCASE(el2_one_privilege), NCASE(e2h_two_privileges),
-		NCASE(el2_upper_half), NCASE(tlbi_el2_all), NCASE(tlbi_el2_va),
+		NCASE(strw_is_ignored_in_front_of_stage_2),
+		NCASE(strw_reserved_is_bad_ste), NCASE(strw_is_ignored_without_hyp), NCASE(el2_one_privilege), NCASE(e2h_two_privileges),
+		NCASE(el2_upper_half), NCASE(el2_has_no_epd), NCASE(tlbi_el2_all), NCASE(tlbi_el2_va),
 		NCASE(tlbi_el2_va_other), NCASE(tlbi_el2_asid), NCASE(tlbi_el2_asid_other),
 		NCASE(tlbi_el2_vaa), NCASE(tlbi_nh_asid_is_not_el2),
 		NCASE(tlbi_nsnh_all_is_not_el2),

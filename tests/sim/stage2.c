@@ -106,6 +106,12 @@ static void s1_missing_is_bad_ste(void **state)
 	bad_ste(b);
 	cmd(b, 0x11, 0);		/* TLBI_NH_ASID is of stage 1 */
 	assert_int_equal(rd(b, CMDQ_CONS) >> 24, 1);
+	for (unsigned op = 5; op <= 6; op++) {		/* there are no CDs to invalidate */
+		set_mem(b, b->cmdq + (rd(b, CMDQ_CONS) & 15) * 16, op);
+		wr(b, GERRORN, rd(b, GERROR));
+		assert_int_equal(rd(b, CMDQ_CONS) >> 24, 1);
+		assert_int_not_equal(rd(b, CMDQ_CONS) & 0xfffff, rd(b, CMDQ_PROD));
+	}
 	bed_free(b);
 	(void)state;
 }

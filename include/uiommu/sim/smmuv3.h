@@ -83,6 +83,25 @@ struct uiommu_sim_smmuv3;
  * @priq_max_lg2:    largest PRI queue, log2 of entries, up to 19 (IDR1.PRIQS)
  * @merge_events:    follow STE.MEV: an event that is, to the last bit, the one before
  *                   it, while that one is still in the queue, is not recorded again
+ * @ds:              52-bit addresses with 4 and 16 KiB granules too (IDR5.DS)
+ * @stt:             small translation tables, T0SZ up to 48 (IDR3.STT)
+ * @e0pd:            CD.E0PD0 and E0PD1 (IDR3.E0PD)
+ * @epan:            CD.EPAN (IDR3.EPAN)
+ * @bbml:            what a change of block size without an invalidation may do
+ *                   (IDR3.BBML), 0 to 2
+ * @abort_only:      a terminated transaction is aborted, never "succeeds"
+ *                   (IDR0.TERM_MODEL)
+ * @vmw:             CR0.VMW lets commands name groups of VMIDs (IDR0.VMW)
+ * @no_split_ats:    STE.EATS 0b10 is not there (IDR0.NS1ATS)
+ * @ats_record:      CR2.REC_CFG_ATS is there (IDR0.ATSRECERR)
+ * @pps:             answers to page requests that find the queue full have the PASID
+ *                   of the request, whatever STE.PPAR says (IDR3.PPS)
+ * @mpam_partid_max: largest PARTID, up to 65535; not 0: MPAM is there (IDR3.MPAM). It
+ *                   reads the virtual machine structure; nothing looks at the labels
+ * @conflicts:       a translation or an STE that overlaps with another one that is
+ *                   cached and differs from it is told as F_TLB_CONFLICT (@bbml 0 only)
+ *                   or F_CFG_CONFLICT. Without it one of the two is used, which the
+ *                   architecture allows as well. Hits then take the lock
  *
  * Zero-initialise and set what you need, or start from
  * uiommu_sim_smmuv3_config_init().
@@ -101,6 +120,11 @@ struct uiommu_sim_smmuv3_config {
 	bool ats, pri;
 	unsigned priq_max_lg2;
 	bool merge_events;
+	bool ds, stt, e0pd, epan;
+	unsigned bbml;
+	bool abort_only, vmw, no_split_ats, ats_record, pps;
+	unsigned mpam_partid_max;
+	bool conflicts;
 };
 
 /**
@@ -281,7 +305,10 @@ void uiommu_sim_smmuv3_mmio_write(struct uiommu_sim_smmuv3 *s, uint64_t offset, 
  * @write:        it writes
  * @exec:         it fetches instructions; not looked at when @write
  * @priv:         it is privileged
- * @translated:   @iova is what a translation request was answered with
+ * @translated:   @iova is what a translation request was answered with; @ssv, @exec
+ *                and @priv are then not looked at (IDR3.PASIDTT is 0)
+ * @unsupported:  not 0: of a kind that the SMMU does not know. It is aborted with
+ *                F_UUT, which has this as its Reason
  * @iova:         the address it puts on the bus, 64 bits
  */
 struct uiommu_sim_access {
@@ -290,6 +317,7 @@ struct uiommu_sim_access {
 	bool ssv;
 	bool write, exec, priv;
 	bool translated;
+	uint16_t unsupported;
 	uiommu_iova_t iova;
 };
 
@@ -445,7 +473,8 @@ void uiommu_sim_smmuv3_end(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3
  *          @addr is 0
  * @write:  granted; also when only a read was asked for and the page is writable now
  * @exec:   granted, if it was asked for
- * @global: the translation is the same for every PASID
+ * @global: always false: the architecture has no way to say that every context
+ *          that an endpoint uses has the same translation
  */
 struct uiommu_sim_ats_reply {
 	enum uiommu_sim_ats_status status;
