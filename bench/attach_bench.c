@@ -3,15 +3,18 @@
  * attach_bench.c - time and memory of attach, unmap and DMA map, on the simulator
  *
  * The simulator's share (it executes every command before the store that publishes it
- * returns) is in all times: they say how things grow, not what silicon would take.
+ * returns) is in all times: they say how things grow, not what silicon would take. Times
+ * are CPU time, of all threads together: others may use the machine meanwhile.
  */
+#define THOST_BYTES	((size_t)1 << 30)	/* 60,000 page tables */
 #include "../tests/driver/bench.h"
 
 #include <uiommu/dma.h>
 
 #include "bench.h"
 
-#define DOMAINS	16000u
+#define DOMAINS	60000u		/* an ASID has 16 bits */
+#define OPS	30000u		/* of each kind, at least */
 
 static void ok(int err)
 {
@@ -19,6 +22,19 @@ static void ok(int err)
 		fprintf(stderr, "attach: a call failed: %d\n", err);
 		exit(1);
 	}
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static double per(uint64_t since, uint64_t n)
+{
+	return (double)(now() - since) / (double)n;
 }
 
 static void start(struct bench *b, bool threads)
@@ -33,40 +49,65 @@ static void start(struct bench *b, bool threads)
 
 static struct uiommu_domain *domain[DOMAINS];
 
-static double per(uint64_t since, unsigned n)
+struct memory {
+	double ours, tables;
+};
+
+static struct memory memory(const struct bench *b)
 {
-	return (double)(bench_now_ns() - since) / n;
+	return (struct memory){ (double)(b->t.live_bytes - b->t.table_bytes),
+				(double)b->t.table_bytes };
+}
+
+static uint64_t attach_all(struct uiommu_dev *dev, unsigned n, unsigned domains)
+{
+	uint64_t t = now();
+
+	for (unsigned p = 1; p <= n; p++)
+		ok(uiommu_attach_device_pasid(domain[p % domains], dev, p));
+	return now() - t;
+}
+
+static uint64_t replace_all(struct uiommu_dev *dev, unsigned n, unsigned domains)
+{
+	uint64_t t = now();
+
+	for (unsigned p = 1; p <= n; p++)
+		ok(uiommu_replace_device_pasid(domain[(p + 1) % domains], dev, p));
+	return now() - t;
+}
+
+static uint64_t detach_all(struct uiommu_dev *dev, unsigned n)
+{
+	uint64_t t = now();
+
+	for (unsigned p = 1; p <= n; p++)
+		uiommu_detach_device_pasid(dev, p);
+	return now() - t;
 }
 
 static void pasids(unsigned n)
 {
-	unsigned domains = n < DOMAINS ? n + 1 : DOMAINS;
-	double attach, replace, detach;
+	unsigned domains = n < DOMAINS ? n + 1 : DOMAINS, rounds = (OPS + n - 1) / n;
+	uint64_t attach = 0, replace = 0, detach = 0;
+	const double ops = (double)rounds * n;
+	struct memory before, full;
 	struct uiommu_dev *dev;
-	unsigned long bytes;
-	uint64_t t;
 	struct bench b;
 
 	start(&b, false);
 	dev = bench_add(&b, "d", 1, 20);
 	for (unsigned i = 0; i < domains; i++)
 		domain[i] = bench_domain(dev);
-	bytes = b.t.live_bytes;
-	t = bench_now_ns();
-	for (unsigned p = 1; p <= n; p++)
-		ok(uiommu_attach_device_pasid(domain[p % domains], dev, p));
-	attach = per(t, n);
-	bytes = b.t.live_bytes - bytes;
-	t = bench_now_ns();
-	for (unsigned p = 1; p <= n; p++)
-		ok(uiommu_replace_device_pasid(domain[(p + 1) % domains], dev, p));
-	replace = per(t, n);
-	t = bench_now_ns();
-	for (unsigned p = 1; p <= n; p++)
-		uiommu_detach_device_pasid(dev, p);
-	detach = per(t, n);
-	printf("  %8u %10.0f %10.0f %10.0f %12.0f\n", n, attach, replace, detach,
-	       (double)bytes / n - 64);
+	before = memory(&b);
+	for (unsigned i = 0; i < rounds; i++) {
+		attach += attach_all(dev, n, domains);
+		full = memory(&b);
+		replace += replace_all(dev, n, domains);
+		detach += detach_all(dev, n);
+	}
+	printf("  %8u %8.0f %8.0f %8.0f %12.0f %12.0f\n", n, attach / ops, replace / ops,
+	       detach / ops, (full.ours - before.ours) / n, (full.tables - before.tables) / n);
 	bench_fini(&b);
 }
 
@@ -74,7 +115,6 @@ static void pasids(unsigned n)
 
 static void unmaps(unsigned n, unsigned devices)
 {
-	enum { ROUNDS = 20000 };
 	struct uiommu_dev *dev[64];
 	struct uiommu_domain *dom;
 	uint64_t t, spent = 0;
@@ -86,76 +126,98 @@ static void unmaps(unsigned n, unsigned devices)
 	dom = bench_domain(dev[0]);
 	for (unsigned i = 0; i < n; i++)
 		ok(uiommu_attach_device_pasid(dom, dev[i % devices], 1 + i));
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		ok(uiommu_map(dom, 0x10000, 0x10000, PAGE, RW, NULL));
-		t = bench_now_ns();
-		ok(uiommu_unmap(dom, 0x10000, PAGE, NULL));
-		spent += bench_now_ns() - t;
+	for (unsigned i = 0; i < OPS / 64; i++) {
+		ok(uiommu_map(dom, 0x10000, 0x10000, 64 * PAGE, RW, NULL));
+		t = now();
+		for (unsigned k = 0; k < 64; k++)
+			ok(uiommu_unmap(dom, 0x10000 + k * PAGE, PAGE, NULL));
+		spent += now() - t;
 	}
 	printf("  %2u attachments on %2u devices: %6.0f ns\n", n, devices,
-	       (double)spent / ROUNDS);
+	       (double)spent / (OPS / 64 * 64));
 	bench_fini(&b);
 }
 
-/* ---- DMA map and unmap ---- */
-
-struct worker {
-	struct bench *b;
-	struct uiommu_dma *dma;
-	pthread_t t;
-};
+/* ---- threads ---- */
 
 #define MAPS	100000u
+
+struct worker {
+	struct uiommu_domain *dom;	/* map and unmap in it, or, with NULL: */
+	struct uiommu_dma *dma;
+	uiommu_iova_t at;
+	pthread_t t;
+};
 
 static void *work(void *arg)
 {
 	struct worker *w = arg;
 
 	for (unsigned i = 0; i < MAPS; i++) {
-		uiommu_iova_t at;
-
-		ok(uiommu_dma_map(w->dma, 0x1000 * (i & 255), PAGE, RW, &at));
-		uiommu_dma_unmap(w->dma, at, PAGE);
+		if (w->dom) {
+			ok(uiommu_map(w->dom, w->at, 0x1000 * (i & 255), PAGE, RW, NULL));
+			ok(uiommu_unmap(w->dom, w->at, PAGE, NULL));
+			continue;
+		}
+		ok(uiommu_dma_map(w->dma, 0x1000 * (i & 255), PAGE, RW, &w->at));
+		uiommu_dma_unmap(w->dma, w->at, PAGE);
 	}
 	return NULL;
 }
 
-static void dma(enum uiommu_dma_mode mode, unsigned threads, bool two_domains)
+static void run(const char *what, struct worker *w, unsigned threads, bool two)
 {
-	struct uiommu_dev *dev[2];
-	struct uiommu_dma *d[2];
-	struct worker w[2];
-	struct bench b;
-	uint64_t t;
+	uint64_t t = now(), wall = bench_now_ns();
+	double ns;
 
-	start(&b, threads > 1);
-	for (unsigned i = 0; i < 2; i++) {
-		dev[i] = bench_add(&b, i ? "1" : "0", i, 0);
-		ok(uiommu_dma_create(dev[i], mode, UINT64_MAX, &d[i]));
-		ok(uiommu_attach_device(uiommu_dma_domain(d[i]), dev[i]));
-	}
-	t = bench_now_ns();
-	for (unsigned i = 0; i < threads; i++) {
-		w[i] = (struct worker){ .b = &b, .dma = d[two_domains ? i : 0] };
+	for (unsigned i = 0; i < threads; i++)
 		pthread_create(&w[i].t, NULL, work, &w[i]);
-	}
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(w[i].t, NULL);
-	printf("  %-8s %u thread%s %s: %6.0f ns a map and unmap\n",
-	       mode == UIOMMU_DMA_STRICT ? "strict" : "deferred", threads,
-	       threads > 1 ? "s," : "", threads < 2 ? "" : two_domains ? "two domains"
-	       : "one domain ", per(t, MAPS * threads));
+	ns = per(t, (uint64_t)MAPS * threads);
+	printf("  %-14s %u thread%s %6.0f ns; %8.0f a CPU-second; %4.1f CPUs busy\n", what,
+	       threads, threads < 2 ? "             " : two ? "s, two domains" : "s, one domain ",
+	       ns, 1e9 / ns, ns * MAPS * threads / (double)(bench_now_ns() - wall));
+}
+
+static const struct {
+	unsigned threads;
+	bool two;
+} ways[] = { { 1, false }, { 2, false }, { 2, true } };
+
+/* @mode 2: without an allocator, ranges disjoint. */
+static void threads(const char *what, unsigned mode, unsigned way)
+{
+	struct worker w[2] = { 0 };
+	struct uiommu_dma *dma[2];
+	struct uiommu_dev *dev[2];
+	struct bench b;
+
+	start(&b, ways[way].threads > 1);
+	for (unsigned i = 0; i < 2; i++) {
+		dev[i] = bench_add(&b, i ? "1" : "0", i, 0);
+		ok(uiommu_dma_create(dev[i], (enum uiommu_dma_mode)(mode & 1), UINT64_MAX,
+				     &dma[i]));
+		ok(uiommu_attach_device(uiommu_dma_domain(dma[i]), dev[i]));
+		w[i].dma = dma[ways[way].two ? i : 0];
+		w[i].dom = mode == 2 ? uiommu_dma_domain(w[i].dma) : NULL;
+		w[i].at = (uiommu_iova_t)(i + 1) << 30;
+	}
+	run(what, w, ways[way].threads, ways[way].two);
 	for (unsigned i = 0; i < 2; i++) {
 		uiommu_detach_device_pasid(dev[i], UIOMMU_NO_PASID);
-		ok(uiommu_dma_destroy(d[i]));
+		ok(uiommu_dma_destroy(dma[i]));
 	}
 	bench_fini(&b);
 }
 
 int main(void)
 {
-	printf("PASIDs on a device, ns each; bytes beyond the CD's 64\n");
-	printf("  %8s %10s %10s %10s %12s\n", "PASIDs", "attach", "replace", "detach", "bytes");
+	static const char *const what[] = { "dma, strict", "dma, deferred", "map and unmap" };
+
+	printf("PASIDs on a device, over at most %u domains: ns for each, and bytes\n", DOMAINS);
+	printf("  %8s %8s %8s %8s %12s %12s\n", "PASIDs", "attach", "replace", "detach",
+	       "ours", "CD tables");
 	pasids(1);
 	pasids(1000);
 	pasids((1u << 20) - 1);
@@ -164,11 +226,9 @@ int main(void)
 	unmaps(8, 8);
 	unmaps(64, 64);
 	unmaps(64, 1);
-	printf("dma_map and dma_unmap of 4 KiB\n");
-	for (unsigned mode = 0; mode < 2; mode++) {
-		dma((enum uiommu_dma_mode)mode, 1, false);
-		dma((enum uiommu_dma_mode)mode, 2, false);
-		dma((enum uiommu_dma_mode)mode, 2, true);
-	}
+	printf("a map and an unmap of 4 KiB\n");
+	for (unsigned mode = 0; mode < 3; mode++)
+		for (unsigned way = 0; way < 3; way++)
+			threads(what[mode], mode, way);
 	return 0;
 }

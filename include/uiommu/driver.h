@@ -79,11 +79,11 @@ struct uiommu_link {
 	struct uiommu_retire retire;
 };
 
-/* One (device, PASID) -> domain. */
+/* One (device, PASID) -> domain. There may be a million of them: 64 bytes. */
 struct uiommu_attach {
 	struct uiommu_dev *dev;			/* (i) */
-	uiommu_pasid_t pasid;			/* (i) */
 	struct uiommu_link *link;		/* (i) */
+	uiommu_pasid_t pasid;			/* (i) */
 	bool base;				/* (i) what the RID has when nothing is
 						   attached: in its list always, also
 						   while something else is attached */

@@ -23,7 +23,9 @@
 #include <uiommu/host.h>
 
 #define THOST_PA	0x80000000ull
+#ifndef THOST_BYTES
 #define THOST_BYTES	((size_t)224 << 20)
+#endif
 #define THOST_LOGS	64
 
 struct thost_free {
@@ -39,7 +41,7 @@ struct thost {
 	struct thost_free *free[28];		/* by log2 of the size */
 	pthread_mutex_t m;
 	long live, live_tables;			/* allocations that are held */
-	unsigned long live_bytes;
+	unsigned long live_bytes, table_bytes;	/* in all; of tables */
 	unsigned long calls;			/* allocations asked for */
 	unsigned long fail_at;			/* this one (from 1) gets NULL; 0: none */
 	bool forbid;				/* none may be asked for now */
@@ -120,6 +122,7 @@ static inline void *thost_table_alloc(void *ctx, size_t bytes)
 			t->on_table(t, p, bytes);
 		t->live_tables++;
 		t->live_bytes += bytes;
+		t->table_bytes += bytes;
 	}
 	pthread_mutex_unlock(&t->m);
 	return p;
@@ -138,6 +141,7 @@ static inline void thost_table_free(void *ctx, void *p, size_t bytes)
 	t->free[lg2] = p;
 	t->live_tables--;
 	t->live_bytes -= bytes;
+	t->table_bytes -= bytes;
 	pthread_mutex_unlock(&t->m);
 }
 
