@@ -23,8 +23,11 @@
 
 #include <uiommu/iommu.h>
 #include <uiommu/nested.h>
+#include <uiommu/iopf.h>
 
 struct uiommu_group;
+struct uiommu_iommu_ops;
+struct uiommu_iopf_pool;
 
 /* ---- lists that are read without a lock ---- */
 
@@ -47,17 +50,33 @@ struct uiommu_list {
 
 #define UIOMMU_USER_WORDS	2u
 
+/* What a domain is that stands for the address space of a process. */
+struct uiommu_domain_sva {
+	const struct uiommu_iommu_ops *kind;	/* (i) of the IOMMUs it is for */
+	uint64_t mair;				/* (i) 0: as of src/pt's tables */
+	uint32_t asid;				/* (i) what the tag has to be; 0: any */
+	bool on_rid;				/* (i) asked for by name */
+	unsigned binds;				/* (u) */
+};
+
 struct uiommu_domain {
 	struct uiommu *u;			/* (i) */
 	const struct uiommu_host *host;		/* (i) */
 	enum uiommu_domain_type type;		/* (i) */
 	unsigned flags;				/* (i) PAGING: UIOMMU_DOMAIN_ALLOC_* */
-	struct uiommu_pt pt;			/* (i) PAGING: the table; ops NULL otherwise */
+	struct uiommu_pt pt;			/* (i) PAGING: the table; SVA: a description
+						   of the host's; ops NULL otherwise */
 	struct uiommu_domain *parent;		/* (i) NESTED: what it stands on */
 	uint64_t user[UIOMMU_USER_WORDS];	/* (i)(drv) NESTED: what its user says */
 	unsigned holds;				/* (u) nested domains and vIOMMUs on it */
 	bool bound;				/* (i) NESTED: goes with its attachment */
 	struct uiommu_attach *home;		/* (u) of a bound one: the RID's way back */
+	const struct uiommu_iopf_handler *iopf;	/* (u) fixed while it is attached; NULL:
+						   what is not there aborts */
+	void *iopf_ctx;				/* (u) likewise */
+	bool dead;				/* (a) SVA: its table is gone */
+	struct uiommu_domain_sva sva;
+	struct uiommu_node mm_node;		/* (r) SVA: mm->domains */
 	struct uiommu_list links;		/* (r) one for each IOMMU it sits behind */
 	struct uiommu_node node;		/* (r) u->domains */
 	struct uiommu_retire retire;
@@ -137,6 +156,8 @@ struct uiommu_dev {
 	bool ats, ats_global, ats_always_on;	/* (i) */
 	void (*set_ats)(void *ctx, bool on);	/* (i) may be NULL */
 	void *ats_ctx;				/* (i) */
+	bool can_stall, pri, pri_pasid;		/* (i) as configured, if the IOMMU has it */
+	struct uiommu_iopf_pool *iopf;		/* (i) NULL: it cannot wait for a page */
 	const char *name;			/* (i) */
 	void *drv;				/* (u)(drv) by device_add() */
 	unsigned drv_state;			/* (a)(drv) what invalidate() looks at */
@@ -260,6 +281,17 @@ struct uiommu_iommu_ops {
 	 */
 	size_t (*viommu_event)(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
 			       uint64_t record[UIOMMU_RECORD_WORDS]);
+	/*
+	 * Answers the group of @r, which is its last request. Any thread, without the
+	 * instance lock, several at once; waits for nothing, allocates nothing. An
+	 * error: hardware did not take it, and has stopped. Only where
+	 * UIOMMU_IOMMU_STALL or _PRI is set; so is the next one.
+	 */
+	int (*page_response)(struct uiommu_iommu *iommu, const struct uiommu_page_request *r,
+			     enum uiommu_page_response code);
+	/* On return what hardware had recorded when it was called is reported, also what
+	 * other threads were about to. With the instance lock held. */
+	void (*drain_faults)(struct uiommu_iommu *iommu);
 
 	/* Fills in what GET_HW_INFO says. Never fails after a successful probe. */
 	void (*hw_info)(const struct uiommu_dev *dev, struct uiommu_hw_info *out);
@@ -270,6 +302,8 @@ struct uiommu_iommu_ops {
 
 #define UIOMMU_IOMMU_PASID_IDENTITY	(1u << 0)	/* a PASID entry can say "bypass" */
 #define UIOMMU_IOMMU_PASID_NESTED	(1u << 1)	/* and hold both stages */
+#define UIOMMU_IOMMU_STALL		(1u << 2)	/* holds back an access that faults */
+#define UIOMMU_IOMMU_PRI		(1u << 3)	/* takes page requests */
 
 #define UIOMMU_STREAM_BUCKETS	64u
 
@@ -390,5 +424,41 @@ void uiommu_device_failed(struct uiommu_dev *dev);
  * Ownership: @f is the caller's.
  */
 void uiommu_fault_report(struct uiommu_iommu *iommu, struct uiommu_fault *f);
+
+/**
+ * uiommu_stream_device() - whose StreamID that is
+ * @iommu: behind which
+ * @id:    the number
+ *
+ * Context:   within host->read_enter(), for as long as the device is used.
+ * Return:    NULL: nobody's.
+ */
+struct uiommu_dev *uiommu_stream_device(const struct uiommu_iommu *iommu, uint32_t id);
+
+/**
+ * uiommu_page_request_report() - a device wants a page
+ * @iommu: the one that says so
+ * @r:     the request, next NULL; not a Stop Marker
+ *
+ * With the last one of a group the group goes to the handler of what (device, PASID)
+ * has, or is answered INVALID.
+ *
+ * Context:   as uiommu_fault_report().
+ * Hardware:  may answer, by ops->page_response().
+ * Ownership: @r is the caller's.
+ * Return:    false: it was refused, so it is worth a message
+ */
+bool uiommu_page_request_report(struct uiommu_iommu *iommu, const struct uiommu_page_request *r);
+
+/**
+ * uiommu_page_requests_lost() - some page requests of an IOMMU never came
+ * @iommu: the one
+ *
+ * Groups whose last request has not come yet are forgotten: hardware has answered, or
+ * will be asked again.
+ *
+ * Context:   as uiommu_fault_report().
+ */
+void uiommu_page_requests_lost(struct uiommu_iommu *iommu);
 
 #endif

@@ -219,7 +219,7 @@ struct uiommu_host {
 	 * lock_fini() - the end of a lock that nobody holds
 	 * @lock: from lock_init()
 	 *
-	 * Context: may sleep.
+	 * Context: may sleep, except when called by a function given to retire().
 	 */
 	void (*lock_fini)(void *ctx, struct uiommu_lock *lock);
 

@@ -167,6 +167,18 @@ struct uiommu_dev_resv {
  *                  not sleep: called under the instance lock, or (off only) from an
  *                  unmap that the device did not answer. NULL: it is on always
  * @ats_ctx:        handed to @set_ats
+ * @can_stall:      its accesses may be held back while a page is fetched
+ *                  (dma-can-stall): it waits for as long as it takes, and so may what
+ *                  shares its way. Not looked at where the IOMMU cannot
+ * @pri:            it asks for pages with PRI, and has been told that it may; likewise
+ * @pri_pasid:      the answer to a request with a PASID has it too (PCI: PRG Response
+ *                  PASID Required)
+ * @max_faults:     page requests that it may have open at a time, up to 65535; 0: 256. One
+ *                  more is answered INVALID. Memory for that many is held
+ * @fault_rate:     groups in a second that are looked at; more are answered INVALID. 0: no
+ *                  limit. Apart from that a page that is asked for again and again,
+ *                  although the answer was SUCCESS, is INVALID after the 64th time in
+ *                  a second
  */
 struct uiommu_dev_config {
 	const char *name;
@@ -183,6 +195,8 @@ struct uiommu_dev_config {
 	bool ats, ats_global, ats_always_on;
 	void (*set_ats)(void *ctx, bool on);
 	void *ats_ctx;
+	bool can_stall, pri, pri_pasid;
+	unsigned max_faults, fault_rate;
 };
 
 /**

@@ -6,8 +6,8 @@
  * 4, 16 or 64 KiB, 48-bit addresses in and out (52 with 64 KiB); linear and two-level
  * stream and CD tables; range invalidation where hardware has it; marking of written
  * pages; interrupts by wire or message, or polling; recovery from service failures,
- * with the embedder's help. Off: stalls, ATS, PRI, broadcast TLB maintenance. Nothing
- * in it depends on the simulator.
+ * with the embedder's help; stalls and page requests. Off: ATS, broadcast TLB
+ * maintenance. Nothing in it depends on the simulator.
  */
 #ifndef UIOMMU_SMMUV3_H
 #define UIOMMU_SMMUV3_H
@@ -37,9 +37,12 @@ struct uiommu_smmuv3_msi {
  *              uiommu_smmuv3_poll()
  * @irq_evtq:   interrupt numbers for host->irq_request()
  * @irq_gerror: likewise
+ * @has_irq_priq: false: where it has PRI, somebody calls uiommu_smmuv3_poll()
+ * @irq_priq:   likewise
  * @msi_evtq:   the message that raises @irq_evtq, where hardware has messages (else it
  *              is a wire)
  * @msi_gerror: likewise
+ * @msi_priq:   likewise
  * @reset:      puts the hardware through reset; may sleep. 0, or a negative UIOMMU_E*.
  *              NULL: it cannot, and an SMMU that failed stays off
  * @reset_ctx:  handed to @reset
@@ -52,6 +55,7 @@ struct uiommu_smmuv3_msi {
  * @cmdq_lg2:   entries of the command queue, log2; 0: as many as fit 4 KiB. Cut at
  *              what hardware can do
  * @evtq_lg2:   entries of the event queue, likewise
+ * @priq_lg2:   entries of the page request queue, likewise
  */
 struct uiommu_smmuv3_config {
 	const char *name;
@@ -59,14 +63,15 @@ struct uiommu_smmuv3_config {
 	uint64_t mmio_bytes;
 	bool coherent;
 	bool has_irqs;
-	unsigned irq_evtq, irq_gerror;
-	struct uiommu_smmuv3_msi msi_evtq, msi_gerror;
+	bool has_irq_priq;
+	unsigned irq_evtq, irq_gerror, irq_priq;
+	struct uiommu_smmuv3_msi msi_evtq, msi_gerror, msi_priq;
 	int (*reset)(void *ctx);
 	void *reset_ctx;
 	int (*vmid_alloc)(void *ctx, uint32_t *vmid);
 	void (*vmid_free)(void *ctx, uint32_t vmid);
 	void *vmid_ctx;
-	unsigned cmdq_lg2, evtq_lg2;
+	unsigned cmdq_lg2, evtq_lg2, priq_lg2;
 };
 
 /**
@@ -108,7 +113,8 @@ void uiommu_smmuv3_remove(struct uiommu_iommu *iommu);
  * uiommu_smmuv3_poll() - do what the interrupts do
  * @iommu: from uiommu_smmuv3_probe()
  *
- * Looks at GERROR, drains the event queue, tells the observer of each fault. Also
+ * Looks at GERROR, drains the event and the page request queue, tells the observer of
+ * each fault and the handlers of each page request. Also
  * fine where there are interrupts.
  *
  * Context:   any in which a UIOMMU_LOCK_SPIN may be taken; several at once are fine,

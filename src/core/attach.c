@@ -17,15 +17,17 @@ static const struct {
 	[UIOMMU_DOMAIN_BLOCKED]	 = { 0, 0, 0 },
 	[UIOMMU_DOMAIN_IDENTITY] = { 0, -UIOMMU_EOPNOTSUPP, UIOMMU_IOMMU_PASID_IDENTITY },
 	[UIOMMU_DOMAIN_PAGING]	 = { 0, 0, 0 },
-	[UIOMMU_DOMAIN_SVA]	 = { -UIOMMU_EINVAL, 0, 0 },
+	[UIOMMU_DOMAIN_SVA]	 = { -UIOMMU_EINVAL, 0, 0 },	/* the RID: dom->sva.on_rid */
 	[UIOMMU_DOMAIN_NESTED]	 = { 0, -UIOMMU_EOPNOTSUPP, UIOMMU_IOMMU_PASID_NESTED },
 };
 
 static int check_type(const struct uiommu_domain *dom, const struct uiommu_dev *dev,
 		      uiommu_pasid_t pasid)
 {
+	if (dom->type == UIOMMU_DOMAIN_SVA && dom->sva.kind != dev->iommu->ops)
+		return -UIOMMU_EINVAL;
 	if (pasid == UIOMMU_NO_PASID)
-		return rule[dom->type].rid;
+		return dom->sva.on_rid ? 0 : rule[dom->type].rid;
 	if (dev->iommu->caps & rule[dom->type].cap)
 		return 0;
 	return rule[dom->type].pasid;
@@ -159,6 +161,8 @@ static void record(struct uiommu_dev *dev, uiommu_pasid_t pasid, struct uiommu_a
 	struct uiommu_domain *was = dom_of(old);
 
 	uiommu_index_set(dev, pasid, now);
+	if (old)
+		uiommu_iopf_drain(dev, pasid, was);
 	if (pasid != UIOMMU_NO_PASID)
 		dev->num_pasids += !!now - !!old;
 	if (old)
@@ -402,6 +406,9 @@ static int enter_locked(struct uiommu_domain *dom, struct uiommu_dev *dev, uiomm
 	struct set s;
 	int err;
 
+	/* who binds and unbinds counts them: uiommu_sva_bind_device() */
+	if (dom->type == UIOMMU_DOMAIN_SVA)
+		return -UIOMMU_EINVAL;
 	core_lock(dev->u);
 	s = set_of(dev, pasid, whole);
 	err = enter(dom, &s, how);
@@ -497,6 +504,50 @@ void uiommu_detach_group_pasid(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 	core_lock(dev->u);
 	leave(dev, pasid, true);
 	core_unlock(dev->u);
+}
+
+void uiommu_attach_leave_domain(struct uiommu_domain *dom, struct uiommu_dev *dev,
+				uiommu_pasid_t pasid)
+{
+	const struct set s = set_of(dev, pasid, false);
+	struct uiommu_dev *d;
+
+	for_each(d, &s)
+		if (dom_of(uiommu_index_get(d, pasid)) == dom)
+			detach_one(d, pasid);
+}
+
+static void kill_link(struct uiommu_link *link) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void kill_link(struct uiommu_link *link)
+{
+	struct uiommu_node *n;
+
+	list_for_each(n, &link->attaches) {
+		struct uiommu_attach *att = uiommu_container_of(n, struct uiommu_attach, node);
+
+		commit(att->dev, att->pasid, att, att);
+	}
+}
+
+/* From one value of the entry to another, like any move; then nothing cached stays. */
+void uiommu_attach_kill(struct uiommu_domain *dom)
+{
+	struct uiommu_gather all;
+	struct uiommu_node *n, *m;
+
+	__atomic_store_n(&dom->dead, true, __ATOMIC_SEQ_CST);
+	list_for_each(n, &dom->links)
+		kill_link(uiommu_container_of(n, struct uiommu_link, node));
+	uiommu_gather_init(&all);
+	all.tables = true;
+	uiommu_domain_invalidate(dom, &all);
+	list_for_each(n, &dom->links)
+		list_for_each(m, &uiommu_container_of(n, struct uiommu_link, node)->attaches) {
+			struct uiommu_attach *att =
+				uiommu_container_of(m, struct uiommu_attach, node);
+
+			uiommu_iopf_drain(att->dev, att->pasid, dom);
+		}
 }
 
 /* ---- what a device has when nothing is attached ---- */

@@ -17,6 +17,7 @@ struct uiommu {
 	struct uiommu_list iommus;		/* (r) */
 	struct uiommu_list viommus;		/* (u) */
 	struct uiommu_group *groups;		/* (u) */
+	struct uiommu_mm *mms;			/* (u) */
 	uint64_t *pasids[32];			/* (u) 2^15 each; a bit: given out */
 	uiommu_pasid_t pasid_hint;		/* (u) none below it is free */
 	struct uiommu_domain identity, blocked;	/* (i) */
@@ -85,6 +86,9 @@ int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
 void uiommu_attach_end(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_attach_drop_all(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 
+/* It stays where it is and translates nothing any more. */
+void uiommu_attach_kill(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
 /* All that is attached goes, and the RID to BLOCKED, claimed or not. */
 void uiommu_attach_drop_to_blocked(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 
@@ -98,6 +102,9 @@ int uiommu_attach_enter(struct uiommu_domain *dom, struct uiommu_dev *dev, uiomm
 			enum uiommu_attach_how how) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_attach_leave(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* If it is @dom that is there. */
+void uiommu_attach_leave_domain(struct uiommu_domain *dom, struct uiommu_dev *dev,
+				uiommu_pasid_t pasid) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 /* An attachment of @dom to the RID that is not in effect, and needs nothing more to be
  * so: to go home to it cannot fail for want of anything. */
 int uiommu_attach_make_home(struct uiommu_domain *dom, struct uiommu_dev *dev,
@@ -126,8 +133,33 @@ int uiommu_resv_map(const struct uiommu_dev *dev, struct uiommu_domain *dom, boo
 		    uint32_t *mapped);
 void uiommu_resv_unmap(const struct uiommu_dev *dev, struct uiommu_domain *dom, uint32_t mapped);
 
+/* ---- iopf.c ---- */
+
+#define UIOMMU_MAX_FAULTS	256u
+
+int uiommu_iopf_create(struct uiommu_dev *dev, const struct uiommu_dev_config *cfg);
+/* Nobody can find the device any more; groups that handlers still have may outlive it. */
+void uiommu_iopf_destroy(struct uiommu_dev *dev);
+/* On return nothing that @dom's handler got for (dev, pasid) is open; @dom NULL: nothing
+ * of the device at all. It is not to be found there any more, nor by hardware. */
+void uiommu_iopf_drain(struct uiommu_dev *dev, uiommu_pasid_t pasid,
+		       const struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* Around a reset of the IOMMU: accesses that it holds back are forgotten by it, page
+ * requests are answered afterwards. */
+void uiommu_iopf_before_recover(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_iopf_after_recover(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
+/* ---- sva.c ---- */
+
+void uiommu_sva_device_gone(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_sva_free_all(struct uiommu *u);
+
 /* ---- pasid.c ---- */
 
+int uiommu_pasid_take(struct uiommu *u, unsigned bits, uiommu_pasid_t *out)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+void uiommu_pasid_give(struct uiommu *u, uiommu_pasid_t pasid)
+	UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_pasid_free_all(struct uiommu *u);
 
 /* ---- device.c ---- */
@@ -145,7 +177,6 @@ void uiommu_domain_destroy(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_in
 
 /* ---- fault.c ---- */
 
-struct uiommu_dev *uiommu_stream_find(const struct uiommu_iommu *iommu, uint32_t id);
 static inline struct uiommu_list *uiommu_stream_bucket(struct uiommu_iommu *iommu, uint32_t id)
 {
 	return &iommu->streams[(id ^ id >> 8 ^ id >> 16) % UIOMMU_STREAM_BUCKETS];

@@ -48,7 +48,7 @@ static bool may_have(const struct uiommu_dev_config *cfg, const struct uiommu_de
 static bool stream_taken(const struct uiommu_dev_config *cfg)
 {
 	for (unsigned i = 0; i < cfg->num_stream_ids; i++)
-		if (!may_have(cfg, uiommu_stream_find(cfg->iommu, cfg->stream_ids[i])))
+		if (!may_have(cfg, uiommu_stream_device(cfg->iommu, cfg->stream_ids[i])))
 			return true;
 	return listed_twice(cfg->stream_ids, cfg->num_stream_ids);
 }
@@ -56,7 +56,8 @@ static bool stream_taken(const struct uiommu_dev_config *cfg)
 static int check(const struct uiommu *u, const struct uiommu_dev_config *cfg)
 {
 	if (!cfg->name || !cfg->iommu || cfg->iommu->u != u || !cfg->stream_ids ||
-	    !cfg->num_stream_ids || cfg->num_stream_ids > UINT16_MAX || cfg->pasid_bits > 20)
+	    !cfg->num_stream_ids || cfg->num_stream_ids > UINT16_MAX || cfg->pasid_bits > 20 ||
+	    cfg->max_faults > UINT16_MAX)
 		return -UIOMMU_EINVAL;
 	if (cfg->default_type > UIOMMU_DOMAIN_IDENTITY || (cfg->shared && cfg->group < 0))
 		return -UIOMMU_EINVAL;
@@ -110,6 +111,9 @@ static struct uiommu_dev *make(struct uiommu *u, const struct uiommu_dev_config 
 	dev->ats_always_on = cfg->ats_always_on;
 	dev->set_ats = cfg->set_ats;
 	dev->ats_ctx = cfg->ats_ctx;
+	dev->can_stall = cfg->can_stall && cfg->iommu->caps & UIOMMU_IOMMU_STALL;
+	dev->pri = cfg->pri && cfg->iommu->caps & UIOMMU_IOMMU_PRI;
+	dev->pri_pasid = cfg->pri_pasid;
 	dev->pasid_bits = cfg->pasid_bits < cfg->iommu->pasid_bits ? cfg->pasid_bits
 								   : cfg->iommu->pasid_bits;
 	copy_lists(dev, cfg, name);
@@ -124,7 +128,10 @@ static void unmake(struct uiommu_dev *dev)
 
 static void free_device(struct uiommu_retire *r)
 {
-	unmake(uiommu_container_of(r, struct uiommu_dev, retire));
+	struct uiommu_dev *dev = uiommu_container_of(r, struct uiommu_dev, retire);
+
+	uiommu_iopf_destroy(dev);
+	unmake(dev);
 }
 
 static void show(struct uiommu_dev *dev)
@@ -182,7 +189,9 @@ static int add(struct uiommu *u, const struct uiommu_dev_config *cfg, struct uio
 	dev = make(u, cfg);
 	if (!dev)
 		return -UIOMMU_ENOMEM;
-	err = start(dev, cfg);
+	err = dev->can_stall || dev->pri ? uiommu_iopf_create(dev, cfg) : 0;
+	if (!err)
+		err = start(dev, cfg);
 	if (err)
 		host_retire(dev->host, &dev->retire, free_device);
 	else
@@ -205,7 +214,9 @@ void uiommu_device_remove_locked(struct uiommu_dev *dev)
 {
 	if (dev->vdev)
 		uiommu_vdevice_end(dev->vdev);
+	uiommu_sva_device_gone(dev);
 	uiommu_attach_end(dev);
+	uiommu_iopf_drain(dev, UIOMMU_NO_PASID, NULL);
 	hide(dev);
 	uiommu_group_leave(dev);
 	host_retire(dev->host, &dev->retire, free_device);
@@ -231,11 +242,13 @@ static int prepare(struct uiommu_dev *dev)
 	if (err)
 		return err;
 	err = ops->block(dev, true);
-	if (err)
+	if (err) {
 		ops->block(dev, false);
-	else
-		dev->in_reset = true;
-	return err;
+		return err;
+	}
+	dev->in_reset = true;
+	uiommu_iopf_drain(dev, UIOMMU_NO_PASID, NULL);
+	return 0;
 }
 
 int uiommu_device_reset_prepare(struct uiommu_dev *dev)

@@ -51,7 +51,7 @@ void uiommu_domain_destroy(struct uiommu_domain *dom)
 	list_del(&dom->u->domains, &dom->node);
 	if (dom->parent)
 		dom->parent->holds--;
-	else
+	else if (dom->type != UIOMMU_DOMAIN_SVA)	/* that table is the host's */
 		dom->pt.ops->fini(&dom->pt);
 	host_retire(dom->host, &dom->retire, free_domain);
 }
@@ -61,7 +61,7 @@ int uiommu_domain_free(struct uiommu_domain *dom)
 	struct uiommu *u = dom->u;
 	int err = 0;
 
-	if (dom == &u->identity || dom == &u->blocked)
+	if (dom->type != UIOMMU_DOMAIN_PAGING && dom->type != UIOMMU_DOMAIN_NESTED)
 		return -UIOMMU_EINVAL;
 	core_lock(u);
 	if (list_empty(&dom->links) && !dom->holds)

@@ -96,6 +96,45 @@ static inline void host_log(const struct uiommu_host *h, enum uiommu_log_level l
 		h->log(h->ctx, level, line);
 }
 
+/* ---- gates: "whoever was inside has left" ---- */
+
+/*
+ * Inside is counted in one of two numbers. To wait for all that are inside, those
+ * that come are counted in the other one from now on: so the wait ends however many
+ * keep coming. One thread waits at a time.
+ */
+struct uiommu_gate {
+	unsigned phase;			/* (a) */
+	unsigned inside[2];		/* (a) */
+};
+
+static inline unsigned gate_enter(struct uiommu_gate *g)
+{
+	for (;;) {
+		unsigned p = __atomic_load_n(&g->phase, __ATOMIC_SEQ_CST);
+
+		__atomic_fetch_add(&g->inside[p], 1, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&g->phase, __ATOMIC_SEQ_CST) == p)
+			return p;
+		/* a wait began in between and may not have seen us */
+		__atomic_fetch_sub(&g->inside[p], 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static inline void gate_leave(struct uiommu_gate *g, unsigned p)
+{
+	__atomic_fetch_sub(&g->inside[p], 1, __ATOMIC_SEQ_CST);
+}
+
+static inline void gate_wait(const struct uiommu_host *h, struct uiommu_gate *g)
+{
+	unsigned p = __atomic_load_n(&g->phase, __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(&g->phase, p ^ 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&g->inside[p], __ATOMIC_SEQ_CST))
+		host_relax(h);
+}
+
 /* ---- lists ---- */
 
 static inline void list_init(struct uiommu_list *l)

@@ -69,6 +69,7 @@ void uiommu_destroy(struct uiommu *u)
 
 		i->ops->remove(i);
 	}
+	uiommu_sva_free_all(u);
 	uiommu_pasid_free_all(u);
 	host_lock_fini(u->host, &u->lock);
 	host_free(u->host, u, sizeof(*u));
@@ -138,6 +139,34 @@ void uiommu_iommu_failed(struct uiommu_iommu *iommu)
 		o->iommu_failed(o->ctx, iommu);
 }
 
+static int forget_faults(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int forget_faults(struct uiommu_dev *dev)
+{
+	uiommu_iopf_before_recover(dev);
+	return 0;
+}
+
+static int answer_faults(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int answer_faults(struct uiommu_dev *dev)
+{
+	uiommu_iopf_after_recover(dev);
+	return 0;
+}
+
+static int recover(struct uiommu_iommu *iommu) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int recover(struct uiommu_iommu *iommu)
+{
+	int err;
+
+	if (iommu->caps & (UIOMMU_IOMMU_STALL | UIOMMU_IOMMU_PRI))
+		iommu->ops->drain_faults(iommu);
+	uiommu_iommu_for_each_device(iommu, forget_faults);
+	err = iommu->ops->recover(iommu);
+	if (!err)
+		uiommu_iommu_for_each_device(iommu, answer_faults);
+	return err;
+}
+
 static int lose(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static int lose(struct uiommu_dev *dev)
 {
@@ -151,7 +180,7 @@ int uiommu_iommu_recover(struct uiommu_iommu *iommu)
 
 	core_lock(iommu->u);
 	if (iommu->ops->recover)
-		err = iommu->ops->recover(iommu);
+		err = recover(iommu);
 	if (err)
 		uiommu_iommu_for_each_device(iommu, lose);
 	core_unlock(iommu->u);

@@ -31,7 +31,7 @@ static int make_piece(struct uiommu *u, uiommu_pasid_t pasid)
 }
 
 /* The lowest free one from the hint on, marked; 64 at a time. */
-static int take(struct uiommu *u, unsigned bits, uiommu_pasid_t *out)
+int uiommu_pasid_take(struct uiommu *u, unsigned bits, uiommu_pasid_t *out)
 {
 	for (uiommu_pasid_t p = u->pasid_hint & ~63u; !(p >> bits); p += 64) {
 		int err = make_piece(u, p);
@@ -61,7 +61,7 @@ int uiommu_pasid_alloc(struct uiommu *u, unsigned bits, uiommu_pasid_t *out)
 	if (!bits || bits > 20)
 		return -UIOMMU_EINVAL;
 	core_lock(u);
-	err = take(u, bits, out);
+	err = uiommu_pasid_take(u, bits, out);
 	core_unlock(u);
 	return err;
 }
@@ -76,6 +76,15 @@ static bool attached(const struct uiommu *u, uiommu_pasid_t pasid)
 	return false;
 }
 
+/* Taken before; what else a device may have there under the same number is its own. */
+void uiommu_pasid_give(struct uiommu *u, uiommu_pasid_t pasid)
+{
+	*word_of(u, pasid) &= ~((uint64_t)1 << pasid % 64);
+	if (pasid < u->pasid_hint)
+		u->pasid_hint = pasid;
+}
+
+static int give(struct uiommu *u, uiommu_pasid_t pasid) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static int give(struct uiommu *u, uiommu_pasid_t pasid)
 {
 	uint64_t *w = pasid && pasid <= UIOMMU_PASID_MAX ? word_of(u, pasid) : NULL;
@@ -85,9 +94,7 @@ static int give(struct uiommu *u, uiommu_pasid_t pasid)
 		return -UIOMMU_EINVAL;
 	if (attached(u, pasid))
 		return -UIOMMU_EBUSY;
-	*w &= ~bit;
-	if (pasid < u->pasid_hint)
-		u->pasid_hint = pasid;
+	uiommu_pasid_give(u, pasid);
 	return 0;
 }
 

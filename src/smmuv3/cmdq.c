@@ -340,6 +340,13 @@ void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, 
 	b->cmd[b->n++][1] = w1;
 }
 
+int uiommu_smmuv3_batch_send(struct smmu *s, struct smmu_batch *b)
+{
+	uint64_t end;
+
+	return flush(s, b, &end);
+}
+
 int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 {
 	uint64_t end;

@@ -106,7 +106,7 @@ static int set_cd(struct smmu_master *m, uiommu_pasid_t pasid, const struct uiom
 {
 	uint64_t cd[CD_WORDS];
 
-	uiommu_smmuv3_cd(cd, &link->dom->pt, link->tag, m->smmu->caps.coherent);
+	uiommu_smmuv3_cd_of(cd, m, link);
 	return write_cd(m, pasid, cd);
 }
 
@@ -125,6 +125,7 @@ static const struct {
 	[UIOMMU_DOMAIN_BLOCKED]	 = { STE_Config_ABORT, STE_S1DSS_TERMINATE },
 	[UIOMMU_DOMAIN_IDENTITY] = { STE_Config_BYPASS, STE_S1DSS_BYPASS },
 	[UIOMMU_DOMAIN_PAGING]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
+	[UIOMMU_DOMAIN_SVA]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
 };
 
 /* With PASIDs attached S1DSS does for untagged traffic what Config did. */
@@ -149,7 +150,7 @@ static struct smmu_ste_cfg ste_cfg(const struct smmu_master *m)
 		.s1dss = rid_kinds[m->rid->dom->type].s1dss,
 		.cd_bits = t->bits,
 		.s1fmt = t->two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
-		.no_stall = caps->stalls,
+		.no_stall = caps->stalls && !m->dev->can_stall,
 		.s2 = &m->rid->dom->pt,
 		.vmid = m->rid->tag,
 	};
@@ -191,6 +192,8 @@ static int update_ste(struct smmu_master *m)
 /* Has it a CD? */
 static bool has_cd(const struct uiommu_link *link)
 {
+	if (link->dom->type == UIOMMU_DOMAIN_SVA)
+		return true;
 	return link->dom->type == UIOMMU_DOMAIN_PAGING && !uiommu_smmuv3_is_stage2(link->dom);
 }
 
@@ -338,6 +341,8 @@ const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
 	.block = block,
 	.recover = uiommu_smmuv3_recover,
 	.invalidate = uiommu_smmuv3_invalidate,
+	.page_response = uiommu_smmuv3_page_response,
+	.drain_faults = uiommu_smmuv3_drain_faults,
 	.hw_info = hw_info,
 	.remove = uiommu_smmuv3_remove,
 };

@@ -95,14 +95,17 @@ static bool pop(struct smmu *s, uint64_t evt[EVT_WORDS])
 
 void uiommu_smmuv3_evtq_drain(struct smmu *s)
 {
+	unsigned phase = gate_enter(&s->evtq.gate);
 	uint64_t evt[EVT_WORDS];
 
 	while (pop(s, evt)) {
 		struct uiommu_fault f;
 
 		uiommu_smmuv3_decode_event(evt, &f);
-		uiommu_fault_report(&s->base, &f);
+		if (!(f.flags & UIOMMU_FAULT_STALLED) || !uiommu_smmuv3_stalled(s, &f))
+			uiommu_fault_report(&s->base, &f);
 	}
+	gate_leave(&s->evtq.gate, phase);
 }
 
 /* ---- what a record means ---- */

@@ -116,7 +116,7 @@ int uiommu_smmuv3_domain_check(const struct uiommu_domain *dom, struct uiommu_de
 
 	if (pasid != UIOMMU_NO_PASID && dom->type != UIOMMU_DOMAIN_BLOCKED && rid_is_whole(dev))
 		return -UIOMMU_EINVAL;
-	if (dom->type != UIOMMU_DOMAIN_PAGING)
+	if (dom->type != UIOMMU_DOMAIN_PAGING && dom->type != UIOMMU_DOMAIN_SVA)
 		return 0;
 	if (!can_walk(&m->smmu->caps, &dom->pt))
 		return -UIOMMU_EINVAL;

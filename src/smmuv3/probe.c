@@ -119,6 +119,8 @@ static void read_caps(struct smmu_caps *c, const uint32_t *idr, bool coherent)
 	c->vmid_bits = FGET(IDR0_VMID16, idr[0]) ? 16 : 8;
 	c->cmdq_lg2 = FGET(IDR1_CMDQS, idr[1]);
 	c->evtq_lg2 = FGET(IDR1_EVENTQS, idr[1]);
+	c->pri = FGET(IDR0_PRI, idr[0]);
+	c->priq_lg2 = FGET(IDR1_PRIQS, idr[1]);
 	c->oas_lg2 = oas[FGET(IDR5_OAS, idr[5])];
 }
 
@@ -195,6 +197,11 @@ static void on_evtq(void *arg)
 	uiommu_smmuv3_evtq_drain(arg);
 }
 
+static void on_priq(void *arg)
+{
+	uiommu_smmuv3_priq_drain(arg);
+}
+
 static void on_gerror(void *arg)
 {
 	uiommu_smmuv3_gerror(arg);
@@ -213,6 +220,11 @@ static void set_msis(struct smmu *s)
 		     s->msi_evtq.pa & FMASK(EVENTQ_IRQ_CFG0_ADDR));
 	smmu_write(s, SMMU_EVENTQ_IRQ_CFG1, s->msi_evtq.data);
 	smmu_write(s, SMMU_EVENTQ_IRQ_CFG2, MEMATTR_DEVICE_nGnRE);
+	if (!s->priq.ring)
+		return;
+	port_write64(&s->mmio, SMMU_PRIQ_IRQ_CFG0, s->msi_priq.pa & FMASK(PRIQ_IRQ_CFG0_ADDR));
+	smmu_write(s, SMMU_PRIQ_IRQ_CFG1, s->msi_priq.data);
+	smmu_write(s, SMMU_PRIQ_IRQ_CFG2, MEMATTR_DEVICE_nGnRE);
 }
 
 static void stop_irqs(struct smmu *s)
@@ -223,11 +235,14 @@ static void stop_irqs(struct smmu *s)
 		h->irq_release(h->ctx, s->irq_evtq);
 	if (s->irqs_held > 1)
 		h->irq_release(h->ctx, s->irq_gerror);
+	if (s->irqs_held > 2)
+		h->irq_release(h->ctx, s->irq_priq);
 	s->irqs_held = 0;
 }
 
 static int start_irqs(struct smmu *s)
 {
+	uint32_t on = FMASK(IRQ_CTRL_EVENTQ_IRQEN) | FMASK(IRQ_CTRL_GERROR_IRQEN);
 	const struct uiommu_host *h = s->host;
 	int err;
 
@@ -242,8 +257,14 @@ static int start_irqs(struct smmu *s)
 	if (err)
 		return err;
 	s->irqs_held = 2;
-	return set_acked(s, SMMU_IRQ_CTRL, SMMU_IRQ_CTRLACK,
-			 FMASK(IRQ_CTRL_EVENTQ_IRQEN) | FMASK(IRQ_CTRL_GERROR_IRQEN));
+	if (s->priq.ring && s->has_irq_priq) {
+		err = h->irq_request(h->ctx, s->irq_priq, on_priq, s);
+		if (err)
+			return err;
+		s->irqs_held = 3;
+		on |= FMASK(IRQ_CTRL_PRIQ_IRQEN);
+	}
+	return set_acked(s, SMMU_IRQ_CTRL, SMMU_IRQ_CTRLACK, on);
 }
 
 /* ---- up and down ---- */
@@ -266,6 +287,7 @@ static void set_tables(struct smmu *s)
 	smmu_write(s, SMMU_STRTAB_BASE_CFG, uiommu_smmuv3_strtab_cfg(s));
 	uiommu_smmuv3_cmdq_setup(s);
 	uiommu_smmuv3_evtq_setup(s);
+	uiommu_smmuv3_priq_setup(s);
 }
 
 static int enable(struct smmu *s)
@@ -280,6 +302,8 @@ static int enable(struct smmu *s)
 	if (err)
 		return err;
 	cr0 |= FMASK(CR0_EVENTQEN);
+	if (s->priq.ring)
+		cr0 |= FMASK(CR0_PRIQEN);
 	err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, cr0);
 	if (!err)
 		err = start_irqs(s);
@@ -366,8 +390,14 @@ static int make_memory(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
 	if (err)
 		goto no_cmdq;
 	err = uiommu_smmuv3_evtq_init(s, queue_lg2(cfg->evtq_lg2, 7, s->caps.evtq_lg2));
+	if (err)
+		goto no_evtq;
+	if (s->caps.pri)
+		err = uiommu_smmuv3_priq_init(s, queue_lg2(cfg->priq_lg2, 8, s->caps.priq_lg2));
 	if (!err)
 		return 0;
+	uiommu_smmuv3_evtq_fini(s);
+no_evtq:
 	uiommu_smmuv3_cmdq_fini(s);
 no_cmdq:
 	uiommu_smmuv3_strtab_fini(s);
@@ -378,6 +408,7 @@ no_strtab:
 
 static void free_memory(struct smmu *s)
 {
+	uiommu_smmuv3_priq_fini(s);
 	uiommu_smmuv3_evtq_fini(s);
 	uiommu_smmuv3_cmdq_fini(s);
 	uiommu_smmuv3_strtab_fini(s);
@@ -404,6 +435,9 @@ static struct smmu *make(struct uiommu *u, const struct uiommu_smmuv3_config *cf
 	s->irq_gerror = cfg->irq_gerror;
 	s->msi_evtq = cfg->msi_evtq;
 	s->msi_gerror = cfg->msi_gerror;
+	s->has_irq_priq = cfg->has_irq_priq;
+	s->irq_priq = cfg->irq_priq;
+	s->msi_priq = cfg->msi_priq;
 	s->reset = cfg->reset;
 	s->reset_ctx = cfg->reset_ctx;
 	s->vmid_alloc = cfg->vmid_alloc;
@@ -423,6 +457,8 @@ static int bring_up(struct uiommu *u, struct smmu *s, const struct uiommu_smmuv3
 	if (err)
 		return err;
 	s->base.pasid_bits = s->caps.pasid_bits;
+	s->base.caps = (s->caps.stalls ? UIOMMU_IOMMU_STALL : 0) |
+		       (s->caps.pri ? UIOMMU_IOMMU_PRI : 0);
 	err = uiommu_iommu_register(u, &s->base);
 	if (err) {
 		free_memory(s);
@@ -480,4 +516,5 @@ void uiommu_smmuv3_poll(struct uiommu_iommu *iommu)
 
 	uiommu_smmuv3_gerror(s);
 	uiommu_smmuv3_evtq_drain(s);
+	uiommu_smmuv3_priq_drain(s);
 }

@@ -2,7 +2,7 @@
 /*
  * src/smmuv3/smmu.h - what the files of the driver share. Legend of the fields:
  * (i) set at probe, never changes, (u) instance lock, (c) cmdq.lock, (e)
- * evtq.lock, (a) atomic, (h) hardware also reads or writes it.
+ * evtq.lock, (p) priq.lock, (a) atomic, (h) hardware also reads or writes it.
  */
 #ifndef UIOMMU_SMMUV3_SMMU_H
 #define UIOMMU_SMMUV3_SMMU_H
@@ -15,11 +15,11 @@
 
 /* What the ID registers say, as far as it is used. */
 struct smmu_caps {
-	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi;
+	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi, pri;
 	bool stage1, stage2, vax52, dirty;
 	unsigned granules;			/* bit n: one of 2^n bytes */
 	unsigned sid_bits, pasid_bits, asid_bits, vmid_bits;
-	unsigned cmdq_lg2, evtq_lg2;		/* largest */
+	unsigned cmdq_lg2, evtq_lg2, priq_lg2;	/* largest */
 	unsigned oas_lg2;
 };
 
@@ -38,6 +38,16 @@ struct smmu_evtq {
 	uint64_t *ring;				/* (i)(h) */
 	unsigned lg2;				/* (i) */
 	uint32_t cons;				/* (e) as the register has it */
+	struct uiommu_gate gate;		/* (a) inside: who has taken records and not
+						   reported them yet */
+};
+
+struct smmu_priq {
+	struct uiommu_lock lock;
+	uint64_t *ring;				/* (i)(h) NULL: it has no PRI */
+	unsigned lg2;				/* (i) */
+	uint32_t cons;				/* (p) as the register has it */
+	struct uiommu_gate gate;		/* (a) as of the event queue */
 };
 
 struct smmu_strtab {
@@ -55,15 +65,17 @@ struct smmu {
 	uint32_t hw_info[10];			/* (i) the uAPI's iommu_hw_info_arm_smmuv3 */
 	struct smmu_cmdq cmdq;
 	struct smmu_evtq evtq;
+	struct smmu_priq priq;
 	struct smmu_strtab strtab;
 	uint64_t *asids, *vmids;		/* (u) bit n: n is taken */
 	int (*vmid_alloc)(void *ctx, uint32_t *vmid);	/* (i) */
 	void (*vmid_free)(void *ctx, uint32_t vmid);	/* (i) */
 	void *vmid_ctx;				/* (i) */
 	bool irqs;				/* (i) */
-	unsigned irq_evtq, irq_gerror;		/* (i) */
-	unsigned irqs_held;			/* (u) requested: 0, evtq, both */
-	struct uiommu_smmuv3_msi msi_evtq, msi_gerror;	/* (i) */
+	bool has_irq_priq;			/* (i) */
+	unsigned irq_evtq, irq_gerror, irq_priq;	/* (i) */
+	unsigned irqs_held;			/* (u) requested: in the order evtq, gerror, priq */
+	struct uiommu_smmuv3_msi msi_evtq, msi_gerror, msi_priq;	/* (i) */
 	int (*reset)(void *ctx);		/* (i) */
 	void *reset_ctx;			/* (i) */
 	bool off;				/* (u) nothing reads entries: no syncs */
@@ -190,6 +202,8 @@ void uiommu_smmuv3_cmdq_fini(struct smmu *s);
 void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b);
 /* One more command; a full batch is published on the way. */
 void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1);
+/* Publishes what is left and waits for nothing: 0, or -EIO: the queue is dead. */
+int uiommu_smmuv3_batch_send(struct smmu *s, struct smmu_batch *b);
 /* Publishes what is left with a CMD_SYNC and waits for it: 0; -EIO when a command was
  * refused meanwhile or the queue is dead; -ETIMEDOUT when that was found now. */
 int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b);
@@ -210,6 +224,27 @@ void uiommu_smmuv3_evtq_fini(struct smmu *s);
 void uiommu_smmuv3_evtq_setup(struct smmu *s);
 void uiommu_smmuv3_evtq_drain(struct smmu *s);
 void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f);
+
+/* ---- priq.c ---- */
+
+int uiommu_smmuv3_priq_init(struct smmu *s, unsigned lg2);
+void uiommu_smmuv3_priq_fini(struct smmu *s);
+void uiommu_smmuv3_priq_setup(struct smmu *s);
+void uiommu_smmuv3_priq_drain(struct smmu *s);
+
+/* ---- page_request.c ---- */
+
+/* The access of this event is held back: false: it was answered, nobody wanted it. */
+bool uiommu_smmuv3_stalled(struct smmu *s, const struct uiommu_fault *f);
+int uiommu_smmuv3_page_response(struct uiommu_iommu *iommu, const struct uiommu_page_request *r,
+				enum uiommu_page_response code);
+void uiommu_smmuv3_drain_faults(struct uiommu_iommu *iommu);
+
+/* ---- sva.c ---- */
+
+/* The CD of what @link's domain is, for this device. */
+void uiommu_smmuv3_cd_of(uint64_t cd[CD_WORDS], const struct smmu_master *m,
+			 const struct uiommu_link *link);
 
 /* ---- strtab.c ---- */
 

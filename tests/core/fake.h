@@ -33,6 +33,13 @@ struct fake {
 	unsigned invalidations;
 	struct uiommu_gather last;
 	uint32_t tag_mask;				/* tags that were invalidated */
+	struct uiommu_page_request asked[8];		/* recorded, not reported yet */
+	unsigned num_asked;
+	uint8_t *answers;				/* by grpid: how often answered */
+	struct uiommu_page_request answered;		/* the last one */
+	enum uiommu_page_response code;
+	unsigned num_answers, num_drains;
+	bool mute;					/* takes no answer */
 	void (*on_invalidate)(struct fake *f, const struct uiommu_link *link);
 	void (*on_commit)(struct fake *f);
 	void *test;
@@ -185,6 +192,40 @@ static inline void fake_invalidate(const struct uiommu_link *link, const struct 
 		f->on_invalidate(f, link);
 }
 
+static inline int fake_page_response(struct uiommu_iommu *iommu,
+				     const struct uiommu_page_request *r,
+				     enum uiommu_page_response code)
+{
+	struct fake *f = to_fake(iommu);
+
+	if (f->mute)
+		return -UIOMMU_EIO;
+	if (f->answers) {
+		__atomic_fetch_add(&f->answers[r->grpid], 1, __ATOMIC_RELAXED);
+		return 0;
+	}
+	f->num_answers++;
+	f->answered = *r;
+	f->code = code;
+	return 0;
+}
+
+static inline void fake_drain_faults(struct uiommu_iommu *iommu)
+{
+	struct fake *f = to_fake(iommu);
+
+	f->num_drains++;
+	for (unsigned i = 0; i < f->num_asked; i++)
+		uiommu_page_request_report(iommu, &f->asked[i]);
+	f->num_asked = 0;
+}
+
+static inline int fake_recover(struct uiommu_iommu *iommu)
+{
+	to_fake(iommu)->mute = false;
+	return 0;
+}
+
 static inline void fake_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
 {
 	out->type = 77;
@@ -207,6 +248,9 @@ static const struct uiommu_iommu_ops fake_ops = {
 	.attach_commit = fake_commit,
 	.block = fake_block,
 	.invalidate = fake_invalidate,
+	.page_response = fake_page_response,
+	.drain_faults = fake_drain_faults,
+	.recover = fake_recover,
 	.hw_info = fake_hw_info,
 	.remove = fake_remove,
 };

@@ -29,6 +29,9 @@ struct bench {
 	unsigned nfaults, irqs[4];
 	struct uiommu_fault fault;		/* the last one */
 	char text[200];				/* and in words */
+	uint8_t resumed[256];			/* by stall tag: 1 + how; 0: it waits */
+	unsigned num_responses;
+	struct uiommu_sim_page_response response;	/* the last one */
 	/* between driver and simulator: what a test plays or watches */
 	uint64_t (*hook_read)(struct bench *b, uint64_t off, uint64_t v);
 	bool (*hook_write)(struct bench *b, uint64_t off, uint64_t v);
@@ -118,6 +121,20 @@ static inline void bench_sim_unlock(void *ctx)
 	pthread_mutex_unlock(&((struct bench *)ctx)->sim_lock);
 }
 
+static inline void bench_sim_resume(void *ctx, uint32_t sid, uint16_t stag,
+				    enum uiommu_sim_resume how)
+{
+	__atomic_store_n(&((struct bench *)ctx)->resumed[stag], 1 + how, __ATOMIC_RELEASE);
+}
+
+static inline void bench_sim_page_response(void *ctx, const struct uiommu_sim_page_response *r)
+{
+	struct bench *b = ctx;
+
+	b->response = *r;
+	__atomic_fetch_add(&b->num_responses, 1, __ATOMIC_RELEASE);
+}
+
 /* ---- the driver's registers ---- */
 
 static inline uint64_t bench_read(struct bench *b, uint64_t off, unsigned size)
@@ -179,6 +196,7 @@ static inline struct uiommu_sim_env bench_env(struct bench *b)
 		.ctx = b, .alloc = bench_sim_alloc, .free = bench_sim_free,
 		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
 		.lock = bench_sim_lock, .unlock = bench_sim_unlock, .cas64 = bench_sim_cas64,
+		.resume = bench_sim_resume, .page_response = bench_sim_page_response,
 	};
 }
 
