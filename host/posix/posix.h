@@ -205,6 +205,29 @@ int uiommu_posix_pa_read(struct uiommu_posix *p, uiommu_pa_t pa, void *buf, size
  */
 int uiommu_posix_pa_write(struct uiommu_posix *p, uiommu_pa_t pa, const void *buf, size_t bytes);
 
+enum uiommu_posix_memory {
+	UIOMMU_POSIX_TABLES,		/* what is allocated of table memory */
+	UIOMMU_POSIX_FRAMES,		/* pages of programs */
+};
+
+/**
+ * uiommu_posix_for_each_memory() - which physical memory there is
+ * @p:    the host
+ * @what: which kind; register windows are neither
+ * @fn:   called for each range: bytes, multiples of 64 (tables) or 4096 (frames).
+ *        Tables come in order of their addresses, frames in any. Non-zero ends it
+ * @ctx:  handed to @fn
+ *
+ * @fn is called with the lock of that kind of memory held: nothing of it is given back
+ * meanwhile, so tables may be read through host->table_offset; and @fn must not call
+ * anything of this host.
+ *
+ * Context: any thread; may sleep. What changes meanwhile may be seen or not.
+ * Return:  0, or what @fn returned last.
+ */
+int uiommu_posix_for_each_memory(struct uiommu_posix *p, enum uiommu_posix_memory what,
+				 int (*fn)(void *ctx, uiommu_pa_t pa, uint64_t bytes), void *ctx);
+
 /**
  * uiommu_posix_raise_irq() - an edge on interrupt line @irq
  * @p:   the host
