@@ -227,6 +227,8 @@ static void publish(struct mach_fn *f)
 	f->pub.device = (uint16_t)uiommu_sim_cfg_read(f->sim, PCI_DEVICE_ID, 2);
 	f->pub.class_code = uiommu_sim_cfg_read(f->sim, PCI_CLASS_REV, 4) >> 8;
 	f->pub.group = uiommu_device_group(f->dev);
+	f->pub.smmu = f->d->smmu;
+	f->pub.sid = f->d->sid;
 	f->pub.sim = f->sim;
 }
 

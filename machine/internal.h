@@ -73,6 +73,8 @@ struct uiommu_machine {
 	const struct uiommu_uaccess *uaccess;	/* (i) */
 	struct uiommu *u;			/* (i) */
 	bool threads;				/* (i) */
+	void *dtb;				/* (i) a copy of what it was made from */
+	size_t dtb_bytes;			/* (i) */
 	struct desc *desc;			/* (i) */
 	struct mach_smmu *smmus;		/* (i) desc->num_smmus of them */
 	struct mach_its *its;			/* (i) desc->num_its */

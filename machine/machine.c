@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "default_dtb.h"
 #include "internal.h"
@@ -32,8 +33,11 @@ static int read_description(struct uiommu_machine *m, const struct uiommu_machin
 	size_t bytes = cfg->dtb ? cfg->dtb_bytes : sizeof(default_dtb);
 
 	m->desc = calloc(1, sizeof(*m->desc));
-	if (!m->desc)
+	m->dtb = malloc(bytes ? bytes : 1);
+	if (!m->desc || !m->dtb)
 		return uiommu_mach_error(m, -UIOMMU_ENOMEM, "no memory");
+	memcpy(m->dtb, dtb, bytes);
+	m->dtb_bytes = bytes;
 	return uiommu_desc_from_dtb(dtb, bytes, m->desc, m->err, m->err_bytes);
 }
 
@@ -124,6 +128,7 @@ void uiommu_machine_destroy(struct uiommu_machine *m)
 	free(m->its);
 	free(m->smmus);
 	free(m->desc);
+	free(m->dtb);
 	free(m);
 }
 
@@ -164,4 +169,10 @@ unsigned uiommu_machine_num_vfio(const struct uiommu_machine *m)
 const struct uiommu_machine_vfio *uiommu_machine_vfio(const struct uiommu_machine *m, unsigned i)
 {
 	return i < m->desc->num_functions ? &m->fns[i].pub : NULL;
+}
+
+const void *uiommu_machine_dtb(const struct uiommu_machine *m, size_t *bytes)
+{
+	*bytes = m->dtb_bytes;
+	return m->dtb;
 }

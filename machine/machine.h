@@ -105,6 +105,8 @@ struct uiommu_machine_vfio {
 	uint16_t vendor, device;
 	uint32_t class_code;		/* 24 bits */
 	unsigned group;
+	unsigned smmu;			/* which SMMU it is behind */
+	uint32_t sid;			/* as that one sees it */
 	struct uiommu_sim_dev *sim;	/* its config space and BARs, for sysfs */
 };
 
@@ -127,5 +129,48 @@ unsigned uiommu_machine_num_vfio(const struct uiommu_machine *m);
  *            the machine.
  */
 const struct uiommu_machine_vfio *uiommu_machine_vfio(const struct uiommu_machine *m, unsigned i);
+
+/* An SMMU. All fields are set when the machine is made and never change. */
+struct uiommu_machine_smmu {
+	const char *name;		/* "iommu@2b400000" */
+	uiommu_pa_t pa;
+	struct uiommu_iommu *iommu;	/* our driver on it */
+};
+
+/**
+ * uiommu_machine_smmu() - one of the machine's SMMUs
+ * @m:   the machine
+ * @i:   from 0
+ * @out: overwritten whole
+ *
+ * Context:   any.
+ * Return:    false: there are not so many.
+ */
+bool uiommu_machine_smmu(const struct uiommu_machine *m, unsigned i,
+			 struct uiommu_machine_smmu *out);
+
+/**
+ * uiommu_machine_smmu_regs() - the registers of an SMMU, for people
+ * @m:   the machine
+ * @i:   which SMMU, from 0
+ * @fn:  called for each with its architectural name and value; must not call the
+ *       machine
+ * @ctx: handed to @fn
+ *
+ * Context:   any thread; may sleep.
+ * Hardware:  reads every register that we know. That changes nothing.
+ */
+void uiommu_machine_smmu_regs(const struct uiommu_machine *m, unsigned i,
+			      void (*fn)(void *ctx, const char *name, uint64_t value), void *ctx);
+
+/**
+ * uiommu_machine_dtb() - the devicetree that the machine was made from
+ * @m:     the machine
+ * @bytes: out: its size
+ *
+ * Context:   any.
+ * Return:    the blob; the machine's own.
+ */
+const void *uiommu_machine_dtb(const struct uiommu_machine *m, size_t *bytes);
 
 #endif

@@ -351,13 +351,13 @@ no_as:
 
 /* Out of file descriptors: take the connection with one kept for this, and
  * drop it, or it would be waiting there for ever. */
-static void refuse(struct uiommu_server *s)
+void conn_refuse(struct uiommu_server *s, int listener)
 {
 	int fd;
 
 	say_no_fds(s);
 	close(s->spare_fd);
-	fd = accept(s->listener.fd, NULL, NULL);
+	fd = accept(listener, NULL, NULL);
 	if (fd >= 0)
 		close(fd);
 	s->spare_fd = fcntl(s->listener.fd, F_DUPFD_CLOEXEC, 0);
@@ -370,7 +370,7 @@ static void listener_event(struct uiommu_server *s, struct watch *w, uint32_t ev
 
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE)
-			refuse(s);
+			conn_refuse(s, w->fd);
 		return;
 	}
 	c = conn_new(s, fd);
@@ -382,20 +382,28 @@ static void listener_event(struct uiommu_server *s, struct watch *w, uint32_t ev
 	s->conns = c;
 }
 
-int listener_init(struct uiommu_server *s)
+int listen_at(struct uiommu_server *s, const char *name, struct watch *w)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/socket", s->root);
+	int n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/%s", s->root, name);
 
 	if (n >= (int)sizeof(sa.sun_path))
 		return -UIOMMU_EINVAL;
-	s->listener.fn = listener_event;
-	s->listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listener.fd < 0 || bind(s->listener.fd, (void *)&sa, sizeof(sa)) ||
-	    listen(s->listener.fd, 128))
+	w->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (w->fd < 0 || bind(w->fd, (void *)&sa, sizeof(sa)) || listen(w->fd, 128))
 		return -errno;
-	s->spare_fd = fcntl(s->listener.fd, F_DUPFD_CLOEXEC, 0);
-	return watch_add(s->epfd, &s->listener, EPOLLIN);
+	return watch_add(s->epfd, w, EPOLLIN);
+}
+
+int listener_init(struct uiommu_server *s)
+{
+	int ret;
+
+	s->listener.fn = listener_event;
+	ret = listen_at(s, "socket", &s->listener);
+	if (!ret)
+		s->spare_fd = fcntl(s->listener.fd, F_DUPFD_CLOEXEC, 0);
+	return ret;
 }
 
 void listener_fini(struct uiommu_server *s)

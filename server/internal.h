@@ -61,9 +61,13 @@ struct backend {
 	unsigned ndevices;
 	/* fills in @out, which is zeroed */
 	void (*device)(void *ctx, unsigned i, struct shadow_device *out);
+	/* for server/inspect.h; NULL: there is nothing to say */
+	void *tell_ctx;
+	void (*describe)(void *tell_ctx, FILE *out);
+	const void *(*dtb)(void *tell_ctx, size_t *bytes);
 };
 
-int rooms_backend(struct uiommu_machine *m, struct backend *out);
+void rooms_backend(struct uiommu_machine *m, struct backend *out);
 
 /* ---- what epoll watches ---- */
 
@@ -139,12 +143,20 @@ struct conn {
 	bool hello, broken;
 };
 
+/* a socket of that name in our directory; its fn is set already */
+int listen_at(struct uiommu_server *s, const char *name, struct watch *w);
+void conn_refuse(struct uiommu_server *s, int listener);
 int listener_init(struct uiommu_server *s);
 void listener_fini(struct uiommu_server *s);
 void conns_close_all(struct uiommu_server *s);
 /* Asks the process something during its own request. 0 or what it answered;
  * -UIOMMU_EFAULT: it is not waiting for us, or broke off. @r0 may be NULL. */
 int upcall(struct uiommu_as *as, struct uiommu_rep *up, uint64_t *r0);
+
+/* ---- inspect.c: whoever looks at a run from outside ---- */
+
+int inspect_init(struct uiommu_server *s);
+void inspect_fini(struct uiommu_server *s);
 
 /* ---- ring.c: io_uring with buffers of another process ---- */
 
@@ -246,13 +258,16 @@ struct uiommu_server {
 	struct uiommu_posix *posix;		/* (i) */
 	struct uiommu_uaccess uaccess;		/* (i) */
 	struct uiommu_machine *machine;		/* (i) NULL in tests of this room */
-	void (*machine_destroy)(struct uiommu_machine *m);	/* (i) */
+	void (*machine_destroy)(struct uiommu_server *s);	/* (i) */
+	struct census *census;			/* (i) NULL likewise */
 	struct backend backend;			/* (i) */
 	char *root, *preload;			/* (i) */
 	int root_fd, lock_fd;
 	bool root_temporary;
 	int epfd, objects_epfd, spare_fd;
-	struct watch listener, signals, objects_ready;
+	struct watch listener, signals, objects_ready, inspect;
+	struct inspector *inspectors;
+	unsigned ninspectors;
 	struct conn *conns, *current;		/* current: whose request is handled */
 	struct object *objects[OBJECT_BUCKETS];
 	unsigned nobjects;

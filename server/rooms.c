@@ -184,8 +184,12 @@ static void rooms_device(void *ctx, unsigned i, struct shadow_device *out)
 	rooms_bars(v, out);
 }
 
-int rooms_backend(struct uiommu_machine *m, struct backend *out)
+void rooms_backend(struct uiommu_machine *m, struct backend *out)
 {
-	*out = (struct backend){ m, rooms_open, uiommu_machine_num_vfio(m), rooms_device };
-	return 0;
+	*out = (struct backend){
+		.ctx = m,
+		.open = rooms_open,
+		.ndevices = uiommu_machine_num_vfio(m),
+		.device = rooms_device,
+	};
 }

@@ -156,6 +156,7 @@ int server_init(const struct uiommu_server_config *cfg, struct uiommu_server **o
 		return fail(err, err_bytes, "the server", -UIOMMU_ENOMEM);
 	s->cfg = *cfg;
 	s->root_fd = s->lock_fd = s->epfd = s->objects_epfd = s->spare_fd = s->listener.fd = -1;
+	s->inspect.fd = -1;
 	ret = uiommu_posix_create(&s->posix);
 	if (ret) {
 		free(s);
@@ -203,6 +204,8 @@ int server_open(struct uiommu_server *s, char *err, size_t err_bytes)
 	if (ret)
 		return fail(err, err_bytes, "the directory that stands for /dev and /sys", ret);
 	ret = listener_init(s);
+	if (!ret)
+		ret = inspect_init(s);
 	return ret ? fail(err, err_bytes, "the socket", ret) : 0;
 }
 
@@ -271,10 +274,11 @@ void uiommu_server_destroy(struct uiommu_server *s)
 	if (!s)
 		return;
 	listener_fini(s);
+	inspect_fini(s);
 	conns_close_all(s);
 	objects_release_all(s);
 	if (s->machine_destroy)
-		s->machine_destroy(s->machine);
+		s->machine_destroy(s);
 	while (s->ases)		/* only if somebody kept one that is his to put */
 		as_unref(s->ases);
 	root_remove(s);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/inspect.h"
 #include "server/internal.h"
 #include "server/tree.h"
 
@@ -131,6 +132,7 @@ void root_remove(struct uiommu_server *s)
 		rmdir(s->root);
 	} else if (s->root_fd >= 0) {
 		unlinkat(s->root_fd, "socket", 0);
+		unlinkat(s->root_fd, UIOMMU_INSPECT_SOCKET, 0);
 		close(s->root_fd);
 	}
 	if (s->lock_fd >= 0)

@@ -225,7 +225,9 @@ static void fake_device(void *ctx, unsigned i, struct shadow_device *out)
 
 int fake_server(struct fake *f, const struct uiommu_server_config *cfg)
 {
-	struct backend be = { f, fake_open, 2, fake_device };
+	struct backend be = {
+		.ctx = f, .open = fake_open, .ndevices = 2, .device = fake_device,
+	};
 	char err[256] = "";
 	int ret = server_create_with(cfg, &be, &f->s, err, sizeof(err));
 

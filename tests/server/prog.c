@@ -21,12 +21,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "fake.h"
 #include "host/posix/posix.h"
+#include "server/inspect.h"
 
 #define CHECK(x) do {									\
 	long long v_ = (long long)(x);							\
@@ -1052,6 +1054,158 @@ static void t_wait_term(void)
 		pause();
 }
 
+/* ---- the second socket ---- */
+
+static int inspect_connect(void)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/" UIOMMU_INSPECT_SOCKET,
+		 getenv(UIOMMU_ENV_ROOT));
+	return connect(fd, (void *)&sa, sizeof(sa)) ? -errno : fd;
+}
+
+struct inspected {
+	struct uiommu_inspect_rep rep;
+	char data[UIOMMU_INSPECT_READ_MAX];
+};
+
+/* the answer's ret; files that came along in @fd, how many in *@n */
+static int inspect(int sock, const struct uiommu_inspect_req *q, struct inspected *a, int fd[3],
+		   unsigned *n)
+{
+	char ctl[CMSG_SPACE(3 * sizeof(int))];
+	struct iovec iov = { a, sizeof(*a) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl,
+			    .msg_controllen = sizeof(ctl) };
+	struct cmsghdr *h;
+
+	CHECK(send(sock, q, sizeof(*q), MSG_NOSIGNAL) == sizeof(*q));
+	CHECK(recvmsg(sock, &m, 0) == (ssize_t)sizeof(a->rep) + (ssize_t)a->rep.bytes);
+	h = CMSG_FIRSTHDR(&m);
+	*n = h ? (unsigned)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int)) : 0;
+	if (h)
+		memcpy(fd, CMSG_DATA(h), *n * sizeof(int));
+	return a->rep.ret;
+}
+
+static int inspect_read(int sock, uint64_t pa, uint32_t bytes, struct inspected *a)
+{
+	const struct uiommu_inspect_req q = { UIOMMU_INSPECT_VERSION, UIOMMU_INSPECT_READ, pa,
+					      bytes, 0 };
+	unsigned n;
+
+	return inspect(sock, &q, a, NULL, &n);
+}
+
+static void inspect_snapshot(int sock, uint64_t pa)
+{
+	struct uiommu_inspect_req q = { UIOMMU_INSPECT_VERSION, UIOMMU_INSPECT_SNAPSHOT, 0, 0, 0 };
+	struct uiommu_inspect_piece piece[4];
+	static struct inspected a;
+	char text[80] = "", wanted[80];
+	int fd[3];
+	unsigned n;
+
+	CHECK(!inspect(sock, &q, &a, fd, &n) && n == 3);
+	snprintf(wanted, sizeof(wanted), "uiommu 1\nrun %d %d\n", cl.server, (int)getpid());
+	CHECK(pread(fd[0], text, sizeof(text) - 1, 0) > 0 && !strcmp(text, wanted));
+	CHECK(!lseek(fd[1], 0, SEEK_END));		/* no driver, no tables */
+	CHECK(pread(fd[2], piece, sizeof(piece), 0) == sizeof(piece[0]));
+	CHECK(piece[0].pa == pa && piece[0].bytes == 2 * PAGE);
+	q.op = UIOMMU_INSPECT_DTB;			/* the fake machine has none */
+	CHECK(inspect(sock, &q, &a, fd, &n) == -ENOENT && !n);
+	q.op = 77;
+	CHECK(inspect(sock, &q, &a, fd, &n) == -EINVAL && !n);
+	q.op = UIOMMU_INSPECT_INFO;
+	q.version = 2;
+	CHECK(inspect(sock, &q, &a, fd, &n) == -EINVAL && !n);
+}
+
+static void t_inspect(void)
+{
+	int fd = open_iommu(), sock = inspect_connect();
+	static struct inspected a;
+	char *p = pages(2);
+	struct fake_pin pin = { (uintptr_t)p, 2 * PAGE, RW, 0 };
+
+	CHECK(sock >= 0 && client_ioctl(&cl, fd, FAKE_PIN, &pin) >= 0);
+	strcpy(p + PAGE, "seen from outside");
+	inspect_snapshot(sock, pin.pa);
+	CHECK(!inspect_read(sock, pin.pa + PAGE, 18, &a) && !strcmp(a.data, p + PAGE));
+	CHECK(inspect_read(sock, pin.pa + PAGE, 2 * PAGE, &a) == -EFAULT && !a.rep.bytes);
+	CHECK(inspect_read(sock, pin.pa, UIOMMU_INSPECT_READ_MAX + 1, &a) == -EINVAL);
+	CHECK(inspect_read(sock, 0x1000, 8, &a) == -EINVAL);
+	CHECK(inspect_read(sock, UINT64_MAX - 3, 8, &a) == -EINVAL);
+	CHECK(inspect_read(sock, UIOMMU_POSIX_TABLE_PA, 8, &a) == -EFAULT);
+}
+
+static bool cut_off(int sock)
+{
+	char c[64];
+	ssize_t n;
+
+	while ((n = recv(sock, c, sizeof(c), 0)) > 0)
+		;
+	return !n || errno == ECONNRESET;
+}
+
+/* Who writes nonsense, does not read, or comes too often is cut off; we are not. */
+static void t_inspect_rude(void)
+{
+	const struct uiommu_inspect_req q = { UIOMMU_INSPECT_VERSION, UIOMMU_INSPECT_READ, 0, 0, 0 };
+	int fd = open_iommu(), sock = inspect_connect(), socks[17];
+	unsigned long word = 1;
+
+	alarm(50);		/* one that is not cut off waits for ever */
+	CHECK(send(sock, &q, sizeof(q) - 1, 0) > 0 && cut_off(sock));
+	sock = inspect_connect();
+	while (send(sock, &q, sizeof(q), MSG_NOSIGNAL) == sizeof(q))
+		;
+	CHECK((errno == EPIPE || errno == ECONNRESET) && cut_off(sock));
+	for (unsigned i = 0; i < 17; i++)
+		socks[i] = inspect_connect();
+	CHECK(cut_off(socks[16]));
+	CHECK(!client_ioctl(&cl, fd, FAKE_COPY, &word) && word == ~1ul);
+	while (close(socks[15]), (socks[15] = inspect_connect()) < 0)
+		;
+	CHECK(send(socks[15], &q, sizeof(q), 0) == sizeof(q));
+}
+
+/* The run ends while somebody looks. */
+static void t_inspect_stays(void)
+{
+	int sock = inspect_connect();
+
+	CHECK(sock >= 0);
+	if (fork())
+		return;
+	close(cl.sock);
+	alarm(50);
+	_exit(!cut_off(sock));
+}
+
+/* Not even where the directory lets others in. */
+static void t_inspect_others(void)
+{
+	char path[200];
+	int sock;
+
+	if (geteuid())
+		cannot_try("only root can be somebody else");
+	alarm(50);
+	CHECK(!chmod(getenv(UIOMMU_ENV_ROOT), 0711));
+	snprintf(path, sizeof(path), "%s/" UIOMMU_INSPECT_SOCKET, getenv(UIOMMU_ENV_ROOT));
+	CHECK(!chmod(path, 0777) && !seteuid(65534));
+	sock = inspect_connect();
+	CHECK(sock >= 0 && cut_off(sock));
+	CHECK(!seteuid(0));
+	sock = inspect_connect();
+	CHECK(sock >= 0 && inspect_read(sock, 0, 0, &(struct inspected){ 0 }) == -EINVAL);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -1068,6 +1222,7 @@ static const struct {
 	T(large), T(memlock), T(many), T(closefrom), T(reconnect), T(hangup), T(killed),
 	TA(fuzz), TA(fuzz_rooms), T(flood), T(malformed), T(no_hello), T(traps),
 	T(descriptors), TA(bad_ring), T(env), T(daemon), T(exit3), T(abort), T(wait_term),
+	T(inspect), T(inspect_rude), T(inspect_stays), T(inspect_others),
 };
 
 int main(int argc, char **argv)

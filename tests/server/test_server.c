@@ -102,6 +102,15 @@ static void scenario(const char *a, const char *b)
 	assert_string_equal(h.line, "");
 }
 
+/* Whoever looks gives up after 50 seconds; the run does not wait for him. */
+static void s_inspect_stays(void **state)
+{
+	time_t start = time(NULL);
+
+	scenario("inspect_stays", NULL);
+	assert_true(time(NULL) - start < 25);
+}
+
 /* With the pins of the kernel; and again where there are none. */
 static void scenario_uring(const char *a, const char *b)
 {
@@ -138,6 +147,9 @@ SCENARIO(flood)
 SCENARIO(malformed)
 SCENARIO(no_hello)
 SCENARIO(traps)
+SCENARIO(inspect)
+SCENARIO(inspect_rude)
+SCENARIO(inspect_others)
 SCENARIO_URING(pin)
 SCENARIO_URING(munmap)
 SCENARIO_URING(munmap_part)
@@ -592,6 +604,10 @@ int main(void)
 		cmocka_unit_test(s_malformed),
 		cmocka_unit_test(s_no_hello),
 		cmocka_unit_test(s_traps),
+		cmocka_unit_test(s_inspect),
+		cmocka_unit_test(s_inspect_rude),
+		cmocka_unit_test(s_inspect_stays),
+		cmocka_unit_test(s_inspect_others),
 		cmocka_unit_test(s_pin),
 		cmocka_unit_test(s_munmap),
 		cmocka_unit_test(s_munmap_part),
