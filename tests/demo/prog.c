@@ -279,6 +279,46 @@ static int exits_with_42(void)
 	exit(42);
 }
 
+/* A page table with PASIDs of device @e, over @ioas. */
+static uint32_t pasid_table(const struct edu *e, uint32_t ioas)
+{
+	struct iommu_hwpt_alloc a = {
+		.size = sizeof(a), .flags = IOMMU_HWPT_ALLOC_PASID, .dev_id = e->id, .pt_id = ioas,
+	};
+
+	need(!ioctl(e->iommufd, IOMMU_HWPT_ALLOC, &a));
+	return a.out_hwpt_id;
+}
+
+static int attach_pasid(const struct edu *e, uint32_t pasid, uint32_t table)
+{
+	struct vfio_device_attach_iommufd_pt a = {
+		.argsz = sizeof(a), .flags = pasid ? VFIO_DEVICE_ATTACH_PASID : 0, .pasid = pasid,
+		.pt_id = table,
+	};
+
+	return ioctl(e->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &a);
+}
+
+/* Everything in use, and one fault; then it waits to be looked at from outside. */
+static int waits(void)
+{
+	struct edu e, other;
+
+	edu_open(&e, 0);
+	need(!attach_pasid(&e, 0, pasid_table(&e, e.ioas)));
+	need(!attach_pasid(&e, 0x11, pasid_table(&e, edu_ioas(e.iommufd))));
+	edu_open(&other, 1);
+	need(edu_works(&other, "seen from outside"));
+	need(!edu_dma(&other, 0x30000000, 64, false));
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	need(edu_works(&e, "after all the looking"));
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*fn)(void);
@@ -293,6 +333,7 @@ static const struct {
 	{ "killed", killed },
 	{ "child-killed", child_killed },
 	{ "server-killed", server_killed },
+	{ "waits", waits },
 	{ "exits-with-42", exits_with_42 },
 };
 

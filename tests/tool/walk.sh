@@ -76,7 +76,7 @@ walk 3 --sid 2 --iova 0x200123
 says out "not explained: CD.DS"
 
 want 2 "$uiommu" walk
-says err "are needed"
+says err "--live, --dump or --mem is needed"
 walk 2 --sid two --iova 0
 says err "is not a number"
 walk 2 --sid 2 --iova 0 --reg CMDQ_BASE=0

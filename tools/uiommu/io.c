@@ -56,6 +56,15 @@ char *tool_slurp(const char *path, size_t *bytes)
 	return text;
 }
 
+bool tool_number(const char *arg, uint64_t max, uint64_t *v)
+{
+	char *end;
+
+	errno = 0;
+	*v = strtoull(arg, &end, 0);
+	return !errno && end != arg && !*end && *v <= max && *arg != '-';
+}
+
 bool tool_colour(FILE *out)
 {
 	return isatty(fileno(out)) && !getenv("NO_COLOR");

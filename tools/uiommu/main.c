@@ -19,6 +19,7 @@ static const struct command {
 	{ "decode", cmd_decode },
 	{ "walk", cmd_walk },
 	{ "show", cmd_show },
+	{ "dump", cmd_dump },
 };
 
 static const char doc[] =
@@ -27,8 +28,9 @@ static const char doc[] =
 	"Commands:\n"
 	"  run [OPTION...] -- PROGRAM [ARG...]   run PROGRAM on a software machine\n"
 	"  decode [FILE...]                      explain logs, event records, STEs, CDs\n"
-	"  walk --mem BASE:FILE ...              explain one DMA through a memory dump\n"
-	"  show FILE                             draw who is behind which SMMU, and what bites\n"
+	"  walk --live|--dump FILE|--mem ...     explain one DMA, entry by entry\n"
+	"  show FILE|--live                      draw who is behind which SMMU, and what bites\n"
+	"  dump [PID]                            write down the memory of a live run\n"
 	"\n"
 	"`uiommu COMMAND --help' says more about one.";
 

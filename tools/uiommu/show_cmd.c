@@ -2,6 +2,7 @@
 /* show_cmd.c - uiommu show: what hangs where */
 #include <argp.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,20 +10,26 @@
 #include "topo_file.h"
 #include "topo/draw.h"
 
-enum { OPT_DOT = 256, OPT_SVG, OPT_HTML, OPT_SIDSIZE, OPT_SYSFS };
+enum { OPT_DOT = 256, OPT_SVG, OPT_HTML, OPT_SIDSIZE, OPT_SYSFS, OPT_LIVE };
 
 struct show_args {
 	const char *machine, *iort, *sysfs;
+	bool live;
+	int pid;			/* @live; 0: the only one */
 	enum { AS_TREE, AS_DOT, AS_SVG, AS_HTML, AS_JSON } how;
 	unsigned sidsize;
 };
 
 static const struct argp_option options[] = {
-	{ "machine", 'm', "FILE", 0, "Devicetree, source or blob; a FILE without an option is "
-	  "taken as one, or as an IORT table by what it begins with", 0 },
+	{ "machine", 'm', "FILE", 0, "Devicetree, source or blob; a FILE without an option "
+	  "is taken as one, or as an IORT table or a dump of `uiommu dump' by what it begins "
+	  "with", 0 },
 	{ "iort", 'i', "FILE", 0, "ACPI IORT table (/sys/firmware/acpi/tables/IORT)", 0 },
 	{ "sysfs", OPT_SYSFS, "DIR", OPTION_ARG_OPTIONAL,
 	  "A running Linux: /sys/kernel/iommu_groups, or DIR", 0 },
+	{ "live", OPT_LIVE, "PID", OPTION_ARG_OPTIONAL, "A live `uiommu run', with attaches and "
+	  "faults: PID is its number or its program's; may be left out where there is only "
+	  "one", 0 },
 	{ "sidsize", OPT_SIDSIZE, "BITS", 0, "StreamIDs of the SMMUs have so many bits "
 	  "(IDR1.SIDSIZE; a devicetree or IORT does not say)", 0 },
 	{ "dot", OPT_DOT, NULL, 0, "Graphviz source", 0 },
@@ -42,6 +49,7 @@ static const char doc[] =
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct show_args *s = state->input;
+	uint64_t pid = 0;
 
 	switch (key) {
 	case 'm':
@@ -52,6 +60,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SYSFS:
 		s->sysfs = arg ? arg : "/sys/kernel/iommu_groups";
+		return 0;
+	case OPT_LIVE:
+		s->live = true;
+		if (arg && (!tool_number(arg, INT_MAX, &pid) || !pid))
+			argp_error(state, "--live takes the number of a process, not `%s'", arg);
+		s->pid = (int)pid;
 		return 0;
 	case OPT_SIDSIZE:
 		s->sidsize = (unsigned)atoi(arg);
@@ -72,8 +86,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		s->machine = arg;
 		return 0;
 	case ARGP_KEY_END:
-		if (!!s->machine + !!s->iort + !!s->sysfs != 1)
-			argp_error(state, "one of FILE, --machine, --iort and --sysfs is needed");
+		if (!!s->machine + !!s->iort + !!s->sysfs + s->live != 1)
+			argp_error(state, "one of FILE, --machine, --iort, --sysfs and --live is "
+				   "needed");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -91,6 +106,19 @@ static bool is_iort(const char *path)
 	return is;
 }
 
+static int load_run(const struct show_args *s, struct topo *t)
+{
+	struct image img;
+	int ret;
+
+	image_init(&img);
+	ret = s->live ? image_add_live(&img, s->pid) : image_add_core(&img, s->machine);
+	if (!ret)
+		ret = topo_of_image(&img, t);
+	image_fini(&img);
+	return ret;
+}
+
 static int load(const struct show_args *s, struct topo *t)
 {
 	char err[512];
@@ -101,6 +129,8 @@ static int load(const struct show_args *s, struct topo *t)
 		fprintf(stderr, "uiommu: %s\n", err);
 		return -1;
 	}
+	if (s->live || (s->machine && image_is_core(s->machine)))
+		return load_run(s, t);
 	if (s->iort || is_iort(s->machine))
 		return topo_file_iort(s->iort ? s->iort : s->machine, t);
 	return topo_file_machine(s->machine, t);

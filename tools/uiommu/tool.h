@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define EXIT_NOTHING	1	/* nothing was found, or the answer is no */
@@ -16,6 +17,7 @@ int cmd_run(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_walk(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
 
 /*
  * Reads a machine file: a devicetree blob, or source, which goes through dtc.
@@ -29,6 +31,9 @@ char *tool_read_all(int fd, size_t most, size_t *bytes);
 
 /* All of a file, to be freed; NULL or "-" is standard input. NULL after a sentence. */
 char *tool_slurp(const char *path, size_t *bytes);
+
+/* a whole number as C writes them, up to @max; false: it is none */
+bool tool_number(const char *arg, uint64_t max, uint64_t *v);
 
 /* colours are for people at a terminal who did not set NO_COLOR */
 bool tool_colour(FILE *out);

@@ -32,3 +32,26 @@ int topo_file_iort(const char *path, struct topo *t)
 	free(table);
 	return ret;
 }
+
+int topo_quiet_dtb(const void *dtb, size_t bytes, struct topo *t)
+{
+	char err[512];
+
+	return topo_from_dtb(dtb, bytes, t, err, sizeof(err));
+}
+
+int topo_of_image(const struct image *img, struct topo *t)
+{
+	char err[512];
+
+	if (!img->has_info || !img->dtb_bytes) {
+		fputs("uiommu: this is memory alone: it does not say what hangs where.\n", stderr);
+		return -1;
+	}
+	if (topo_from_dtb(img->dtb, img->dtb_bytes, t, err, sizeof(err))) {
+		fprintf(stderr, "uiommu: %s\n", err);
+		return -1;
+	}
+	topo_add_run(t, &img->info);
+	return 0;
+}

@@ -1,39 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /* walk.c - uiommu walk: one DMA through raw physical memory */
 #include <argp.h>
-#include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "image/image.h"
 #include "tool.h"
+#include "topo_file.h"
 #include "walk/walk.h"
 
 #define EXIT_NOT_EXPLAINED 3
 
-struct piece {
-	uint64_t base, bytes;
-	const uint8_t *p;
+struct setting {
+	const char *name;
+	uint64_t value;
 };
 
 struct walk_args {
-	struct walk_regs regs;
 	struct walk_access a;
 	bool has_sid, has_iova, has_table, json;
-	struct piece *mem;
-	unsigned num_mem;
+	const char *device, *smmu;
+	struct setting *set;		/* --reg */
+	unsigned num_set;
+	struct image img;
 };
 
-enum { OPT_IOVA = 256, OPT_PASID, OPT_WRITE, OPT_EXEC, OPT_PRIV };
+enum { OPT_IOVA = 256, OPT_PASID, OPT_WRITE, OPT_EXEC, OPT_PRIV, OPT_LIVE, OPT_SMMU };
 
 static const struct argp_option options[] = {
+	{ "live", OPT_LIVE, "PID", OPTION_ARG_OPTIONAL, "A program under `uiommu run': PID is its "
+	  "number or that of `uiommu run'; may be left out where there is only one", 0 },
+	{ "dump", 'd', "FILE", 0, "What `uiommu dump' wrote, or another ELF core with physical "
+	  "addresses (QEMU's dump-guest-memory, a vmcore)", 0 },
 	{ "mem", 'M', "BASE:FILE", 0, "FILE is physical memory from BASE on; may be given several "
 	  "times, as QEMU's pmemsave and crash dumps come", 0 },
 	{ "reg", 'r', "NAME=VALUE", 0, "A register of the SMMU: STRTAB_BASE and STRTAB_BASE_CFG "
-	  "are needed; IDR0, IDR1, IDR3, IDR5, CR0, CR2 and GBPA count too where given", 0 },
+	  "are needed where neither a run nor a dump tells them; IDR0, IDR1, IDR3, IDR5, CR0, CR2 "
+	  "and GBPA count too where given", 0 },
+	{ "smmu", OPT_SMMU, "N", 0, "Which SMMU of a run or dump: its number from 0, or its name",
+	  0 },
+	{ "device", 'D', "BDF", 0, "Instead of --sid: a device of a run or dump", 0 },
 	{ "sid", 's', "N", 0, "StreamID", 0 },
 	{ "pasid", OPT_PASID, "N", 0, "PASID; without it the DMA has none", 0 },
 	{ "iova", OPT_IOVA, "ADDRESS", 0, "The address that the device uses", 0 },
@@ -54,12 +61,9 @@ static const char doc[] =
 
 static uint64_t number(const char *arg, uint64_t max, struct argp_state *state)
 {
-	char *end;
 	uint64_t v;
 
-	errno = 0;
-	v = strtoull(arg, &end, 0);
-	if (errno || end == arg || *end || v > max || *arg == '-')
+	if (!tool_number(arg, max, &v))
 		argp_error(state, "`%s' is not a number that can stand here", arg);
 	return v;
 }
@@ -67,44 +71,43 @@ static uint64_t number(const char *arg, uint64_t max, struct argp_state *state)
 static void add_memory(struct walk_args *w, char *arg, struct argp_state *state)
 {
 	char *path = strchr(arg, ':');
-	struct stat st;
-	struct piece *m;
-	int fd;
 
 	if (!path)
 		argp_error(state, "--mem takes BASE:FILE, not `%s'", arg);
 	*path++ = '\0';
-	w->mem = tool_grow(w->mem, w->num_mem, sizeof(*w->mem));
-	m = &w->mem[w->num_mem];
-	*m = (struct piece){ .base = number(arg, UINT64_MAX, state) };
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		fprintf(stderr, "uiommu: %s: %s.\n", path, strerror(errno));
+	if (image_add_raw(&w->img, number(arg, UINT64_MAX, state), path))
 		exit(EXIT_TROUBLE);
-	}
-	m->bytes = (uint64_t)st.st_size;
-	if (m->bytes) {
-		m->p = mmap(NULL, m->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (m->p == MAP_FAILED) {
-			fprintf(stderr, "uiommu: %s: %s.\n", path, strerror(errno));
-			exit(EXIT_TROUBLE);
-		}
-		w->num_mem++;
-	}
-	close(fd);
 }
 
 static void set_register(struct walk_args *w, char *arg, struct argp_state *state)
 {
 	char *value = strchr(arg, '=');
 	const char *name = !strncmp(arg, "SMMU_", 5) ? arg + 5 : arg;
+	struct walk_regs any;
 
 	if (!value)
 		argp_error(state, "--reg takes NAME=VALUE, not `%s'", arg);
 	*value++ = '\0';
-	if (!walk_regs_set(&w->regs, name, number(value, UINT64_MAX, state)))
+	if (!walk_regs_set(&any, name, 0))
 		argp_error(state, "register `%s' does not matter for a walk", name);
+	w->set = tool_grow(w->set, w->num_set, sizeof(*w->set));
+	w->set[w->num_set++] = (struct setting){ name, number(value, UINT64_MAX, state) };
 	w->has_table |= !strcmp(name, "STRTAB_BASE");
+}
+
+static void check(const struct walk_args *w, struct argp_state *state)
+{
+	if (!w->img.num_pieces && w->img.live < 0)
+		argp_error(state, "--live, --dump or --mem is needed");
+	if (!w->has_iova || w->has_sid == !!w->device)
+		argp_error(state, "--iova and one of --sid and --device are needed");
+	if (w->a.write && w->a.exec)
+		argp_error(state, "there are no instruction writes");
+	if (!w->img.has_info && !w->has_table)
+		argp_error(state, "--reg STRTAB_BASE=... is needed: the memory alone does not say "
+			   "where the stream table is");
+	if (!w->img.has_info && (w->device || w->smmu))
+		argp_error(state, "--device and --smmu are for runs and dumps of `uiommu dump'");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -112,8 +115,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct walk_args *w = state->input;
 
 	switch (key) {
+	case OPT_LIVE:
+		if (image_add_live(&w->img, arg ? (int)number(arg, INT_MAX, state) : 0))
+			exit(EXIT_TROUBLE);
+		return 0;
+	case 'd':
+		if (image_add_core(&w->img, arg))
+			exit(EXIT_TROUBLE);
+		return 0;
 	case 'M':
 		add_memory(w, arg, state);
+		return 0;
+	case 'D':
+		w->device = arg;
+		return 0;
+	case OPT_SMMU:
+		w->smmu = arg;
 		return 0;
 	case 'r':
 		set_register(w, arg, state);
@@ -143,32 +160,63 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		w->json = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (!w->has_sid || !w->has_iova || !w->has_table || !w->num_mem)
-			argp_error(state, "--mem, --reg STRTAB_BASE=..., --sid and --iova are "
-				   "needed");
-		if (w->a.write && w->a.exec)
-			argp_error(state, "there are no instruction writes");
+		check(w, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static bool read_memory(void *ctx, uint64_t pa, uint64_t *v)
+/* ---- which SMMU, and what its registers say ---- */
+
+static int no_such(const char *what, const char *name)
 {
-	const struct walk_args *w = ctx;
+	fprintf(stderr, "uiommu: there is no %s %s.\n", what, name);
+	return -1;
+}
 
-	for (unsigned i = 0; i < w->num_mem; i++) {
-		const struct piece *m = &w->mem[i];
+static int find_smmu(const struct walk_args *w)
+{
+	const struct info *in = &w->img.info;
+	uint64_t i;
 
-		if (pa < m->base || pa - m->base >= m->bytes || m->bytes - (pa - m->base) < 8)
-			continue;
-		*v = 0;
-		for (unsigned k = 8; k-- > 0;)
-			*v = *v << 8 | m->p[pa - m->base + k];
-		return true;
-	}
-	return false;
+	for (unsigned k = 0; w->smmu && k < in->num_smmus; k++)
+		if (!strcmp(in->smmus[k].name, w->smmu))
+			return (int)k;
+	if (w->smmu)
+		return tool_number(w->smmu, UINT_MAX, &i) && i < in->num_smmus ?
+		       (int)i : no_such("SMMU", w->smmu);
+	if (in->num_smmus == 1)
+		return 0;
+	fputs("uiommu: there are several SMMUs: --smmu or --device says which.\n", stderr);
+	return -1;
+}
+
+static int use_device(struct walk_args *w)
+{
+	const struct info_dev *d = info_device(&w->img.info, w->device);
+
+	if (!d)
+		return no_such("device", w->device);
+	w->a.sid = d->sid;
+	return (int)d->smmu;
+}
+
+/* Those of the run or dump, then those that were given. */
+static int registers(struct walk_args *w, struct walk_regs *regs)
+{
+	const struct info *in = &w->img.info;
+	int smmu = !w->img.has_info ? -1 : w->device ? use_device(w) : find_smmu(w);
+
+	if (w->img.has_info && smmu < 0)
+		return -1;
+	walk_regs_init(regs);
+	for (unsigned i = 0; i < in->num_regs; i++)
+		if ((int)in->regs[i].smmu == smmu)
+			walk_regs_set(regs, in->regs[i].name, in->regs[i].value);
+	for (unsigned i = 0; i < w->num_set; i++)
+		walk_regs_set(regs, w->set[i].name, w->set[i].value);
+	return 0;
 }
 
 static const char *const end_words[] = {
@@ -192,33 +240,51 @@ static json_t *result_json(const struct walk_result *res)
 	return o;
 }
 
+static int say(const struct walk_args *w, const struct walk_result *res, const struct report *r)
+{
+	if (w->json)
+		return tool_print_json(json_pack("{s:s, s:o, s:o}", "schema", "uiommu-walk/1",
+						 "result", result_json(res), "steps",
+						 report_json(r)));
+	report_print(r, stdout, tool_colour(stdout));
+	return tool_flush();
+}
+
+static int explain(struct walk_args *w)
+{
+	const struct walk_memory mem = { &w->img, image_read };
+	struct walk_regs regs;
+	struct walk_result res;
+	struct topo topo = { 0 };
+	struct report r;
+	int ret;
+
+	if (registers(w, &regs))
+		return EXIT_TROUBLE;
+	report_init(&r);
+	if (w->img.dtb_bytes && !topo_quiet_dtb(w->img.dtb, w->img.dtb_bytes, &topo))
+		w->a.name_ctx = &topo;
+	w->a.name_sid = w->a.name_ctx ? topo_name_sid : NULL;
+	walk_dma(&regs, &mem, &w->a, &r, &res);
+	ret = say(w, &res, &r);
+	report_fini(&r);
+	topo_fini(&topo);
+	return ret ? ret : res.end == WALK_OK ? 0 : res.end == WALK_NOT_EXPLAINED ?
+	       EXIT_NOT_EXPLAINED : EXIT_NOTHING;
+}
+
 int cmd_walk(int argc, char **argv)
 {
 	const struct argp argp = { .options = options, .parser = parse, .doc = doc };
 	struct walk_args w = { 0 };
-	const struct walk_memory mem = { &w, read_memory };
 	char name[] = "uiommu walk";
-	struct walk_result res;
-	struct report r;
-	int ret = 0;
+	int ret;
 
 	argv[0] = name;
-	walk_regs_init(&w.regs);
+	image_init(&w.img);
 	argp_parse(&argp, argc, argv, 0, NULL, &w);
-	report_init(&r);
-	walk_dma(&w.regs, &mem, &w.a, &r, &res);
-	if (w.json) {
-		ret = tool_print_json(json_pack("{s:s, s:o, s:o}", "schema", "uiommu-walk/1",
-						"result", result_json(&res), "steps",
-						report_json(&r)));
-	} else {
-		report_print(&r, stdout, tool_colour(stdout));
-		ret = tool_flush();
-	}
-	report_fini(&r);
-	for (unsigned i = 0; i < w.num_mem; i++)
-		munmap((void *)w.mem[i].p, w.mem[i].bytes);
-	free(w.mem);
-	return ret ? ret : res.end == WALK_OK ? 0 : res.end == WALK_NOT_EXPLAINED ?
-	       EXIT_NOT_EXPLAINED : EXIT_NOTHING;
+	ret = explain(&w);
+	image_fini(&w.img);
+	free(w.set);
+	return ret;
 }

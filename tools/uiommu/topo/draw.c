@@ -60,12 +60,47 @@ static void dev_text(const struct topo *t, const struct topo_dev *d, char *buf, 
 	topo_name_id(t, d->root, d->id, id, sizeof(id));
 	if (d->group >= 0)
 		snprintf(group, sizeof(group), ", group %d", d->group);
-	if (d->group >= 0)
+	if (!strcmp(id, d->name))
+		*id = '\0';
+	if (m && m->count)
+		snprintf(buf, bytes, "%s%s%s: StreamID 0x%x%s", id, *id ? " " : "", d->name, sid,
+			 group);
+	else if (d->group >= 0)
 		snprintf(buf, bytes, "%s%s", d->name, group);
-	else if (m)
-		snprintf(buf, bytes, "%s %s: StreamID 0x%x", id, d->name, sid);
 	else
-		snprintf(buf, bytes, "%s %s: no StreamID", id, d->name);
+		snprintf(buf, bytes, "%s%s%s: no StreamID", id, *id ? " " : "", d->name);
+}
+
+static void pasid_text(const struct topo_attach *a, char *buf, size_t bytes)
+{
+	if (a->pasid < 0)
+		snprintf(buf, bytes, "RID");
+	else
+		snprintf(buf, bytes, "PASID 0x%x", (unsigned)a->pasid);
+}
+
+/* what is behind the name: ", ASID 3; 2 faults" */
+static void attach_tail(const struct topo_attach *a, char *buf, size_t bytes)
+{
+	char tag[24] = "", faults[40] = "";
+
+	if (a->tag)
+		snprintf(tag, sizeof(tag), ", ASID %u", a->tag);
+	if (a->faults)
+		snprintf(faults, sizeof(faults), "; %" PRIu64 " fault%s", a->faults,
+			 a->faults == 1 ? "" : "s");
+	snprintf(buf, bytes, "%s%s", tag, faults);
+}
+
+void draw_attach_text(const struct topo *t, const struct topo_attach *a, const char *arrow,
+		      char *buf, size_t bytes)
+{
+	char pasid[24], tail[64];
+
+	pasid_text(a, pasid, sizeof(pasid));
+	attach_tail(a, tail, sizeof(tail));
+	snprintf(buf, bytes, "%s %s %s%s", pasid, arrow, a->domain >= 0 ?
+		 t->domains[a->domain].name : "nothing", tail);
 }
 
 /* ---- the tree ---- */
@@ -73,7 +108,8 @@ static void dev_text(const struct topo *t, const struct topo_dev *d, char *buf, 
 struct pen {
 	const struct topo *t;
 	FILE *out;
-	const char *tee, *corner, *bar;
+	const char *tee, *corner, *bar, *arrow;
+	bool colour;
 };
 
 static bool uses(const struct topo *t, unsigned root, int smmu)
@@ -101,6 +137,26 @@ static bool under(const struct topo *t, const struct topo_dev *d, unsigned root,
 	return d->root == root && (m ? (int)m->smmu : -1) == smmu;
 }
 
+static void tree_attaches(const struct pen *p, unsigned dev, const char *bar, bool last)
+{
+	const struct topo *t = p->t;
+	unsigned left = 0;
+	char text[320];
+
+	for (unsigned i = 0; i < t->num_attaches; i++)
+		left += t->attaches[i].dev == dev;
+	for (unsigned i = 0; i < t->num_attaches; i++) {
+		bool red = p->colour && t->attaches[i].faults;
+
+		if (t->attaches[i].dev != dev)
+			continue;
+		draw_attach_text(t, &t->attaches[i], p->arrow, text, sizeof(text));
+		fprintf(p->out, "%s%s%s%s%s%s\n", bar, last ? "    " : p->bar,
+			--left ? p->tee : p->corner, red ? "\033[31m" : "", text,
+			red ? "\033[0m" : "");
+	}
+}
+
 static void tree_root(const struct pen *p, unsigned root, int smmu, bool last)
 {
 	const struct topo *t = p->t;
@@ -125,6 +181,7 @@ static void tree_root(const struct pen *p, unsigned root, int smmu, bool last)
 			continue;
 		dev_text(t, &t->devs[i], text, sizeof(text));
 		fprintf(p->out, "%s%s%s\n", bar, ++n == left ? p->corner : p->tee, text);
+		tree_attaches(p, i, bar, n == left);
 	}
 }
 
@@ -155,7 +212,7 @@ static void tree_findings(const struct topo *t, FILE *out, bool colour)
 void draw_tree(const struct topo *t, FILE *out, bool utf8, bool colour)
 {
 	const struct pen p = { t, out, utf8 ? "├── " : "|-- ", utf8 ? "└── " : "`-- ",
-			       utf8 ? "│   " : "|   " };
+			       utf8 ? "│   " : "|   ", utf8 ? "→" : "->", colour };
 	bool outside = false;
 
 	for (unsigned i = 0; i < t->num_smmus; i++) {
@@ -205,6 +262,33 @@ static void dot_devs(const struct topo *t, FILE *out)
 	}
 }
 
+/* Domains stand beyond the devices: the edge goes the other way for dot. */
+static void dot_domains(const struct topo *t, FILE *out)
+{
+	char pasid[24], tail[64], label[96];
+
+	for (unsigned i = 0; i < t->num_domains; i++) {
+		fprintf(out, "\tdomain%u [shape=box, style=\"rounded,filled\", "
+			"fillcolor=\"#fdf3d0\", label=", i);
+		quoted(out, t->domains[i].name);
+		fprintf(out, ", id=\"domain%u\"];\n", i);
+	}
+	for (unsigned i = 0; i < t->num_attaches; i++) {
+		const struct topo_attach *a = &t->attaches[i];
+
+		if (a->domain < 0)
+			continue;
+		pasid_text(a, pasid, sizeof(pasid));
+		attach_tail(a, tail, sizeof(tail));
+		snprintf(label, sizeof(label), "%s%s", pasid, tail);
+		fprintf(out, "\tdomain%d -> dev%u [dir=back, arrowsize=.7, label=", a->domain,
+			a->dev);
+		quoted(out, label);
+		fprintf(out, ", id=\"attach%u\"%s];\n", i,
+			a->faults ? ", color=\"#aa0000\", fontcolor=\"#aa0000\"" : "");
+	}
+}
+
 void draw_dot(const struct topo *t, FILE *out)
 {
 	char text[320];
@@ -235,6 +319,7 @@ void draw_dot(const struct topo *t, FILE *out)
 		fprintf(out, ", id=\"map%u\"];\n", i);
 	}
 	dot_devs(t, out);
+	dot_domains(t, out);
 	fputs("}\n", out);
 }
 
@@ -307,6 +392,13 @@ static json_t *maps_json(const struct topo *t)
 	return a;
 }
 
+static bool with_sid(const struct topo *t, const struct topo_dev *d, uint32_t *sid)
+{
+	const struct topo_map *m = topo_lookup(t, d->root, d->id, sid);
+
+	return m && m->count;
+}
+
 static json_t *devs_json(const struct topo *t)
 {
 	json_t *a = json_array();
@@ -319,10 +411,41 @@ static json_t *devs_json(const struct topo *t)
 
 		if (d->group >= 0)
 			json_object_set_new(o, "group", json_integer(d->group));
-		else if (topo_lookup(t, d->root, d->id, &sid))
+		if (with_sid(t, d, &sid))
 			json_object_set_new(o, "sid", hex(sid));
 		json_array_append_new(a, o);
 	}
+	return a;
+}
+
+static json_t *attaches_json(const struct topo *t)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < t->num_attaches; i++) {
+		const struct topo_attach *at = &t->attaches[i];
+		json_t *o = json_pack("{s:i, s:I}", "device", (int)at->dev, "faults",
+				      (json_int_t)at->faults);
+
+		if (at->pasid >= 0)
+			json_object_set_new(o, "pasid", json_integer(at->pasid));
+		if (at->domain >= 0)
+			json_object_set_new(o, "domain", json_integer(at->domain));
+		if (at->tag)
+			json_object_set_new(o, "asid", json_integer(at->tag));
+		if (at->last)
+			json_object_set_new(o, "last_fault", text_json(at->last));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static json_t *domains_json(const struct topo *t)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < t->num_domains; i++)
+		json_array_append_new(a, text_json(t->domains[i].name));
 	return a;
 }
 
@@ -338,7 +461,8 @@ json_t *draw_json(const struct topo *t)
 		json_array_append_new(regions, json_pack("{s:o, s:o, s:s}", "base",
 			hex(t->regions[i].base), "bytes", hex(t->regions[i].bytes), "name",
 			t->regions[i].name));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "uiommu-show/1", "smmus",
-			 smmus_json(t), "roots", roots_json(t), "maps", maps_json(t), "devices",
-			 devs_json(t), "reserved", regions, "findings", findings);
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+			 "uiommu-show/1", "smmus", smmus_json(t), "roots", roots_json(t), "maps",
+			 maps_json(t), "devices", devs_json(t), "reserved", regions, "findings",
+			 findings, "domains", domains_json(t), "attaches", attaches_json(t));
 }

@@ -21,4 +21,8 @@ void draw_map_text(const struct topo *t, const struct topo_map *m, char *buf, si
 /* "StreamID = RID - 0x0100 + 0x40" */
 void draw_arithmetic(const struct topo *t, const struct topo_map *m, char *buf, size_t bytes);
 
+/* "PASID 0x1 -> vm1 (PAGING), ASID 3; 2 faults" */
+void draw_attach_text(const struct topo *t, const struct topo_attach *a, const char *arrow,
+		      char *buf, size_t bytes);
+
 #endif

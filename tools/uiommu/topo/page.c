@@ -174,6 +174,30 @@ static void page_tables(const struct topo *t, FILE *out)
 	}
 }
 
+static void page_attaches(const struct topo *t, FILE *out)
+{
+	char text[320];
+
+	if (!t->num_attaches)
+		return;
+	fputs("<details><summary>Attaches and faults</summary><table><tr><th>device</th>"
+	      "<th>attached</th><th>faults</th><th>the last</th></tr>\n", out);
+	for (unsigned i = 0; i < t->num_attaches; i++) {
+		const struct topo_attach *a = &t->attaches[i];
+
+		topo_name_id(t, t->devs[a->dev].root, t->devs[a->dev].id, text, sizeof(text));
+		fputs("<tr><td>", out);
+		escaped(out, text);
+		fputs("</td><td>", out);
+		draw_attach_text(t, a, "→", text, sizeof(text));
+		escaped(out, text);
+		fprintf(out, "</td><td>%" PRIu64 "</td><td>", a->faults);
+		escaped(out, a->last ? a->last : "");
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</table></details>\n", out);
+}
+
 static void page_findings(const struct topo *t, FILE *out)
 {
 	static const char *const classes[] = { "note", "warning", "error" };
@@ -200,6 +224,7 @@ int draw_html(const struct topo *t, FILE *out)
 	put_svg(t, p, out);
 	fputs("<h2>Tables</h2>\n", out);
 	page_tables(t, out);
+	page_attaches(t, out);
 	page_findings(t, out);
 	fputs("</body></html>\n", out);
 	free(s);

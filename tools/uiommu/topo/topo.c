@@ -20,6 +20,8 @@ ADD(smmu, smmus, num_smmus)
 ADD(map, maps, num_maps)
 ADD(dev, devs, num_devs)
 ADD(region, regions, num_regions)
+ADD(domain, domains, num_domains)
+ADD(attach, attaches, num_attaches)
 
 struct topo_root *topo_add_root(struct topo *t)
 {
@@ -77,6 +79,12 @@ void topo_fini(struct topo *t)
 		free(t->regions[i].name);
 	for (unsigned i = 0; i < t->num_findings; i++)
 		free(t->findings[i].text);
+	for (unsigned i = 0; i < t->num_domains; i++)
+		free(t->domains[i].name);
+	for (unsigned i = 0; i < t->num_attaches; i++)
+		free(t->attaches[i].last);
+	free(t->domains);
+	free(t->attaches);
 	free(t->smmus);
 	free(t->roots);
 	free(t->maps);

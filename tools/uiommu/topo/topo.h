@@ -2,9 +2,9 @@
 /*
  * topo.h - who sits behind which SMMU under which StreamID, as firmware tells it
  *
- * Read from any devicetree (not only those that `uiommu run` can build) or an ACPI
- * IORT table. Reading never stops at the first mistake: what is wrong becomes a
- * finding, and the rest is read.
+ * Read from any devicetree (not only those that `uiommu run` can build), an ACPI IORT
+ * table, a running Linux, or a live run of ours. Reading never stops at the first
+ * mistake: what is wrong becomes a finding, and the rest is read.
  *
  * Memory: all of it belongs to the topology.
  */
@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "../image/info.h"
 
 struct topo_smmu {
 	char *name;			/* "/soc/iommu@2b400000", "SMMUv3 0x2b400000" */
@@ -47,7 +49,21 @@ struct topo_dev {
 	unsigned root;
 	uint32_t id;
 	char *name;
-	int group;			/* of sysfs, or -1 */
+	int group;			/* of sysfs or a live run, or -1 */
+};
+
+/* Of a live run: what a device, or one of its PASIDs, is attached to. */
+struct topo_domain {
+	char *name;			/* "vm1 (PAGING)" */
+};
+
+struct topo_attach {
+	unsigned dev;
+	int pasid;			/* -1: the RID */
+	int domain;			/* -1: none, or unknown */
+	unsigned tag;			/* ASID; 0: none */
+	uint64_t faults;
+	char *last;			/* fault, in words; NULL: none */
 };
 
 /* Memory that firmware's devices use and that must stay mapped one to one. */
@@ -70,8 +86,11 @@ struct topo {
 	struct topo_map *maps;
 	struct topo_dev *devs;
 	struct topo_region *regions;
+	struct topo_domain *domains;
+	struct topo_attach *attaches;
 	struct topo_finding *findings;
 	unsigned num_smmus, num_roots, num_maps, num_devs, num_regions, num_findings;
+	unsigned num_domains, num_attaches;
 };
 
 void topo_fini(struct topo *t);
@@ -80,6 +99,9 @@ void topo_fini(struct topo *t);
 int topo_from_dtb(const void *dtb, size_t bytes, struct topo *t, char *err, size_t err_bytes);
 int topo_from_iort(const void *table, size_t bytes, struct topo *t, char *err, size_t err_bytes);
 int topo_from_sysfs(const char *dir, struct topo *t, char *err, size_t err_bytes);
+
+/* Puts groups, attaches and faults of a run beside what its devicetree says. */
+void topo_add_run(struct topo *t, const struct info *in);
 
 /* Looks for what bites; @sidsize: for SMMUs that do not say theirs, or 0. */
 void topo_check(struct topo *t, unsigned sidsize);
@@ -100,6 +122,8 @@ struct topo_root *topo_add_root(struct topo *t);
 struct topo_map *topo_add_map(struct topo *t);
 struct topo_dev *topo_add_dev(struct topo *t);
 struct topo_region *topo_add_region(struct topo *t);
+struct topo_domain *topo_add_domain(struct topo *t);
+struct topo_attach *topo_add_attach(struct topo *t);
 void topo_find(struct topo *t, enum topo_severity severity, const char *rule, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 char *topo_str(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -292,7 +292,8 @@ static void show_ok(struct walk *w, struct report_item *it)
 
 static void show_fault(struct walk *w)
 {
-	const struct decode_options o = { .as = AS_GUESS };
+	const struct decode_options o = { .as = AS_GUESS, .name_sid = w->a.name_sid,
+					  .name_ctx = w->a.name_ctx };
 	struct found f = { .kind = FOUND_EVENT, .w = w->res->event, .n = EVT_WORDS };
 	struct report_item *it;
 

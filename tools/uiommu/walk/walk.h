@@ -34,6 +34,9 @@ struct walk_access {
 	uint32_t sid, pasid;
 	bool has_pasid, write, exec, priv;
 	uint64_t iova;
+	/* as in struct decode_options; may be NULL */
+	void (*name_sid)(void *ctx, uint32_t sid, char *buf, size_t bytes);
+	void *name_ctx;
 };
 
 enum walk_end {
