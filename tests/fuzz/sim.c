@@ -134,10 +134,37 @@ static struct uiommu_sim_smmuv3 *create(uint64_t bits)
 	c.msi = bits >> 8 & 1;
 	c.vmid16 = bits >> 9 & 1;
 	c.merge_events = bits >> 10 & 1;
+	c.ds = bits >> 11 & 1;
+	c.conflicts = bits >> 12 & 1;
+	c.stt = c.e0pd = c.epan = bits >> 13 & 1;
+	c.vmw = c.ats_record = bits >> 14 & 1;
+	c.mpam_partid_max = bits >> 14 & 1;
+	c.pps = c.no_split_ats = bits >> 15 & 1;
 	if (uiommu_sim_smmuv3_create(&c, &env, &s))
 		abort();
-	uiommu_sim_atc_init(&atc, s, 1);
 	return s;
+}
+
+/* Making one costs more than most inputs: those of some configurations are kept, and
+ * reset, which must make them as new. */
+static struct uiommu_sim_smmuv3 *obtain(uint64_t bits)
+{
+	static struct {
+		uint64_t bits;
+		struct uiommu_sim_smmuv3 *s;
+	} kept[128], *k;
+
+	k = &kept[bits * 0x9e3779b97f4a7c15u >> 57];
+	if (k->s && k->bits == bits) {
+		uiommu_sim_smmuv3_reset(k->s);
+	} else {
+		if (k->s)
+			uiommu_sim_smmuv3_destroy(k->s);
+		k->s = create(bits);
+		k->bits = bits;
+	}
+	uiommu_sim_atc_init(&atc, k->s, 1);
+	return k->s;
 }
 
 static void put(uint64_t off, uint64_t v)
@@ -161,9 +188,10 @@ static void enable(struct uiommu_sim_smmuv3 *s)
 
 static void check_events(struct uiommu_sim_smmuv3 *s)
 {
-	static const uint64_t known = 1ull << 2 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 |
-		1ull << 7 | 1ull << 8 | 1ull << 9 | 1ull << 0xa | 1ull << 0xb | 1ull << 0x10 |
-		1ull << 0x11 | 1ull << 0x12 | 1ull << 0x13;
+	static const uint64_t known = 1ull << 1 | 1ull << 2 | 1ull << 3 | 1ull << 4 | 1ull << 5 |
+		1ull << 6 | 1ull << 7 | 1ull << 8 | 1ull << 9 | 1ull << 0xa | 1ull << 0xb |
+		1ull << 0x10 | 1ull << 0x11 | 1ull << 0x12 | 1ull << 0x13 | 1ull << 0x20 |
+		1ull << 0x21 | 1ull << 0x25;
 	uint64_t prod = uiommu_sim_smmuv3_mmio_read(s, 0x100a8, 4);
 	uint64_t cons = uiommu_sim_smmuv3_mmio_read(s, 0x100ac, 4);
 
@@ -179,7 +207,8 @@ static void access_with(struct uiommu_sim_smmuv3 *s, uint64_t bits, uint64_t iov
 	const struct uiommu_sim_access a = {
 		.stream_id = bits & 7, .substream_id = bits >> 3 & 7, .ssv = bits >> 6 & 1,
 		.write = bits >> 7 & 1, .exec = bits >> 8 & 1, .priv = bits >> 9 & 1,
-		.translated = bits >> 10 & 1, .iova = iova,
+		.translated = bits >> 10 & 1, .unsupported = (bits >> 11 & 31) == 31,
+		.iova = iova,
 	};
 	uint8_t buf[64] = { 0 };
 	size_t done, bytes = 1 + (bits >> 11 & 31);
@@ -329,11 +358,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static void (*const targets[])(struct uiommu_sim_smmuv3 *s, struct input *in) = {
 		[REGS] = fuzz_regs, [TABLES] = fuzz_tables, [DEVICE] = fuzz_device };
 	struct input in = { data, size };
-	struct uiommu_sim_smmuv3 *s;
 
 	memset(ram, 0, sizeof(ram));
-	s = create(take(&in, 2));
-	targets[TARGET](s, &in);
-	uiommu_sim_smmuv3_destroy(s);
+	targets[TARGET](obtain(take(&in, 2)), &in);
 	return 0;
 }
