@@ -20,7 +20,7 @@ BEGIN { FS = " *[|] *" }
 END {
 	print "# What the software SMMUv3 does, clause by clause\n"
 	print "Made from `docs/spec/clauses.txt` by `docs/spec/generate.awk`; do not edit. A rule is"
-	print "*read* in the manual (IHI 0070), *agreed* by independent implementations, or"
+	print "*read* in the manual (IHI 0070 G.b, H.a), *agreed* by independent implementations, or"
 	print "*unverified*: modelled as we understand it, and nobody was found to confirm it. The"
 	print "tests are cases of `tests/sim`.\n"
 	printf "%d clauses: %d covered by tests; %d read, %d agreed, %d unverified, %d not modelled.\n", \

@@ -10,9 +10,12 @@
 
 /* ---- translation requests ---- */
 
-/* Configuration that says no is UR (0: STE.Config says abort); an error is CA. */
+/* Configuration that says no is UR (0: STE.Config says abort); an error is CA, and so
+ * is service failure mode. */
 static enum uiommu_sim_ats_status denied(const struct uiommu_sim_smmuv3 *s)
 {
+	if (s->failed)
+		return UIOMMU_SIM_ATS_CA;
 	return !s->last_code || s->last_code == EVT_F_BAD_ATS_TREQ ? UIOMMU_SIM_ATS_UR :
 								     UIOMMU_SIM_ATS_CA;
 }

@@ -4,7 +4,8 @@
  * transaction, lets it come to nothing, or stalls it until CMD_RESUME
  *
  * A stalled transaction is held by its device; what is kept here is its tag, and
- * its event as long as the queue has no room: such an event is never lost.
+ * its event as long as the queue has no room: such an event is never lost, nor is it
+ * an overflow.
  */
 #include "sim.h"
 
@@ -20,7 +21,8 @@ static struct sim_stall *free_stall(struct uiommu_sim_smmuv3 *s)
 
 static void try_record(struct uiommu_sim_smmuv3 *s, struct sim_stall *st)
 {
-	if (uiommu_sim_outq_put(s, SIM_EVENTQ, st->event) != SIM_PUT)
+	if (!uiommu_sim_outq_writable(s, SIM_EVENTQ) ||
+	    uiommu_sim_outq_put(s, SIM_EVENTQ, st->event) != SIM_PUT)
 		return;
 	s->stats.events++;
 	st->recorded = true;
@@ -44,13 +46,6 @@ static enum sim_end stall(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	return SIM_STALLED;
 }
 
-void uiommu_sim_stall_record(struct uiommu_sim_smmuv3 *s)
-{
-	for (unsigned i = 0; s->stalls_unrecorded && i < s->cfg.stall_max; i++)
-		if (s->stalls[i].state == STALL_HELD && !s->stalls[i].recorded)
-			try_record(s, &s->stalls[i]);
-}
-
 static void end_stall(struct uiommu_sim_smmuv3 *s, struct sim_stall *st,
 		      enum uiommu_sim_resume how)
 {
@@ -59,6 +54,33 @@ static void end_stall(struct uiommu_sim_smmuv3 *s, struct sim_stall *st,
 	st->state = STALL_ENDED;
 	st->how = how;
 	s->stalls_ended++;
+}
+
+static bool unrecorded(const struct sim_stall *st)
+{
+	return st->state == STALL_HELD && !st->recorded;
+}
+
+/* After an invalidation and a CMD_SYNC nobody may be told of what was there before:
+ * the transaction is looked at again when the queue has room. */
+void uiommu_sim_stall_invalidated(struct uiommu_sim_smmuv3 *s)
+{
+	for (unsigned i = 0; s->stalls_unrecorded && i < s->cfg.stall_max; i++)
+		s->stalls[i].stale = unrecorded(&s->stalls[i]);
+}
+
+void uiommu_sim_stall_record(struct uiommu_sim_smmuv3 *s)
+{
+	for (unsigned i = 0; s->stalls_unrecorded && i < s->cfg.stall_max; i++) {
+		struct sim_stall *st = &s->stalls[i];
+
+		if (!unrecorded(st) || !uiommu_sim_outq_writable(s, SIM_EVENTQ))
+			continue;
+		if (st->stale)
+			end_stall(s, st, UIOMMU_SIM_RESUME_RETRY);
+		else
+			try_record(s, st);
+	}
 }
 
 /* a tag that is not stalled, or not for this stream, is not an error */

@@ -81,6 +81,7 @@ bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s)
 	}
 	s->sync_waits = false;
 	s->invalidated = false;
+	uiommu_sim_stall_invalidated(s);
 	return false;
 }
 

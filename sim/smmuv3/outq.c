@@ -69,6 +69,14 @@ static bool full(const struct uiommu_sim_smmuv3 *s, const struct outq *q, unsign
 	       (q->irq == UIOMMU_SIM_IRQ_PRIQ && diff & q->ovflg);
 }
 
+bool uiommu_sim_outq_writable(const struct uiommu_sim_smmuv3 *s, enum sim_outq which)
+{
+	const struct outq *q = &outqs[which];
+
+	return sim_reg_bit(s, R_CR0, q->enable) && !uiommu_sim_gerror_active(s, q->abort_error) &&
+	       !full(s, q, uiommu_sim_q_lg2(s, q->base));
+}
+
 enum sim_put uiommu_sim_outq_put(struct uiommu_sim_smmuv3 *s, enum sim_outq which,
 				 const uint64_t *w)
 {

@@ -311,6 +311,7 @@ enum sim_outq { SIM_EVENTQ, SIM_PRIQ };
 struct sim_stall {
 	enum { STALL_FREE, STALL_HELD, STALL_ENDED } state;
 	bool recorded;		/* its event is in the queue */
+	bool stale;		/* it is not, and what it met has been invalidated */
 	uint32_t sid;
 	enum uiommu_sim_resume how;
 	uint64_t event[EVT_WORDS];
@@ -389,6 +390,7 @@ void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s);
 
 /* outq.c */
 enum sim_put { SIM_PUT, SIM_PUT_OFF, SIM_PUT_FULL, SIM_PUT_ABORTED };
+bool uiommu_sim_outq_writable(const struct uiommu_sim_smmuv3 *s, enum sim_outq q);
 enum sim_put uiommu_sim_outq_put(struct uiommu_sim_smmuv3 *s, enum sim_outq q, const uint64_t *w);
 
 /* events.c: one record each */
@@ -411,6 +413,7 @@ void uiommu_sim_stall_end(struct uiommu_sim_smmuv3 *s, uint32_t sid, unsigned st
 			  enum uiommu_sim_resume how);
 void uiommu_sim_stall_end_all(struct uiommu_sim_smmuv3 *s, uint32_t first, uint32_t last);
 void uiommu_sim_stall_record(struct uiommu_sim_smmuv3 *s);	/* what the queue had no room for */
+void uiommu_sim_stall_invalidated(struct uiommu_sim_smmuv3 *s);	/* and a CMD_SYNC is over */
 void uiommu_sim_stall_deliver(struct uiommu_sim_smmuv3 *s);	/* without env->lock */
 enum sim_end uiommu_sim_fault(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 			      const struct sim_fault *f);

@@ -702,6 +702,7 @@ static void service_failure_mode(void **state)
 	assert_int_equal(rd(b, GERROR), BIT(8));
 	assert_int_equal(b->irqs[UIOMMU_SIM_IRQ_GERROR], 1);
 	assert_int_equal(dma_read(b, SID, VA, &v), ABORTED);
+	assert_int_equal(ask(b, VA, false).status, UIOMMU_SIM_ATS_CA);
 	no_event(b);
 	cmd(b, 0x46, 0);
 	assert_int_not_equal(rd(b, CMDQ_CONS), rd(b, CMDQ_PROD));

@@ -139,9 +139,41 @@ static void stall_event_waits_for_room(void **state)
 	for (unsigned i = 0; i < BIT(EVTQ_LG2); i++)
 		assert_int_equal(dma_read(b, 6, VA, &v), ABORTED);
 	stag = stall_at(b, HOLE);
+	assert_false(rd(b, EVENTQ_PROD) & BIT(31));	/* and is no overflow */
 	for (unsigned i = 0; i < BIT(EVTQ_LG2); i++)
 		assert_int_equal(event(b).w[0] & 0xff, C_BAD_STE);
 	expect_stall(b, HOLE, stag);
+}
+
+/* what it met was invalidated while there was no room: it is retried, not recorded */
+static void stall_without_record_is_retried_after_sync(void **state)
+{
+	struct bed *b = *state;
+	uint64_t v;
+	uint16_t stag;
+
+	for (unsigned synced = 0; synced < 2; synced++) {
+		stream(b, CD_S);
+		put_ste(b, 6, 0, 0);
+		cmd(b, OP_CFGI_STE(SID), 0);
+		for (unsigned i = 0; i < BIT(EVTQ_LG2); i++)
+			assert_int_equal(dma_read(b, 6, VA, &v), ABORTED);
+		stag = stall_at(b, HOLE);
+		put_ste(b, SID, 1, 0);			/* abort, from now on */
+		cmd(b, OP_CFGI_STE(SID), 0);
+		if (synced)
+			cmd(b, 0x46, 0);
+		for (unsigned i = 0; i < BIT(EVTQ_LG2); i++)
+			assert_int_equal(event(b).w[0] & 0xff, C_BAD_STE);
+		if (synced) {
+			no_event(b);
+			resumed(b, stag, UIOMMU_SIM_RESUME_RETRY);
+		} else {
+			expect_stall(b, HOLE, stag);
+			cmd(b, OP_RESUME(SID, 0, 1), stag);
+			resumed(b, stag, UIOMMU_SIM_RESUME_ABORT);
+		}
+	}
 }
 
 static void smmuen_off_ends_stalls(void **state)
@@ -416,6 +448,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCASE(cd_s_stalls), SCASE(resume_terminates), SCASE(resume_of_nothing),
 		SCASE(stall_term), SCASE(stall_max), SCASE(stall_event_waits_for_room),
+		SCASE(stall_without_record_is_retried_after_sync),
 		SCASE(smmuen_off_ends_stalls), SCASE(s1stalld_with_cd_s),
 		cmocka_unit_test(stall_only_needs_cd_s), SCASE(s2s_stalls),
 		SCASE(stall_needs_resume), cmocka_unit_test(mev_merges),
