@@ -9,6 +9,10 @@
 #                                          needs that this machine does not have
 #   apt-derive.sh install  PKG SUITE       onto the system (root, or sudo)
 #   apt-derive.sh sources  SUITE           prints the entries it would use
+#   apt-derive.sh needs    PKG SUITE       prints the packages that PKG depends on
+#
+# UIOMMU_APT_ARCH=arm64 asks for packages of that architecture (download, unpack,
+# needs): what is to run in an emulator, not here.
 #
 # Reads where this machine gets Debian's main from (one-line lists and deb822
 # .sources files alike), and writes the same entries with another suite below
@@ -125,7 +129,8 @@ apt() {
 		-o Dir::Etc::sourceparts="$dir/parts" \
 		-o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" \
 		-o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 \
-		-o APT::Get::List-Cleanup=0 "$@"
+		-o APT::Get::List-Cleanup=0 \
+		${arch:+-o APT::Architecture="$arch" -o APT::Architectures::="$arch"} "$@"
 }
 
 prepare_dirs() {
@@ -208,6 +213,15 @@ cmd_unpack() {
 	echo "$deb"
 }
 
+cmd_needs() {
+	local show
+
+	update
+	show=$(apt apt-cache show "$1" 2>/dev/null) && [ -n "$show" ] ||
+		die "the archive that this machine's apt uses has no $1 in $suite"
+	sed -n 's/^Depends: //p;/^$/q' <<<"$show" | tr ',' '\n' | sed 's/^ *//;s/[ (|:].*//'
+}
+
 # What apt would do to the system, done into a directory instead.
 cmd_tree() {
 	local plan name version deb
@@ -235,11 +249,12 @@ cmd_install() {
 }
 
 usage() {
-	die "usage: apt-derive.sh download|unpack|tree PKG SUITE DIR, install PKG SUITE, sources SUITE"
+	die "usage: apt-derive.sh download|unpack|tree PKG SUITE DIR, install|needs PKG SUITE, sources SUITE"
 }
 
 command -v apt-get >/dev/null || die "this machine has no apt-get"
 code=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+arch=${UIOMMU_APT_ARCH:-}
 word=${1:-}
 [ $# -gt 0 ] && shift
 case $word in
@@ -248,12 +263,12 @@ sources)
 	cmd_sources "$1" ;;
 download | unpack | tree)
 	[ $# = 3 ] || usage
-	suite=$2 dir=$top/build/apt/$2
+	suite=$2 dir=$top/build/apt/$2${arch:+-$arch}
 	case $3 in /*) where=$3 ;; *) where=$PWD/$3 ;; esac
 	"cmd_$word" "$1" "$where" ;;
-install)
+install | needs)
 	[ $# = 2 ] || usage
-	suite=$2 dir=$top/build/apt/$2
-	cmd_install "$1" ;;
+	suite=$2 dir=$top/build/apt/$2${arch:+-$arch}
+	"cmd_$word" "$1" ;;
 *) usage ;;
 esac

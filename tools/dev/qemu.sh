@@ -4,6 +4,7 @@
 # qemu.sh - ./dev qemu: the driver's object files on QEMU's model of the SMMUv3
 #
 #   qemu.sh smoke   host/baremetal/qemu-virt-aarch64, booted bare
+#   qemu.sh kernel  qemu-kernel.sh: Debian's kernel, and `uiommu walk' of its memory
 #
 # Wants a QEMU whose SMMUv3 has both stages (9.1 or newer). One that is installed
 # is used; otherwise the archive's (bookworm-backports) is unpacked, with the
@@ -87,5 +88,8 @@ smoke() {
 
 case ${1:-} in
 smoke) smoke ;;
-*) die "usage: ./dev qemu smoke" ;;
+kernel)
+	find_qemu
+	QEMU=$qemu exec "$top/tools/dev/qemu-kernel.sh" ;;
+*) die "usage: ./dev qemu smoke|kernel" ;;
 esac
