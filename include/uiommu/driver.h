@@ -67,6 +67,7 @@ struct uiommu_domain {
 	struct uiommu_pt pt;			/* (i) PAGING: the table; SVA: a description
 						   of the host's; ops NULL otherwise */
 	struct uiommu_domain *parent;		/* (i) NESTED: what it stands on */
+	struct uiommu_viommu *viommu;		/* (u) NESTED: whose, or NULL */
 	uint64_t user[UIOMMU_USER_WORDS];	/* (i)(drv) NESTED: what its user says */
 	unsigned holds;				/* (u) nested domains and vIOMMUs on it */
 	bool bound;				/* (i) NESTED: goes with its attachment */
@@ -125,6 +126,7 @@ struct uiommu_viommu {
 	struct uiommu_iommu *iommu;		/* (i) */
 	struct uiommu_link *link;		/* (i) the parent's, held: the VM's tag */
 	struct uiommu_list devs;		/* (r) */
+	unsigned holds;				/* (u) nested domains of it */
 	struct uiommu_node node;		/* (u) u->viommus */
 	struct uiommu_retire retire;
 };
@@ -267,13 +269,13 @@ struct uiommu_iommu_ops {
 	 */
 	int (*nested_init)(struct uiommu_domain *dom, struct uiommu_dev *dev,
 			   const struct uiommu_user_data *user);
-	/* Can v->iommu have such a slice? 0, -EOPNOTSUPP. NULL: none. */
-	int (*viommu_init)(struct uiommu_viommu *v);
+	/* Can it have such slices? In any context. NULL: none. */
+	bool (*has_viommu)(const struct uiommu_iommu *iommu, unsigned type);
 	/*
 	 * As uiommu_cache_invalidate(). Any thread, without the instance lock, several
 	 * at once, within read_enter(): allocates nothing.
 	 */
-	int (*viommu_invalidate)(struct uiommu_viommu *v, struct uiommu_user_data *inv,
+	int (*viommu_invalidate)(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
 				 size_t n, size_t *handled);
 	/*
 	 * @f as a record in the VM's terms; bytes written to @record, 0: not the VM's

@@ -43,6 +43,10 @@ struct uiommu_user_data {
  * uiommu_domain_alloc_nested() - an address space whose first stage is a user's
  * @parent: PAGING, made with UIOMMU_DOMAIN_ALLOC_NEST_PARENT; held until the domain
  *          is freed
+ * @v:      the VM's slice, whose parent @parent is, that it is part of: then it is
+ *          for devices behind that IOMMU, and a device is the VM's
+ *          (uiommu_vdevice_alloc()) before the VM's table is attached to it. NULL: it
+ *          is no VM's
  * @dev:    a device of an IOMMU whose driver knows the format; the domain can be
  *          attached to all behind IOMMUs of that kind
  * @user:   what the user says
@@ -55,14 +59,15 @@ struct uiommu_user_data {
  * Hardware:  none.
  * Ownership: the caller's, until uiommu_domain_free().
  * Return:    0, or (nothing is made then)
- *   -UIOMMU_EINVAL      @parent is not one, or is of another instance; @user has the
- *                       wrong length
+ *   -UIOMMU_EINVAL      @parent is not one, not @v's, or is of another instance; @user
+ *                       has the wrong length
  *   -UIOMMU_EIO         @user sets what it may not, or says what the entry cannot be
  *   -UIOMMU_EOPNOTSUPP  the driver has no nesting, or not this type of data
  *   -UIOMMU_ENOMEM      the host gave no memory
  */
-int uiommu_domain_alloc_nested(struct uiommu_domain *parent, struct uiommu_dev *dev,
-			       const struct uiommu_user_data *user, struct uiommu_domain **out);
+int uiommu_domain_alloc_nested(struct uiommu_domain *parent, struct uiommu_viommu *v,
+			       struct uiommu_dev *dev, const struct uiommu_user_data *user,
+			       struct uiommu_domain **out);
 
 /**
  * uiommu_domain_parent() - what a nested domain stands on
@@ -159,6 +164,16 @@ struct uiommu_viommu_config {
 };
 
 /**
+ * uiommu_device_has_viommu() - can there be such a slice of the device's IOMMU?
+ * @dev:  the device
+ * @type: IOMMU_VIOMMU_TYPE_* of the Linux uAPI
+ *
+ * Context:   any; takes no lock.
+ * Return:    true if so.
+ */
+bool uiommu_device_has_viommu(const struct uiommu_dev *dev, unsigned type);
+
+/**
  * uiommu_viommu_alloc() - make a VM's slice of an IOMMU
  * @cfg: copied
  * @out: the vIOMMU; only set on success
@@ -182,7 +197,7 @@ int uiommu_viommu_alloc(const struct uiommu_viommu_config *cfg, struct uiommu_vi
  *            an event that is being told may end after it.
  * Hardware:  where it was the last to have the tag, caches forget it.
  * Return:    0, or
- *   -UIOMMU_EBUSY  it has devices; it stays
+ *   -UIOMMU_EBUSY  it has devices or nested domains; it stays
  */
 int uiommu_viommu_free(struct uiommu_viommu *v);
 
@@ -229,8 +244,7 @@ struct uiommu_vdevice *uiommu_device_vdevice(const struct uiommu_dev *dev);
 /**
  * uiommu_cache_invalidate() - invalidations that a VM asks for
  * @v:       its slice
- * @inv:     an array of entries in the driver's format (SMMUv3: commands), whole ones.
- *           The entries are changed: the VM's numbers become the real ones
+ * @inv:     an array of entries in the driver's format (SMMUv3: commands), whole ones
  * @n:       how many
  * @handled: out, valid on every return: how many, from the first, have taken effect
  *
@@ -240,12 +254,12 @@ struct uiommu_vdevice *uiommu_device_vdevice(const struct uiommu_dev *dev);
  * Context:   any thread that may spin for an IOMMU; takes no lock of its own. @v is
  *            kept alive by the caller.
  * Hardware:  when it returns, what the first *@handled entries name is not in caches.
- * Return:    0, or (the entries before *@handled are done)
+ * Return:    0, or (the entries before *@handled are done, perhaps some after them)
  *   -UIOMMU_EINVAL      another type of data, or no whole number of entries
  *   -UIOMMU_EIO         an entry that a VM may not give, or with a number that none of
  *                       its devices has; or hardware does not answer
  */
-int uiommu_cache_invalidate(struct uiommu_viommu *v, struct uiommu_user_data *inv, size_t n,
-			    size_t *handled);
+int uiommu_cache_invalidate(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
+			    size_t n, size_t *handled);
 
 #endif

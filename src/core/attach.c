@@ -47,6 +47,8 @@ static int check(struct uiommu_domain *dom, struct uiommu_dev *dev, uiommu_pasid
 		return -UIOMMU_EINVAL;
 	if (pasid == UIOMMU_NO_PASID && may_hide_direct(dom) && uiommu_resv_is_direct(dev))
 		return -UIOMMU_EINVAL;
+	if (dom->viommu && dom->viommu->iommu != dev->iommu)
+		return -UIOMMU_EINVAL;
 	err = check_type(dom, dev, pasid);
 	return err ? err : dev->iommu->ops->domain_check(dom, dev, pasid);
 }

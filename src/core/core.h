@@ -114,6 +114,8 @@ void uiommu_attach_unmake(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_ins
 
 /* ---- nested.c ---- */
 
+/* @dom is no more: whom it holds. */
+void uiommu_nested_forget(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 /* Whoever was attached to @dom has left: a bound one goes. */
 void uiommu_nested_left(struct uiommu_domain *dom) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 void uiommu_vdevice_end(struct uiommu_vdevice *vd) UIOMMU_MUST_HOLD(uiommu_instance_lock);

@@ -50,7 +50,7 @@ void uiommu_domain_destroy(struct uiommu_domain *dom)
 {
 	list_del(&dom->u->domains, &dom->node);
 	if (dom->parent)
-		dom->parent->holds--;
+		uiommu_nested_forget(dom);
 	else if (dom->type != UIOMMU_DOMAIN_SVA)	/* that table is the host's */
 		dom->pt.ops->fini(&dom->pt);
 	host_retire(dom->host, &dom->retire, free_domain);

@@ -50,8 +50,8 @@ static void remove_all(struct uiommu *u)
 	core_lock(u);
 	while ((n = list_first(&u->devices)))
 		uiommu_device_remove_locked(uiommu_container_of(n, struct uiommu_dev, node));
-	uiommu_viommu_end_all(u, NULL);
 	remove_nested(u);
+	uiommu_viommu_end_all(u, NULL);
 	while ((n = list_first(&u->domains)))
 		uiommu_domain_destroy(uiommu_container_of(n, struct uiommu_domain, node));
 	core_unlock(u);

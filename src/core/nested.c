@@ -16,10 +16,10 @@ static bool can_be_parent(const struct uiommu_domain *dom, const struct uiommu_d
 	       (dom->flags & UIOMMU_DOMAIN_ALLOC_NEST_PARENT);
 }
 
-static int make(struct uiommu_domain *parent, struct uiommu_dev *dev,
+static int make(struct uiommu_domain *parent, struct uiommu_viommu *v, struct uiommu_dev *dev,
 		const struct uiommu_user_data *user, struct uiommu_domain **out)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static int make(struct uiommu_domain *parent, struct uiommu_dev *dev,
+static int make(struct uiommu_domain *parent, struct uiommu_viommu *v, struct uiommu_dev *dev,
 		const struct uiommu_user_data *user, struct uiommu_domain **out)
 {
 	const struct uiommu_iommu_ops *ops = dev->iommu->ops;
@@ -28,31 +28,35 @@ static int make(struct uiommu_domain *parent, struct uiommu_dev *dev,
 
 	if (!ops->nested_init)
 		return -UIOMMU_EOPNOTSUPP;
-	if (!can_be_parent(parent, dev))
+	if (!can_be_parent(parent, dev) || (v && v->cfg.parent != parent))
 		return -UIOMMU_EINVAL;
 	dom = host_alloc(dev->host, sizeof(*dom));
 	if (!dom)
 		return -UIOMMU_ENOMEM;
 	uiommu_domain_setup(dom, dev->u, UIOMMU_DOMAIN_NESTED, "");
 	dom->parent = parent;
+	dom->viommu = v;
 	err = ops->nested_init(dom, dev, user);
 	if (err) {
 		host_free(dev->host, dom, sizeof(*dom));
 		return err;
 	}
 	parent->holds++;
+	if (v)
+		v->holds++;
 	list_add(&dev->u->domains, &dom->node);
 	*out = dom;
 	return 0;
 }
 
-int uiommu_domain_alloc_nested(struct uiommu_domain *parent, struct uiommu_dev *dev,
-			       const struct uiommu_user_data *user, struct uiommu_domain **out)
+int uiommu_domain_alloc_nested(struct uiommu_domain *parent, struct uiommu_viommu *v,
+			       struct uiommu_dev *dev, const struct uiommu_user_data *user,
+			       struct uiommu_domain **out)
 {
 	int err;
 
 	core_lock(dev->u);
-	err = make(parent, dev, user, out);
+	err = make(parent, v, dev, user, out);
 	core_unlock(dev->u);
 	return err;
 }
@@ -60,6 +64,13 @@ int uiommu_domain_alloc_nested(struct uiommu_domain *parent, struct uiommu_dev *
 struct uiommu_domain *uiommu_domain_parent(const struct uiommu_domain *dom)
 {
 	return dom->parent;
+}
+
+void uiommu_nested_forget(struct uiommu_domain *dom)
+{
+	dom->parent->holds--;
+	if (dom->viommu)
+		dom->viommu->holds--;
 }
 
 /* ---- bound to one (device, PASID) ---- */
@@ -103,7 +114,7 @@ static int bind(struct uiommu_domain *parent, struct uiommu_dev *dev,
 	int err = check_bind(parent, dev, pasid);
 
 	if (!err)
-		err = make(parent, dev, user, &dom);
+		err = make(parent, NULL, dev, user, &dom);
 	if (err)
 		return err;
 	dom->bound = true;
@@ -161,22 +172,26 @@ static void free_viommu(struct uiommu_retire *r)
 	host_free(v->host, v, sizeof(*v));
 }
 
+bool uiommu_device_has_viommu(const struct uiommu_dev *dev, unsigned type)
+{
+	const struct uiommu_iommu_ops *ops = dev->iommu->ops;
+
+	return ops->has_viommu && ops->has_viommu(dev->iommu, type);
+}
+
 static int viommu_init(struct uiommu_viommu *v, const struct uiommu_viommu_config *cfg)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static int viommu_init(struct uiommu_viommu *v, const struct uiommu_viommu_config *cfg)
 {
-	int err;
-
 	v->cfg = *cfg;
 	v->host = cfg->dev->host;
 	v->iommu = cfg->dev->iommu;
 	list_init(&v->devs);
-	if (!v->iommu->ops->viommu_init)
+	if (!uiommu_device_has_viommu(cfg->dev, cfg->type))
 		return -UIOMMU_EOPNOTSUPP;
 	if (!can_be_parent(cfg->parent, cfg->dev))
 		return -UIOMMU_EINVAL;
-	err = v->iommu->ops->viommu_init(v);
-	return err ? err : uiommu_link_get(cfg->parent, v->iommu, &v->link);
+	return uiommu_link_get(cfg->parent, v->iommu, &v->link);
 }
 
 int uiommu_viommu_alloc(const struct uiommu_viommu_config *cfg, struct uiommu_viommu **out)
@@ -200,11 +215,26 @@ int uiommu_viommu_alloc(const struct uiommu_viommu_config *cfg, struct uiommu_vi
 	return err;
 }
 
+/* Its IOMMU goes: domains of it that are left have nothing that they fit. */
+static void orphan(const struct uiommu_viommu *v) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void orphan(const struct uiommu_viommu *v)
+{
+	struct uiommu_node *n;
+
+	list_for_each(n, &v->cfg.parent->u->domains) {
+		struct uiommu_domain *dom = uiommu_container_of(n, struct uiommu_domain, node);
+
+		if (dom->viommu == v)
+			dom->viommu = NULL;
+	}
+}
+
 static void viommu_end(struct uiommu_viommu *v) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static void viommu_end(struct uiommu_viommu *v)
 {
 	struct uiommu_node *n;
 
+	orphan(v);
 	while ((n = list_first(&v->devs)))
 		uiommu_vdevice_end(uiommu_container_of(n, struct uiommu_vdevice, node));
 	list_del(&v->cfg.parent->u->viommus, &v->node);
@@ -219,7 +249,7 @@ int uiommu_viommu_free(struct uiommu_viommu *v)
 	int err = 0;
 
 	core_lock(u);
-	if (list_empty(&v->devs))
+	if (list_empty(&v->devs) && !v->holds)
 		viommu_end(v);
 	else
 		err = -UIOMMU_EBUSY;
@@ -321,8 +351,8 @@ struct uiommu_vdevice *uiommu_device_vdevice(const struct uiommu_dev *dev)
 
 /* ---- what a VM says, and is told ---- */
 
-int uiommu_cache_invalidate(struct uiommu_viommu *v, struct uiommu_user_data *inv, size_t n,
-			    size_t *handled)
+int uiommu_cache_invalidate(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
+			    size_t n, size_t *handled)
 {
 	unsigned token = host_read_enter(v->host);
 	int err = v->iommu->ops->viommu_invalidate(v, inv, n, handled);

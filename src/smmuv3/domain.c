@@ -126,6 +126,7 @@ static const struct {
 	[UIOMMU_DOMAIN_IDENTITY] = { STE_Config_BYPASS, STE_S1DSS_BYPASS },
 	[UIOMMU_DOMAIN_PAGING]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
 	[UIOMMU_DOMAIN_SVA]	 = { STE_Config_S1, STE_S1DSS_SSID0 },
+	[UIOMMU_DOMAIN_NESTED]	 = { STE_Config_S1_S2, STE_S1DSS_SSID0 },
 };
 
 /* With PASIDs attached S1DSS does for untagged traffic what Config did. */
@@ -135,23 +136,27 @@ static unsigned config_of(const struct smmu_master *m)
 		return STE_Config_ABORT;
 	if (uiommu_smmuv3_is_stage2(m->rid->dom))
 		return STE_Config_S2;
+	if (m->rid->dom->parent)
+		return uiommu_smmuv3_nested_config(m->rid->dom);
 	return m->cdtab->num_pasids ? (unsigned)STE_Config_S1 : rid_kinds[m->rid->dom->type].config;
 }
 
 static struct smmu_ste_cfg ste_cfg(const struct smmu_master *m)
 {
 	const struct smmu_caps *caps = &m->smmu->caps;
+	const struct uiommu_domain *dom = m->rid->dom;
 	const struct smmu_cdtab *t = m->cdtab;
 
 	return (struct smmu_ste_cfg){
 		.config = config_of(m),
 		.coherent = caps->coherent,
 		.cdtab = t->top ? port_virt_to_pa(m->smmu->host, t->top) : 0,
-		.s1dss = rid_kinds[m->rid->dom->type].s1dss,
+		.s1dss = rid_kinds[dom->type].s1dss,
 		.cd_bits = t->bits,
 		.s1fmt = t->two_level ? STE_S1Fmt_L2_64K : STE_S1Fmt_LINEAR,
 		.no_stall = caps->stalls && !m->dev->can_stall,
-		.s2 = &m->rid->dom->pt,
+		.user = dom->parent ? dom->user : NULL,
+		.s2 = dom->parent ? &dom->parent->pt : &dom->pt,
 		.vmid = m->rid->tag,
 	};
 }
@@ -343,6 +348,10 @@ const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
 	.invalidate = uiommu_smmuv3_invalidate,
 	.page_response = uiommu_smmuv3_page_response,
 	.drain_faults = uiommu_smmuv3_drain_faults,
+	.nested_init = uiommu_smmuv3_nested_init,
+	.has_viommu = uiommu_smmuv3_has_viommu,
+	.viommu_invalidate = uiommu_smmuv3_viommu_invalidate,
+	.viommu_event = uiommu_smmuv3_viommu_event,
 	.hw_info = hw_info,
 	.remove = uiommu_smmuv3_remove,
 };

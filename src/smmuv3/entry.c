@@ -38,6 +38,19 @@ static void ste_s1(uint64_t *ste, const struct smmu_ste_cfg *c)
 		PUT(ste, STE_SHCFG, SHCFG_INCOMING);
 }
 
+/*
+ * Of a user's STE what it may say, and nothing that it may not: nested_init() let no
+ * other bit in. MEV: a guest that faults without end fills no queue of ours.
+ */
+static void ste_user(uint64_t *ste, const struct smmu_ste_cfg *c)
+{
+	ste[0] |= c->user[0] & UIOMMU_SMMUV3_USER0_S1;
+	ste[1] |= c->user[1] & UIOMMU_SMMUV3_USER1;
+	if (c->no_stall)
+		PUT(ste, STE_S1STALLD, 1);
+	PUT(ste, STE_MEV, 1);
+}
+
 /* SL0 counts the levels of a root upwards: with 4 KiB from level 2, else from 3. */
 static unsigned sl0(const struct uiommu_pt *pt, const struct smmu_format *f)
 {
@@ -87,7 +100,9 @@ void uiommu_smmuv3_ste(uint64_t ste[STE_WORDS], const struct smmu_ste_cfg *c)
 	PUT(ste, STE_Config, c->config);
 	if (c->config == STE_Config_BYPASS)
 		PUT(ste, STE_SHCFG, SHCFG_INCOMING);
-	if (has_s1(c->config))
+	if (has_s1(c->config) && c->user)
+		ste_user(ste, c);
+	else if (has_s1(c->config))
 		ste_s1(ste, c);
 	if (has_s2(c->config))
 		ste_s2(ste, c);

@@ -33,6 +33,11 @@ bool uiommu_smmuv3_is_stage2(const struct uiommu_domain *dom)
 	return dom->type == UIOMMU_DOMAIN_PAGING && uiommu_smmuv3_format(&dom->pt)->stage2;
 }
 
+bool uiommu_smmuv3_is_whole(const struct uiommu_domain *dom)
+{
+	return dom->type == UIOMMU_DOMAIN_NESTED || uiommu_smmuv3_is_stage2(dom);
+}
+
 static unsigned min(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
@@ -97,31 +102,50 @@ static bool can_walk(const struct smmu_caps *c, const struct uiommu_pt *pt)
 }
 
 /*
- * An STE has one stage 2, and with stage 2 alone no CD table: stage 2 is the RID's as
- * a whole. What the RID has by default comes back without being asked about.
+ * An STE has one stage 2, and with stage 2 alone no CD table, or the user's: stage 2 is
+ * the RID's as a whole. What the RID has by default comes back without being asked
+ * about.
  */
 static bool rid_is_whole(const struct uiommu_dev *dev)
 {
 	const struct smmu_master *m = dev->drv;
 
-	return uiommu_smmuv3_is_stage2(m->rid->dom) ||
-	       (dev->def && uiommu_smmuv3_is_stage2(dev->def->link->dom));
+	return uiommu_smmuv3_is_whole(m->rid->dom) ||
+	       (dev->def && uiommu_smmuv3_is_whole(dev->def->link->dom));
+}
+
+/* The table that a domain brings; NULL: none. */
+static const struct uiommu_pt *table_of(const struct uiommu_domain *dom)
+{
+	if (dom->parent)
+		return &dom->parent->pt;
+	if (dom->type == UIOMMU_DOMAIN_PAGING || dom->type == UIOMMU_DOMAIN_SVA)
+		return &dom->pt;
+	return NULL;
+}
+
+/* A VM's table is for a device that the VM knows, so that it can name it in commands. */
+static bool is_strangers(const struct uiommu_domain *dom, const struct uiommu_dev *dev)
+{
+	return dom->viommu && uiommu_smmuv3_nested_config(dom) == STE_Config_S1_S2 &&
+	       !(dev->vdev && dev->vdev->viommu == dom->viommu);
 }
 
 int uiommu_smmuv3_domain_check(const struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid)
 {
+	const struct uiommu_pt *pt = table_of(dom);
 	const struct smmu_master *m = dev->drv;
-	bool stage2;
 
 	if (pasid != UIOMMU_NO_PASID && dom->type != UIOMMU_DOMAIN_BLOCKED && rid_is_whole(dev))
 		return -UIOMMU_EINVAL;
-	if (dom->type != UIOMMU_DOMAIN_PAGING && dom->type != UIOMMU_DOMAIN_SVA)
+	if (pt && !can_walk(&m->smmu->caps, pt))
+		return -UIOMMU_EINVAL;
+	if (is_strangers(dom, dev))
+		return -UIOMMU_ENOENT;
+	if (!uiommu_smmuv3_is_whole(dom))
 		return 0;
-	if (!can_walk(&m->smmu->caps, &dom->pt))
+	if (pasid != UIOMMU_NO_PASID)
 		return -UIOMMU_EINVAL;
-	stage2 = uiommu_smmuv3_is_stage2(dom);
-	if (stage2 && pasid != UIOMMU_NO_PASID)
-		return -UIOMMU_EINVAL;
-	return stage2 && m->cdtab->num_pasids ? -UIOMMU_EBUSY : 0;
+	return m->cdtab->num_pasids ? -UIOMMU_EBUSY : 0;
 }

@@ -78,6 +78,17 @@ struct scope {
 	const struct smmu_format *f;
 };
 
+/*
+ * Of a nested one all that the guest's stage 1 gave, under every ASID of the guest's.
+ * No address of it is known here: the guest says itself what it changed.
+ */
+static struct scope nested_scope(const struct uiommu_link *link)
+{
+	return (struct scope){
+		.all = FPREP(CMD_Opcode, CMD_TLBI_NH_ALL) | FPREP(CMD_TLBI_NH_ALL_VMID, link->tag),
+	};
+}
+
 static struct scope scope_of(const struct uiommu_link *link)
 {
 	const struct smmu_format *f = uiommu_smmuv3_format(&link->dom->pt);
@@ -111,7 +122,7 @@ void uiommu_smmuv3_forget_tag(const struct uiommu_link *link)
 	struct smmu_batch b;
 
 	uiommu_smmuv3_batch_begin(s, &b);
-	uiommu_smmuv3_batch_add(s, &b, scope_of(link).all, 0);
+	uiommu_smmuv3_batch_add(s, &b, (link->parent ? nested_scope : scope_of)(link).all, 0);
 	must_forget(s, uiommu_smmuv3_batch_sync(s, &b));
 }
 
@@ -216,6 +227,14 @@ void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiomm
 	if (g->start > g->last) {
 		if (g->tables)
 			uiommu_smmuv3_forget_tag(link);
+		return;
+	}
+	/*
+	 * What is cached of both stages at once is not found by an IPA. It could go
+	 * after the IPA's own, with a sync between them: one command does both.
+	 */
+	if (!list_empty(&link->children)) {
+		uiommu_smmuv3_forget_tag(link);
 		return;
 	}
 	r = range_of(sc.f, g);

@@ -132,9 +132,29 @@ struct smmu_format {
 /* NULL: none that an SMMU walks */
 const struct smmu_format *uiommu_smmuv3_format(const struct uiommu_pt *pt);
 bool uiommu_smmuv3_is_stage2(const struct uiommu_domain *dom);
+/* The RID's as a whole, so that there are no PASIDs beside it: stage 2 in any way. */
+bool uiommu_smmuv3_is_whole(const struct uiommu_domain *dom);
 int uiommu_smmuv3_domain_init(struct uiommu_domain *dom, struct uiommu_dev *dev, unsigned flags);
 int uiommu_smmuv3_domain_check(const struct uiommu_domain *dom, struct uiommu_dev *dev,
 			       uiommu_pasid_t pasid);
+
+/* ---- nested.c ---- */
+
+/* What of an STE is a user's to say: words 0 (for stage 1) and 1. */
+#define UIOMMU_SMMUV3_USER0_S1	(FMASK(STE_S1Fmt) | FMASK(STE_S1ContextPtr) | \
+				 FMASK(STE_S1CDMax))
+#define UIOMMU_SMMUV3_USER1	(FMASK(STE_S1DSS) | FMASK(STE_S1CIR) | FMASK(STE_S1COR) | \
+				 FMASK(STE_S1CSH) | FMASK(STE_S1STALLD) | FMASK(STE_EATS))
+
+int uiommu_smmuv3_nested_init(struct uiommu_domain *dom, struct uiommu_dev *dev,
+			      const struct uiommu_user_data *user);
+/* The Config of the real STE. */
+unsigned uiommu_smmuv3_nested_config(const struct uiommu_domain *dom);
+bool uiommu_smmuv3_has_viommu(const struct uiommu_iommu *iommu, unsigned type);
+int uiommu_smmuv3_viommu_invalidate(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
+				    size_t n, size_t *handled);
+size_t uiommu_smmuv3_viommu_event(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
+				  uint64_t record[UIOMMU_RECORD_WORDS]);
 
 /* ---- tags.c ---- */
 
@@ -152,6 +172,7 @@ struct smmu_ste_cfg {
 	uiommu_pa_t cdtab;
 	unsigned cd_bits, s1fmt, s1dss;
 	bool no_stall;
+	const uint64_t *user;		/* instead of these: a user's, words 0 and 1 */
 	/* with stage 2 */
 	const struct uiommu_pt *s2;
 	uint32_t vmid;

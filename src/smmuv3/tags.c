@@ -69,6 +69,10 @@ int uiommu_smmuv3_link_init(struct uiommu_link *link)
 {
 	struct smmu *s = to_smmu(link->iommu);
 
+	if (link->parent) {
+		link->tag = link->parent->tag;
+		return 0;
+	}
 	if (!uiommu_smmuv3_is_stage2(link->dom))
 		return take_lowest(s->asids, s->caps.asid_bits, &link->tag);
 	if (s->vmid_alloc)
@@ -83,6 +87,8 @@ void uiommu_smmuv3_link_fini(struct uiommu_link *link)
 	uint64_t *ids = stage2 ? s->vmids : s->asids;
 
 	uiommu_smmuv3_forget_tag(link);
+	if (link->parent)
+		return;
 	ids[link->tag / 64] &= ~((uint64_t)1 << link->tag % 64);
 	if (stage2 && s->vmid_free)
 		s->vmid_free(s->vmid_ctx, link->tag);

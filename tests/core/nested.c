@@ -310,7 +310,7 @@ static void invariant_07_nesting_holds_its_parent(void **state)
 
 	assert_int_equal(uiommu_domain_alloc_paging(r->rid1, UIOMMU_DOMAIN_ALLOC_NEST_PARENT,
 						    &parent), 0);
-	assert_int_equal(uiommu_domain_alloc_nested(parent, r->rid1, &data, &dom), 0);
+	assert_int_equal(uiommu_domain_alloc_nested(parent, NULL, r->rid1, &data, &dom), 0);
 	assert_ptr_equal(uiommu_domain_parent(dom), parent);
 	assert_null(uiommu_domain_parent(parent));
 	assert_int_equal(uiommu_domain_free(parent), -UIOMMU_EBUSY);
@@ -422,22 +422,22 @@ static void invariant_06_what_is_refused(void **state)
 	struct uiommu_user_data data = { VTD_DATA, &user, sizeof(user) };
 
 	assert_int_equal(uiommu_domain_alloc_paging(r->rid1, 0, &plain), 0);
-	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, r->rid1, &data, &dom), -UIOMMU_EIO);
+	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, NULL, r->rid1, &data, &dom), -UIOMMU_EIO);
 	user.table = 0x5000;
-	assert_int_equal(uiommu_domain_alloc_nested(plain, r->rid1, &data, &dom), -UIOMMU_EINVAL);
-	assert_int_equal(uiommu_domain_alloc_nested(uiommu_domain_identity(r->u), r->rid1, &data,
+	assert_int_equal(uiommu_domain_alloc_nested(plain, NULL, r->rid1, &data, &dom), -UIOMMU_EINVAL);
+	assert_int_equal(uiommu_domain_alloc_nested(uiommu_domain_identity(r->u), NULL, r->rid1, &data,
 						    &dom), -UIOMMU_EINVAL);
 	data.bytes--;
-	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, r->rid1, &data, &dom),
+	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, NULL, r->rid1, &data, &dom),
 			 -UIOMMU_EINVAL);
 	data = (struct uiommu_user_data){ 2, &user, sizeof(user) };
-	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, r->rid1, &data, &dom),
+	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, NULL, r->rid1, &data, &dom),
 			 -UIOMMU_EOPNOTSUPP);
 	assert_null(dom);
 	/* a nested one is no parent, and is not mapped */
 	data.type = VTD_DATA;
-	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, r->rid1, &data, &dom), 0);
-	assert_int_equal(uiommu_domain_alloc_nested(dom, r->rid1, &data, &plain), -UIOMMU_EINVAL);
+	assert_int_equal(uiommu_domain_alloc_nested(r->vm1.dom, NULL, r->rid1, &data, &dom), 0);
+	assert_int_equal(uiommu_domain_alloc_nested(dom, NULL, r->rid1, &data, &plain), -UIOMMU_EINVAL);
 	assert_int_equal(uiommu_map(dom, 0, 0, 4096, RW, NULL), -UIOMMU_EINVAL);
 	assert_int_equal(uiommu_unmap(dom, 0, 4096, NULL), -UIOMMU_EINVAL);
 }
@@ -457,13 +457,13 @@ static void hardware_that_has_it_not_says_so(void **state)
 	assert_int_equal(uiommu_domain_alloc_paging(dev, UIOMMU_DOMAIN_ALLOC_NEST_PARENT, &parent),
 			 0);
 	cfg.parent = parent;
-	assert_int_equal(uiommu_domain_alloc_nested(parent, dev, &data, &dom), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(uiommu_domain_alloc_nested(parent, NULL, dev, &data, &dom), -UIOMMU_EOPNOTSUPP);
 	assert_int_equal(uiommu_viommu_alloc(&cfg, &v), -UIOMMU_EOPNOTSUPP);
 	per_rid.nested_init = vtd_nested_init;
 	w->a.iommu.ops = &per_rid;
 	assert_int_equal(uiommu_bind_pgtable_pasid(parent, dev, &data, 3), -UIOMMU_EOPNOTSUPP);
 	assert_true(thost_logged(&w->t, "stage 2 is per RID"));
-	assert_int_equal(uiommu_domain_alloc_nested(parent, dev, &data, &dom), 0);
+	assert_int_equal(uiommu_domain_alloc_nested(parent, NULL, dev, &data, &dom), 0);
 	assert_int_equal(uiommu_attach_device_pasid(dom, dev, 3), -UIOMMU_EOPNOTSUPP);
 	assert_int_equal(uiommu_attach_device(dom, dev), 0);
 	uiommu_detach_device_pasid(dev, 0);

@@ -304,12 +304,12 @@ static inline int vtd_nested_init(struct uiommu_domain *dom, struct uiommu_dev *
 	return 0;
 }
 
-static inline int vtd_viommu_init(struct uiommu_viommu *v)
+static inline bool vtd_has_viommu(const struct uiommu_iommu *iommu, unsigned type)
 {
-	return v->cfg.type == 99 ? 0 : -UIOMMU_EOPNOTSUPP;
+	return type == 99;
 }
 
-static inline int vtd_viommu_invalidate(struct uiommu_viommu *vi, struct uiommu_user_data *inv,
+static inline int vtd_viommu_invalidate(struct uiommu_viommu *vi, const struct uiommu_user_data *inv,
 					size_t n, size_t *handled)
 {
 	struct vtd *v = to_vtd(vi->iommu);
@@ -364,7 +364,7 @@ static const struct uiommu_iommu_ops vtd_ops = {
 	.attach_commit = vtd_commit,
 	.invalidate = vtd_invalidate,
 	.nested_init = vtd_nested_init,
-	.viommu_init = vtd_viommu_init,
+	.has_viommu = vtd_has_viommu,
 	.viommu_invalidate = vtd_viommu_invalidate,
 	.viommu_event = vtd_viommu_event,
 	.hw_info = vtd_hw_info,
