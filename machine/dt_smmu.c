@@ -185,6 +185,7 @@ int uiommu_dt_smmu(const struct dt *t, int node)
 	if (cells != 1)
 		return uiommu_dt_error(t, node, "property #iommu-cells must be 1");
 	uiommu_sim_smmuv3_config_init(&s->sim);
+	s->sim.stage2 = true;	/* VMs, and guests' tables on ours */
 	s->sim.reset_abort = true;	/* one that is recovered lets nothing by on the way */
 	if (smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s))
 		return -UIOMMU_EINVAL;

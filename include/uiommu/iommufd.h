@@ -94,10 +94,11 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  *
  * Implemented: DESTROY, IOAS_ALLOC, IOAS_ALLOW_IOVAS, IOAS_COPY, IOAS_IOVA_RANGES,
  * IOAS_MAP, IOAS_UNMAP, OPTION (RLIMIT_MODE can only be read), VFIO_IOAS,
- * HWPT_ALLOC (flags 0 or PASID), GET_HW_INFO. Understood, and answered as on
- * hardware without nesting and dirty bits: HWPT_ALLOC with other flags or data,
- * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP, HWPT_INVALIDATE, VIOMMU_ALLOC,
- * VDEVICE_ALLOC, VEVENTQ_ALLOC, HW_QUEUE_ALLOC. And, as on Linux, the calls of a
+ * HWPT_ALLOC (PASID, NEST_PARENT, and the data of an SMMUv3 guest on a vIOMMU),
+ * GET_HW_INFO, VIOMMU_ALLOC (SMMUv3), VDEVICE_ALLOC, HWPT_INVALIDATE of a vIOMMU.
+ * Understood, and answered as on hardware without: dirty bits (the flag,
+ * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP), VEVENTQ_ALLOC, HW_QUEUE_ALLOC.
+ * And, as on Linux, the calls of a
  * VFIO container for the IOAS that VFIO_IOAS named: GET_API_VERSION,
  * CHECK_EXTENSION, SET_IOMMU (type 1 and 1v2), IOMMU_GET_INFO, MAP_DMA, UNMAP_DMA.
  *
@@ -121,7 +122,11 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  *   -UIOMMU_ENOENT      no object of that number and kind; nothing mapped there, or
  *                       a mapping would have to be split
  *   -UIOMMU_EBUSY       DESTROY of what something else uses
- *   -UIOMMU_EEXIST      IOAS_MAP over a mapping
+ *   -UIOMMU_EEXIST      IOAS_MAP over a mapping; VDEVICE_ALLOC of a device that has
+ *                       one, or with a number that another one has
+ *   -UIOMMU_ERANGE      VDEVICE_ALLOC: no StreamID has so many bits
+ *   -UIOMMU_EIO         a guest's STE or command says what it may not; entry_num of
+ *                       HWPT_INVALIDATE says how many were handled before it
  *   -UIOMMU_EADDRINUSE  the allowed IOVAs or a mapping collide with a reservation
  *   -UIOMMU_ENOSPC      no IOVA range is left that fits
  *   -UIOMMU_EOVERFLOW   a range ends beyond 64 bits

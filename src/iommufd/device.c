@@ -172,15 +172,21 @@ static void leave_rid(struct uiommu_iommufd_dev *idev, struct uiommu_hwpt *hwpt)
 	unreserve(idev, hwpt);
 }
 
+/* Whose address space the IOVAs of this one are in: below a guest's table the parent's. */
+static struct uiommu_hwpt *paging_of(struct uiommu_hwpt *hwpt)
+{
+	return hwpt->parent ? hwpt->parent : hwpt;
+}
+
 static int enter(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, struct uiommu_hwpt *hwpt)
 {
-	return pasid == UIOMMU_NO_PASID ? enter_rid(idev, hwpt) : 0;
+	return pasid == UIOMMU_NO_PASID ? enter_rid(idev, paging_of(hwpt)) : 0;
 }
 
 static void leave(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, struct uiommu_hwpt *hwpt)
 {
 	if (pasid == UIOMMU_NO_PASID)
-		leave_rid(idev, hwpt);
+		leave_rid(idev, paging_of(hwpt));
 }
 
 /* ---- attach ---- */
@@ -402,6 +408,7 @@ static int attach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, uint32_
 		return -UIOMMU_ENOENT;
 	switch (obj->type) {
 	case UIOMMU_IOBJ_HWPT:
+	case UIOMMU_IOBJ_NESTED:
 		return attach_hwpt(idev, pasid,
 				   uiommu_container_of(obj, struct uiommu_hwpt, obj), pt_id);
 	case UIOMMU_IOBJ_IOAS:
@@ -496,6 +503,8 @@ void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev)
 	uiommu_iommufd_lock(ctx);
 	while ((r = idev->attaches.root))
 		detach(idev, uiommu_container_of(r, struct uiommu_iattach, r));
+	if (idev->vdevice)
+		uiommu_ivdevice_orphan(ctx, idev->vdevice);
 	while (*link != idev)
 		link = &(*link)->next;
 	*link = idev->next;
@@ -537,7 +546,7 @@ static int map_doorbell(struct uiommu_iommufd_dev *idev, uiommu_pa_t doorbell_pa
 		ctx->msi_pa[ctx->num_msi++] = doorbell_pa & ~mask;
 	want[n / 64] |= 1ull << n % 64;
 	if (rid)
-		ret = uiommu_hwpt_map_msi(ctx, rid->hwpt, want);
+		ret = uiommu_hwpt_map_msi(ctx, paging_of(rid->hwpt), want);
 	if (ret)
 		return ret;
 	idev->msi[n / 64] |= want[n / 64];

@@ -8,9 +8,11 @@
 		     UIOMMU_ABI_IOMMU_HWPT_ALLOC_DIRTY_TRACKING |	\
 		     UIOMMU_ABI_IOMMU_HWPT_FAULT_ID_VALID |		\
 		     UIOMMU_ABI_IOMMU_HWPT_ALLOC_PASID)
-/* what no driver here can do: a stage-2 parent, dirty bits */
-#define REFUSED_FLAGS (UIOMMU_ABI_IOMMU_HWPT_ALLOC_NEST_PARENT |	\
-		       UIOMMU_ABI_IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+/* what is not carried through to the end here: dirty bits */
+#define REFUSED_FLAGS UIOMMU_ABI_IOMMU_HWPT_ALLOC_DIRTY_TRACKING
+/* what lies below a guest's tables answers no page requests of its own */
+#define PARENT_FAULTS (UIOMMU_ABI_IOMMU_HWPT_ALLOC_NEST_PARENT |		\
+		       UIOMMU_ABI_IOMMU_HWPT_FAULT_ID_VALID)
 
 static char *put_text(char *p, const char *text)
 {
@@ -54,7 +56,8 @@ static int init_hwpt(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt,
 	if (ret)
 		return ret;
 	ret = uiommu_domain_alloc_paging(idev->dev,
-					 hwpt->pasid_compat ? UIOMMU_DOMAIN_ALLOC_PASID : 0,
+					 (hwpt->pasid_compat ? UIOMMU_DOMAIN_ALLOC_PASID : 0) |
+					 (hwpt->nest_parent ? UIOMMU_DOMAIN_ALLOC_NEST_PARENT : 0),
 					 &hwpt->dom);
 	if (ret)
 		return ret;
@@ -72,13 +75,15 @@ int uiommu_hwpt_create(struct uiommu_iommufd *ctx, struct uiommu_ioas *ioas,
 	struct uiommu_hwpt *hwpt;
 	int ret;
 
-	if ((flags & ~VALID_FLAGS) || (flags & REFUSED_FLAGS))
+	if ((flags & ~VALID_FLAGS) || (flags & REFUSED_FLAGS) ||
+	    (flags & PARENT_FAULTS) == PARENT_FAULTS)
 		return -UIOMMU_EOPNOTSUPP;
 	hwpt = uiommu_iommufd_alloc(ctx, sizeof(*hwpt));
 	if (!hwpt)
 		return -UIOMMU_ENOMEM;
 	hwpt->ioas = ioas;
 	hwpt->pasid_compat = flags & UIOMMU_ABI_IOMMU_HWPT_ALLOC_PASID;
+	hwpt->nest_parent = flags & UIOMMU_ABI_IOMMU_HWPT_ALLOC_NEST_PARENT;
 	ret = init_hwpt(ctx, hwpt, idev);
 	if (ret) {
 		uiommu_iobj_remove(ctx, &hwpt->obj);
@@ -90,8 +95,73 @@ int uiommu_hwpt_create(struct uiommu_iommufd *ctx, struct uiommu_ioas *ioas,
 	return 0;
 }
 
+/* ---- on top of one of those ---- */
+
+static void set_nested_name(const struct uiommu_hwpt *hwpt)
+{
+	char name[32], *p = put_text(name, "nested HWPT ");
+
+	p = put_number(p, hwpt->obj.id);
+	p = put_text(p, " on ");
+	p = put_number(p, hwpt->parent->obj.id);
+	*p = 0;
+	uiommu_domain_set_name(hwpt->dom, name);
+}
+
+static int init_nested(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt,
+		       struct uiommu_iommufd_dev *idev, const struct uiommu_user_data *user)
+{
+	int ret = uiommu_iobj_add(ctx, &hwpt->obj, UIOMMU_IOBJ_NESTED);
+
+	if (ret)
+		return ret;
+	ret = uiommu_domain_alloc_nested(hwpt->parent->dom, hwpt->viommu->v, idev->dev, user,
+					 &hwpt->dom);
+	if (ret)
+		uiommu_iobj_remove(ctx, &hwpt->obj);
+	else
+		set_nested_name(hwpt);
+	return ret;
+}
+
+static int create_nested(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv,
+			 struct uiommu_iommufd_dev *idev, const struct uiommu_user_data *user,
+			 struct uiommu_hwpt **out)
+{
+	struct uiommu_hwpt *hwpt = uiommu_iommufd_alloc(ctx, sizeof(*hwpt));
+	int ret;
+
+	if (!hwpt)
+		return -UIOMMU_ENOMEM;
+	hwpt->parent = iv->parent;
+	hwpt->viommu = iv;
+	hwpt->ioas = iv->parent->ioas;
+	ret = init_nested(ctx, hwpt, idev, user);
+	if (ret) {
+		uiommu_iommufd_free(ctx, hwpt, sizeof(*hwpt));
+		return ret;
+	}
+	hwpt->parent->obj.users++;
+	iv->obj.users++;
+	*out = hwpt;
+	return 0;
+}
+
+static void free_nested(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
+{
+	uiommu_iobj_remove(ctx, &hwpt->obj);
+	uiommu_domain_free(hwpt->dom);
+	hwpt->viommu->obj.users--;
+	hwpt->parent->obj.users--;
+	uiommu_iommufd_free(ctx, hwpt, sizeof(*hwpt));
+}
+
 void uiommu_hwpt_free(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 {
+	if (hwpt->parent) {
+		free_nested(ctx, hwpt);
+		return;
+	}
 	uiommu_iobj_remove(ctx, &hwpt->obj);
 	uiommu_iopt_remove_hwpt(ctx, &hwpt->ioas->iopt, hwpt);
 	uiommu_domain_free(hwpt->dom);
@@ -140,33 +210,64 @@ void uiommu_hwpt_unmap_msi(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 
 /* ---- ioctls ---- */
 
-static struct uiommu_hwpt *find_hwpt(const struct uiommu_icall *c, uint32_t id)
+struct uiommu_hwpt *uiommu_icall_find_hwpt(const struct uiommu_icall *c, uint32_t id)
 {
 	struct uiommu_iobj *obj = uiommu_iobj_find(c->ctx, id, UIOMMU_IOBJ_HWPT);
 
 	return obj ? uiommu_container_of(obj, struct uiommu_hwpt, obj) : NULL;
 }
 
-static struct uiommu_iommufd_dev *find_dev(const struct uiommu_icall *c, uint32_t id)
+struct uiommu_iommufd_dev *uiommu_icall_find_dev(const struct uiommu_icall *c, uint32_t id)
 {
 	struct uiommu_iobj *obj = uiommu_iobj_find(c->ctx, id, UIOMMU_IOBJ_DEVICE);
 
 	return obj ? uiommu_container_of(obj, struct uiommu_iommufd_dev, obj) : NULL;
 }
 
-/* Which object a new page table is made from decides its kind: an IOAS gives a
- * paging one; a parent would give a nested one, which no driver here has. */
+#define USER_DATA_MAX	64u
+
+/* What a guest says of an entry: copied once, so that it cannot change its mind. */
+static int alloc_nested(const struct uiommu_icall *c, struct uiommu_iommufd_dev *idev,
+			struct uiommu_iviommu *iv, struct uiommu_hwpt **out)
+{
+	const struct uiommu_abi_iommu_hwpt_alloc *cmd = c->cmd;
+	unsigned char buf[USER_DATA_MAX];
+	const struct uiommu_user_data user = { cmd->data_type, buf, cmd->data_len };
+	int ret;
+
+	if (cmd->flags || !cmd->data_len)
+		return -UIOMMU_EOPNOTSUPP;
+	if (uiommu_device_iommu(idev->dev) != iv->iommu)
+		return -UIOMMU_EINVAL;
+	if (cmd->data_len > sizeof(buf))
+		return -UIOMMU_EINVAL;
+	ret = uiommu_icall_copy_in(c, buf, cmd->data_uptr, cmd->data_len);
+	return ret ? ret : create_nested(c->ctx, iv, idev, &user, out);
+}
+
+/* Which object a new page table is made from decides its kind: an IOAS gives a paging
+ * one, a VM's slice a nested one. SMMUv3 has none on a parent without a slice. */
 static int alloc_from(const struct uiommu_icall *c, struct uiommu_iommufd_dev *idev,
 		      struct uiommu_iobj *pt, struct uiommu_hwpt **out)
 {
 	const struct uiommu_abi_iommu_hwpt_alloc *cmd = c->cmd;
 
-	if (!pt || pt->type == UIOMMU_IOBJ_DEVICE)
+	if (!pt)
 		return -UIOMMU_EINVAL;
-	if (pt->type == UIOMMU_IOBJ_HWPT || cmd->data_len)
+	switch (pt->type) {
+	case UIOMMU_IOBJ_HWPT:
 		return -UIOMMU_EOPNOTSUPP;
-	return uiommu_hwpt_create(c->ctx, uiommu_container_of(pt, struct uiommu_ioas, obj), idev,
-				  cmd->flags, out);
+	case UIOMMU_IOBJ_VIOMMU:
+		return alloc_nested(c, idev, uiommu_container_of(pt, struct uiommu_iviommu, obj),
+				    out);
+	case UIOMMU_IOBJ_IOAS:
+		if (cmd->data_len)
+			return -UIOMMU_EOPNOTSUPP;
+		return uiommu_hwpt_create(c->ctx, uiommu_container_of(pt, struct uiommu_ioas, obj),
+					  idev, cmd->flags, out);
+	default:
+		return -UIOMMU_EINVAL;
+	}
 }
 
 int uiommu_icall_hwpt_alloc(const struct uiommu_icall *c)
@@ -180,7 +281,7 @@ int uiommu_icall_hwpt_alloc(const struct uiommu_icall *c)
 		return -UIOMMU_EOPNOTSUPP;
 	if (!cmd->data_len != (cmd->data_type == UIOMMU_ABI_IOMMU_HWPT_DATA_NONE))
 		return -UIOMMU_EINVAL;
-	idev = find_dev(c, cmd->dev_id);
+	idev = uiommu_icall_find_dev(c, cmd->dev_id);
 	if (!idev)
 		return -UIOMMU_ENOENT;
 	ret = alloc_from(c, idev, uiommu_iobj_find(c->ctx, cmd->pt_id, UIOMMU_IOBJ_ANY), &hwpt);
@@ -201,7 +302,7 @@ int uiommu_icall_set_dirty_tracking(const struct uiommu_icall *c)
 
 	if (cmd->flags & ~UIOMMU_ABI_IOMMU_HWPT_DIRTY_TRACKING_ENABLE)
 		return -UIOMMU_EOPNOTSUPP;
-	return find_hwpt(c, cmd->hwpt_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
+	return uiommu_icall_find_hwpt(c, cmd->hwpt_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
 }
 
 int uiommu_icall_get_dirty_bitmap(const struct uiommu_icall *c)
@@ -210,80 +311,5 @@ int uiommu_icall_get_dirty_bitmap(const struct uiommu_icall *c)
 
 	if ((cmd->flags & ~UIOMMU_ABI_IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
 		return -UIOMMU_EOPNOTSUPP;
-	return find_hwpt(c, cmd->hwpt_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
-}
-
-/* Limits on one call, as Linux 7.3 sets them. */
-#define INVALIDATE_ENTRIES_MAX	(1u << 19)
-#define INVALIDATE_ENTRY_MAX	4096u
-
-static int check_invalidate(const struct uiommu_icall *c)
-{
-	const struct uiommu_abi_iommu_hwpt_invalidate *cmd = c->cmd;
-
-	if (cmd->__reserved)
-		return -UIOMMU_EOPNOTSUPP;
-	if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len ||
-			       cmd->entry_len > INVALIDATE_ENTRY_MAX ||
-			       cmd->entry_num > INVALIDATE_ENTRIES_MAX))
-		return -UIOMMU_EINVAL;
-	if (!uiommu_iobj_find(c->ctx, cmd->hwpt_id, UIOMMU_IOBJ_ANY))
-		return -UIOMMU_ENOENT;
-	return -UIOMMU_EINVAL;		/* neither nested nor a vIOMMU: there are none */
-}
-
-int uiommu_icall_hwpt_invalidate(const struct uiommu_icall *c)
-{
-	struct uiommu_abi_iommu_hwpt_invalidate *cmd = c->cmd;
-	int ret = check_invalidate(c);
-
-	cmd->entry_num = 0;		/* handled entries, also on failure */
-	if (uiommu_icall_respond(c))
-		return -UIOMMU_EFAULT;
-	return ret;
-}
-
-/*
- * A VM's slice of an IOMMU needs nesting, which no driver here has: Linux says
- * the same on such hardware, after looking at the arguments. What needs a slice
- * to be named can then only be given one that does not exist.
- */
-int uiommu_icall_viommu_alloc(const struct uiommu_icall *c)
-{
-	const struct uiommu_abi_iommu_viommu_alloc *cmd = c->cmd;
-
-	if (cmd->flags || cmd->type == UIOMMU_ABI_IOMMU_VIOMMU_TYPE_DEFAULT)
-		return -UIOMMU_EOPNOTSUPP;
-	return find_dev(c, cmd->dev_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
-}
-
-int uiommu_icall_vdevice_alloc(const struct uiommu_icall *c)
-{
-	return -UIOMMU_ENOENT;
-}
-
-#define VEVENTQ_DEPTH_MAX	(1u << 19)
-
-int uiommu_icall_veventq_alloc(const struct uiommu_icall *c)
-{
-	const struct uiommu_abi_iommu_veventq_alloc *cmd = c->cmd;
-
-	if (cmd->flags || cmd->__reserved || cmd->type == UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_DEFAULT)
-		return -UIOMMU_EOPNOTSUPP;
-	if (!cmd->veventq_depth || cmd->veventq_depth > VEVENTQ_DEPTH_MAX)
-		return -UIOMMU_EINVAL;
-	return -UIOMMU_ENOENT;
-}
-
-int uiommu_icall_hw_queue_alloc(const struct uiommu_icall *c)
-{
-	const struct uiommu_abi_iommu_hw_queue_alloc *cmd = c->cmd;
-
-	if (cmd->flags || cmd->type == UIOMMU_ABI_IOMMU_HW_QUEUE_TYPE_DEFAULT)
-		return -UIOMMU_EOPNOTSUPP;
-	if (!cmd->length)
-		return -UIOMMU_EINVAL;
-	if (cmd->nesting_parent_iova > UINT64_MAX - (cmd->length - 1))
-		return -UIOMMU_EOVERFLOW;
-	return -UIOMMU_ENOENT;
+	return uiommu_icall_find_hwpt(c, cmd->hwpt_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
 }

@@ -12,6 +12,7 @@
 
 #include <string.h>
 #include <uiommu/iommufd.h>
+#include <uiommu/nested.h>
 #include "abi.h"
 #include "ranges.h"
 
@@ -28,7 +29,10 @@ enum uiommu_iobj_type {
 	UIOMMU_IOBJ_ANY,		/* for look-ups only */
 	UIOMMU_IOBJ_IOAS,
 	UIOMMU_IOBJ_DEVICE,
-	UIOMMU_IOBJ_HWPT,
+	UIOMMU_IOBJ_HWPT,		/* of an IOAS */
+	UIOMMU_IOBJ_NESTED,		/* struct uiommu_hwpt too, on one of those */
+	UIOMMU_IOBJ_VIOMMU,
+	UIOMMU_IOBJ_VDEVICE,
 };
 
 struct uiommu_iobj {
@@ -49,6 +53,7 @@ struct uiommu_iommufd {
 	struct uiommu_iobj **objs;		/* (c) objs[id - 1], NULL: free */
 	uint32_t num_objs;			/* (c) slots */
 	uint32_t lowest_free;			/* (c) no free slot is below this one */
+	struct uiommu_iobj tombstone;		/* (i) of numbers that name nothing any more */
 	struct uiommu_ioas *vfio_ioas;		/* (c) what the VFIO container calls use */
 	struct uiommu_iommufd_dev *devs;	/* (c) */
 	unsigned num_msi;			/* (c) doorbell pages known so far */
@@ -65,6 +70,8 @@ void uiommu_iommufd_unlock(struct uiommu_iommufd *ctx);
 int uiommu_iobj_add(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj,
 		    enum uiommu_iobj_type type);
 void uiommu_iobj_remove(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
+/* Likewise, but its number names nothing any more until the context ends. */
+void uiommu_iobj_tombstone(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 struct uiommu_iobj *uiommu_iobj_find(const struct uiommu_iommufd *ctx, uint32_t id,
 				     enum uiommu_iobj_type type);
 /* removes and frees it, whatever it is; nobody may use it any more */
@@ -183,12 +190,15 @@ void uiommu_ioas_free(struct uiommu_iommufd *ctx, struct uiommu_ioas *ioas);
 
 struct uiommu_hwpt {
 	struct uiommu_iobj obj;
-	struct uiommu_ioas *ioas;		/* (i) holds a user of it */
+	struct uiommu_ioas *ioas;		/* (i) holds a user of it; NESTED: its
+						   parent's, who holds it */
+	struct uiommu_hwpt *parent;		/* (i) NESTED: holds a user of it */
+	struct uiommu_iviommu *viommu;		/* (i) NESTED: likewise */
 	struct uiommu_hwpt *next;		/* (c) in ioas->iopt.hwpts */
 	struct uiommu_domain *dom;		/* (i) */
 	struct uiommu_domain_info info;		/* (i) */
 	bool auto_domain;			/* (c) made by attach, goes with the last detach */
-	bool pasid_compat;			/* (i) */
+	bool pasid_compat, nest_parent;		/* (i) */
 	unsigned rid_users;			/* (c) devices whose RID uses it */
 	uint64_t msi[UIOMMU_MSI_WORDS];		/* (c) doorbell pages mapped in it */
 };
@@ -200,6 +210,27 @@ void uiommu_hwpt_free(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt);
 int uiommu_hwpt_map_msi(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt,
 			const uint64_t *want);
 void uiommu_hwpt_unmap_msi(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt);
+
+/* ---- a VM's slice of an IOMMU ---- */
+
+struct uiommu_iviommu {
+	struct uiommu_iobj obj;
+	struct uiommu_viommu *v;		/* (i) */
+	struct uiommu_iommu *iommu;		/* (i) */
+	struct uiommu_hwpt *parent;		/* (i) holds a user of it */
+};
+
+struct uiommu_ivdevice {
+	struct uiommu_iobj obj;
+	struct uiommu_vdevice *vd;		/* (i) */
+	struct uiommu_iviommu *viommu;		/* (i) holds a user of it */
+	struct uiommu_iommufd_dev *idev;	/* (i) */
+};
+
+void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv);
+void uiommu_ivdevice_free(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
+/* The device goes, the number stays taken. */
+void uiommu_ivdevice_orphan(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
 
 /* ---- devices ---- */
 
@@ -214,6 +245,7 @@ struct uiommu_iommufd_dev {
 	struct uiommu_dev *dev;			/* (i) */
 	struct uiommu_iommufd_dev *next;	/* (c) in ctx->devs */
 	struct uiommu_ranges attaches;		/* (c) by PASID */
+	struct uiommu_ivdevice *vdevice;	/* (c) or NULL */
 	uint64_t msi[UIOMMU_MSI_WORDS];		/* (c) doorbell pages its RID needs */
 };
 
@@ -233,6 +265,11 @@ int uiommu_icall_copy_in(const struct uiommu_icall *c, void *dst, uint64_t src, 
 int uiommu_icall_copy_out(const struct uiommu_icall *c, uint64_t dst, const void *src,
 			  size_t bytes);
 int uiommu_icall_zero(const struct uiommu_icall *c, uint64_t dst, uint64_t bytes);
+/* [src, src + bytes) of the program must be zero: -E2BIG. */
+int uiommu_icall_check_zero(const struct uiommu_icall *c, uint64_t src, uint64_t bytes);
+/* by their numbers; NULL: there is none of that kind */
+struct uiommu_hwpt *uiommu_icall_find_hwpt(const struct uiommu_icall *c, uint32_t id);
+struct uiommu_iommufd_dev *uiommu_icall_find_dev(const struct uiommu_icall *c, uint32_t id);
 /* the structure goes back to the program, as much of it as it gave room for */
 int uiommu_icall_respond(const struct uiommu_icall *c);
 

@@ -74,8 +74,7 @@ int uiommu_icall_respond(const struct uiommu_icall *c)
 	return uiommu_icall_copy_out(c, c->user, c->cmd, n);
 }
 
-/* [src, src + bytes) of the program must be zero: -E2BIG. */
-static int check_zero(const struct uiommu_icall *c, uint64_t src, uint64_t bytes)
+int uiommu_icall_check_zero(const struct uiommu_icall *c, uint64_t src, uint64_t bytes)
 {
 	unsigned char buf[SCAN_CHUNK];
 
@@ -177,7 +176,7 @@ static int load(struct uiommu_icall *c, const struct op *op, union command *cmd)
 		return -UIOMMU_EINVAL;
 	memset(cmd, 0, sizeof(*cmd));
 	if (c->user_size > op->size) {
-		int ret = check_zero(c, c->user + op->size, c->user_size - op->size);
+		int ret = uiommu_icall_check_zero(c, c->user + op->size, c->user_size - op->size);
 
 		if (ret)
 			return ret;

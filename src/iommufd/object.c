@@ -50,6 +50,12 @@ int uiommu_iobj_add(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj,
 	return 0;
 }
 
+void uiommu_iobj_tombstone(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
+{
+	ctx->objs[obj->id - 1] = &ctx->tombstone;
+	obj->id = 0;
+}
+
 void uiommu_iobj_remove(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
 {
 	uint32_t slot = obj->id - 1;
@@ -70,15 +76,30 @@ struct uiommu_iobj *uiommu_iobj_find(const struct uiommu_iommufd *ctx, uint32_t 
 	if (!id || id > ctx->num_objs)
 		return NULL;
 	obj = ctx->objs[id - 1];
-	return obj && (type == UIOMMU_IOBJ_ANY || obj->type == type) ? obj : NULL;
+	if (!obj || obj == &ctx->tombstone)
+		return NULL;
+	return type == UIOMMU_IOBJ_ANY || obj->type == type ? obj : NULL;
 }
 
 void uiommu_iobj_destroy(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
 {
-	if (obj->type == UIOMMU_IOBJ_IOAS)
+	switch (obj->type) {
+	case UIOMMU_IOBJ_IOAS:
 		uiommu_ioas_free(ctx, uiommu_container_of(obj, struct uiommu_ioas, obj));
-	else if (obj->type == UIOMMU_IOBJ_HWPT)
+		break;
+	case UIOMMU_IOBJ_HWPT:
+	case UIOMMU_IOBJ_NESTED:
 		uiommu_hwpt_free(ctx, uiommu_container_of(obj, struct uiommu_hwpt, obj));
+		break;
+	case UIOMMU_IOBJ_VIOMMU:
+		uiommu_iviommu_free(ctx, uiommu_container_of(obj, struct uiommu_iviommu, obj));
+		break;
+	case UIOMMU_IOBJ_VDEVICE:
+		uiommu_ivdevice_free(ctx, uiommu_container_of(obj, struct uiommu_ivdevice, obj));
+		break;
+	default:
+		break;
+	}
 }
 
 /* A page table uses its address space, so a pass over the numbers may find
@@ -91,7 +112,7 @@ void uiommu_iobj_destroy_all(struct uiommu_iommufd *ctx)
 	while (progress) {
 		progress = false;
 		for (uint32_t i = 0; i < ctx->num_objs; i++) {
-			if (!ctx->objs[i] || ctx->objs[i]->users)
+			if (!ctx->objs[i] || ctx->objs[i] == &ctx->tombstone || ctx->objs[i]->users)
 				continue;
 			uiommu_iobj_destroy(ctx, ctx->objs[i]);
 			progress = true;

@@ -86,7 +86,7 @@ static void device_call(struct rig *r, struct uiommu_iommufd_dev **dev,
 static void garbage(void **state)
 {
 	uint64_t seed = rig_seed("garbage", 0x6a5), left;
-	struct rig *r = rig_create(false, true);
+	struct rig *r = rig_create_with(&(struct rig_options){ .group = true, .nesting = true });
 	struct uiommu_iommufd *ctx = rig_iommufd(r);
 	struct uiommu_iommufd_dev *dev[RIG_DEVS] = { 0 };
 	unsigned ok = 0;

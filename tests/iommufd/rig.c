@@ -405,7 +405,7 @@ static void env_free(void *ctx, void *p, size_t bytes)
 	free(p);
 }
 
-static void make_smmu(struct rig *r)
+static void make_smmu(struct rig *r, bool nesting)
 {
 	struct uiommu_sim_smmuv3_config cfg;
 	const struct uiommu_sim_env env = {
@@ -417,6 +417,7 @@ static void make_smmu(struct rig *r)
 	const struct uiommu_observer obs = { .ctx = r, .fault = on_fault };
 
 	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.stage2 = nesting;
 	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &r->smmu), 0);
 	assert_int_equal(uiommu_create(&r->host, &obs, &r->u), 0);
 	assert_int_equal(uiommu_smmuv3_probe(r->u, &drv, &r->iommu), 0);
@@ -465,7 +466,7 @@ struct rig *rig_create_with(const struct rig_options *o)
 	assert_int_equal(posix_memalign((void **)&r->as.mem, MEM_ALIGN,
 					(RIG_PAGES + RIG_RO_PAGES) * PAGE), 0);
 	memset(r->as.mem, 0, (RIG_PAGES + RIG_RO_PAGES) * PAGE);
-	make_smmu(r);
+	make_smmu(r, o->nesting);
 	for (unsigned n = 0; n < RIG_DEVS; n++)
 		add_fn(r, n, o);
 	return r;

@@ -95,6 +95,7 @@ struct rig_options {
 	const struct uiommu_dev_resv *resv;	/* of devices 0 and 1 */
 	unsigned num_resv;
 	bool identity;			/* by default */
+	bool nesting;			/* the SMMU has both stages */
 };
 
 struct rig *rig_create_with(const struct rig_options *o);

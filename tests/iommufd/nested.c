@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM through /dev/iommu: parents, slices, devices, nested page tables, and what the
+ * guest invalidates. Every errno is the one that Linux gives.
+ */
+#include "rig.h"
+
+#include <uiommu/pt.h>
+#include "src/smmuv3/smmu.h"
+
+#define RAM		0x40000000ull	/* where the VM has the program's memory */
+#define RAM_PAGES	1024u
+#define VA		0x7000000ull
+#define VSID		0x77u
+#define PASID_FLAG	UIOMMU_ABI_IOMMU_HWPT_ALLOC_PASID
+#define PARENT_FLAG	UIOMMU_ABI_IOMMU_HWPT_ALLOC_NEST_PARENT
+#define CFG(c)		(FCONST(STE_V, 1) | FPREP(STE_Config, c))
+
+/* ---- a context with a VM's address space, and the guest in it ---- */
+
+struct env {
+	struct rig *r;
+	struct uiommu_iommufd *ctx;
+	struct uiommu_iommufd_dev *dev[RIG_DEVS];
+	uint32_t id[RIG_DEVS];
+	uint32_t ioas, parent;
+	struct uiommu_host guest;		/* memory as the guest sees it */
+	size_t used;
+	struct uiommu_pt pt;
+	uint64_t *cds;
+};
+
+static void *guest_alloc(void *ctx, size_t bytes)
+{
+	struct env *e = ctx;
+	size_t at = (e->used + bytes - 1) & ~(bytes - 1);
+
+	e->used = at + bytes;
+	assert_true(e->used <= RAM_PAGES * PAGE);
+	return memset(rig_ptr(e->r, RIG_VA + at), 0, bytes);
+}
+
+static void guest_free(void *ctx, void *p, size_t bytes)
+{
+}
+
+static uint64_t ipa(const struct env *e, const void *p)
+{
+	return (uint64_t)(uintptr_t)p - e->guest.table_offset;
+}
+
+static void guest_map(struct env *e, uint64_t va, uint64_t v)
+{
+	uint64_t *page = guest_alloc(e, PAGE);
+
+	*page = v;
+	assert_int_equal(e->pt.ops->map(&e->pt, va, ipa(e, page), PAGE, UIOMMU_PROT_READ, NULL), 0);
+}
+
+static void guest_change(struct env *e, uint64_t v)
+{
+	struct uiommu_gather g;
+
+	uiommu_gather_init(&g);
+	assert_int_equal(e->pt.ops->unmap(&e->pt, VA, PAGE, &g, NULL), 0);
+	guest_map(e, VA, v);
+}
+
+static void guest_boot(struct env *e)
+{
+	const struct uiommu_pt_config cfg = { .ias_lg2 = 39, .oas_lg2 = 40 };
+
+	e->guest = (struct uiommu_host){ .ctx = e, .table_alloc = guest_alloc,
+		.table_free = guest_free,
+		.table_offset = (uint64_t)(uintptr_t)rig_ptr(e->r, RIG_VA) - RAM };
+	assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&e->pt, &e->guest, &cfg), 0);
+	e->cds = guest_alloc(e, PAGE);
+	uiommu_smmuv3_cd(e->cds, &e->pt, 7, true);
+	guest_map(e, VA, 42);
+}
+
+static int setup(void **state)
+{
+	struct env *e = calloc(1, sizeof(*e));
+
+	e->r = rig_create_with(&(struct rig_options){ .nesting = true });
+	e->ctx = rig_iommufd(e->r);
+	for (unsigned i = 0; i < RIG_DEVS; i++)
+		assert_int_equal(uiommu_iommufd_bind(e->ctx, e->r->fns[i].dev, &e->dev[i],
+						     &e->id[i]), 0);
+	e->ioas = rig_ioas(e->r, e->ctx);
+	rig_map(e->r, e->ctx, e->ioas, RIG_VA, RAM_PAGES * PAGE, RAM);
+	assert_int_equal(rig_hwpt_alloc(e->r, e->ctx, e->id[0], e->ioas, PARENT_FLAG, &e->parent),
+			 0);
+	guest_boot(e);
+	*state = e;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct env *e = *state;
+
+	for (unsigned i = 0; i < RIG_DEVS; i++)
+		if (e->dev[i])
+			uiommu_iommufd_unbind(e->dev[i]);
+	uiommu_iommufd_put(e->ctx);
+	rig_destroy(e->r);
+	free(e);
+	return 0;
+}
+
+/* ---- the calls ---- */
+
+#define CALL(e, nr, c) rig_ioctl((e)->r, (e)->ctx, UIOMMU_ABI_##nr, &(c), sizeof(c))
+
+static int viommu(struct env *e, struct uiommu_abi_iommu_viommu_alloc c, uint32_t *out)
+{
+	int ret;
+
+	c.size = sizeof(c);
+	ret = CALL(e, IOMMU_VIOMMU_ALLOC, c);
+	*out = c.out_viommu_id;
+	return ret;
+}
+
+static int vdevice(struct env *e, uint32_t v, uint32_t dev, uint64_t virt_id, uint32_t *out)
+{
+	struct uiommu_abi_iommu_vdevice_alloc c = {
+		.size = sizeof(c), .viommu_id = v, .dev_id = dev, .virt_id = virt_id };
+	int ret = CALL(e, IOMMU_VDEVICE_ALLOC, c);
+
+	*out = c.out_vdevice_id;
+	return ret;
+}
+
+static int nested_with(struct env *e, struct uiommu_abi_iommu_hwpt_alloc c, const uint64_t ste[2],
+		       uint32_t *out)
+{
+	int ret;
+
+	memcpy(rig_ptr(e->r, RIG_VA + RAM_PAGES * PAGE), ste, 16);
+	c.size = sizeof(c);
+	ret = CALL(e, IOMMU_HWPT_ALLOC, c);
+	*out = c.out_hwpt_id;
+	return ret;
+}
+
+static struct uiommu_abi_iommu_hwpt_alloc nested_on(uint32_t pt, uint32_t dev)
+{
+	return (struct uiommu_abi_iommu_hwpt_alloc){ .dev_id = dev, .pt_id = pt, .data_type = 2,
+		.data_len = 16, .data_uptr = RIG_VA + RAM_PAGES * PAGE };
+}
+
+static void guest_ste(const struct env *e, uint64_t ste[2])
+{
+	ste[0] = CFG(STE_Config_S1) | ipa(e, e->cds);
+	ste[1] = FPREP(STE_S1CIR, CACHE_WB) | FPREP(STE_S1COR, CACHE_WB) |
+		 FPREP(STE_S1CSH, SH_ISH);
+}
+
+/* @n commands of the guest's; how many were handled. */
+static int invalidate(struct env *e, uint32_t id, const uint64_t *cmd, uint32_t n, uint32_t *done)
+{
+	struct uiommu_abi_iommu_hwpt_invalidate c = {
+		.size = sizeof(c), .hwpt_id = id, .data_type = 1, .entry_len = 16, .entry_num = n,
+		.data_uptr = RIG_VA + RAM_PAGES * PAGE };
+	int ret;
+
+	memcpy(rig_ptr(e->r, c.data_uptr), cmd, n * 16);
+	ret = CALL(e, IOMMU_HWPT_INVALIDATE, c);
+	*done = c.entry_num;
+	return ret;
+}
+
+static int attach(struct env *e, unsigned dev, uint32_t pasid, uint32_t pt)
+{
+	return uiommu_iommufd_attach(e->dev[dev], pasid, &pt);
+}
+
+struct vm {
+	uint32_t v, vd, hwpt;
+};
+
+static struct vm make_vm(struct env *e)
+{
+	struct vm vm;
+	uint64_t ste[2];
+
+	guest_ste(e, ste);
+	assert_int_equal(viommu(e, (struct uiommu_abi_iommu_viommu_alloc){
+		.type = 1, .dev_id = e->id[0], .hwpt_id = e->parent }, &vm.v), 0);
+	assert_int_equal(vdevice(e, vm.v, e->id[0], VSID, &vm.vd), 0);
+	assert_int_equal(nested_with(e, nested_on(vm.v, e->id[0]), ste, &vm.hwpt), 0);
+	return vm;
+}
+
+/* ---- */
+
+static void a_guest_runs(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	const uint64_t cmd[4] = { FPREP(CMD_Opcode, CMD_TLBI_NH_ALL), 0,
+		FPREP(CMD_Opcode, CMD_CFGI_CD_ALL) | FPREP(CMD_CFGI_CD_ALL_StreamID, VSID), 0 };
+	uint32_t done;
+
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), 0);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 42);
+	assert_int_equal(rig_read64(e->r, 0, -1, RAM), 0);	/* no address of its process */
+	guest_change(e, 43);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 42);
+	assert_int_equal(invalidate(e, vm.v, cmd, 2, &done), 0);
+	assert_int_equal(done, 2);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 43);
+	/* from the guest's table to the parent and back */
+	assert_int_equal(attach(e, 0, 0, e->parent), 0);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 0);
+	*(uint64_t *)rig_ptr(e->r, RIG_VA + (RAM_PAGES - 1) * PAGE) = 99;
+	assert_int_equal(rig_read64(e->r, 0, -1, RAM + (RAM_PAGES - 1) * PAGE), 99);
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), 0);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 43);
+	/* the host takes memory away: nothing is kept of it */
+	assert_int_equal(rig_unmap(e->r, e->ctx, e->ioas, RAM, RAM_PAGES * PAGE, NULL), 0);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 0);
+}
+
+static void what_holds_what(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.hwpt), -UIOMMU_EBUSY);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), -UIOMMU_EBUSY);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, e->parent), -UIOMMU_EBUSY);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, e->ioas), -UIOMMU_EBUSY);
+	uiommu_iommufd_detach(e->dev[0], 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.hwpt), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), -UIOMMU_EBUSY);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.vd), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, e->parent), 0);
+}
+
+/* The number of a vDEVICE whose device went is nobody's: it stays taken. */
+static void a_tombstone(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	uint32_t next;
+
+	uiommu_iommufd_unbind(e->dev[0]);
+	e->dev[0] = NULL;
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.vd), -UIOMMU_ENOENT);
+	for (unsigned i = 0; i < 8; i++) {
+		next = rig_ioas(e->r, e->ctx);
+		assert_int_not_equal(next, vm.vd);
+	}
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.hwpt), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), 0);
+}
+
+static void errors_of_hwpt_alloc(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	uint64_t ste[2];
+	uint32_t id;
+
+	guest_ste(e, ste);
+#define TRY(err, pt, ...) do {							\
+	struct uiommu_abi_iommu_hwpt_alloc c = nested_on(pt, e->id[0]);		\
+	__VA_ARGS__;								\
+	assert_int_equal(nested_with(e, c, ste, &id), err);			\
+} while (0)
+	TRY(-UIOMMU_ENOENT, vm.v, c.dev_id = 99);
+	TRY(-UIOMMU_EINVAL, 99);
+	TRY(-UIOMMU_EINVAL, e->id[0]);
+	TRY(-UIOMMU_EINVAL, vm.hwpt);	/* no parent */
+	TRY(-UIOMMU_EOPNOTSUPP, e->parent);	/* not without a vIOMMU */
+	TRY(-UIOMMU_EOPNOTSUPP, e->ioas);
+	TRY(-UIOMMU_EOPNOTSUPP, vm.v, c.flags = PASID_FLAG);
+	TRY(-UIOMMU_EOPNOTSUPP, vm.v, c.flags = PARENT_FLAG);
+	TRY(-UIOMMU_EOPNOTSUPP, vm.v, c.flags = 1u << 9);
+	TRY(-UIOMMU_EOPNOTSUPP, vm.v, c.data_type = 1);
+	TRY(-UIOMMU_EINVAL, vm.v, c.data_len = 8);
+	TRY(-UIOMMU_EINVAL, vm.v, c.data_len = 4096);
+	TRY(-UIOMMU_EINVAL, vm.v, c.data_len = 0);
+	TRY(-UIOMMU_EOPNOTSUPP, vm.v, c.data_type = 0, c.data_len = 0);
+	TRY(-UIOMMU_EFAULT, vm.v, c.data_uptr = RIG_HOLE);
+	ste[1] |= FPREP(STE_STRW, 2);
+	TRY(-UIOMMU_EIO, vm.v);
+#undef TRY
+	assert_int_equal(rig_hwpt_alloc(e->r, e->ctx, e->id[0], e->ioas, PARENT_FLAG | PASID_FLAG,
+					&id), -UIOMMU_EOPNOTSUPP);
+}
+
+static void errors_of_viommu_alloc(void **state)
+{
+	struct env *e = *state;
+	struct uiommu_abi_iommu_viommu_alloc c = {
+		.type = 1, .dev_id = e->id[0], .hwpt_id = e->parent };
+	uint32_t plain, id;
+
+	assert_int_equal(rig_hwpt_alloc(e->r, e->ctx, e->id[0], e->ioas, 0, &plain), 0);
+#define TRY(m, v, err) do { typeof(c.m) was = c.m; c.m = (v);		\
+	assert_int_equal(viommu(e, c, &id), err); c.m = was; } while (0)
+	TRY(flags, 1, -UIOMMU_EOPNOTSUPP);
+	TRY(type, 0, -UIOMMU_EOPNOTSUPP);
+	TRY(type, 2, -UIOMMU_EOPNOTSUPP);
+	TRY(dev_id, 99, -UIOMMU_ENOENT);
+	TRY(dev_id, e->parent, -UIOMMU_ENOENT);
+	TRY(hwpt_id, 99, -UIOMMU_ENOENT);
+	TRY(hwpt_id, e->ioas, -UIOMMU_ENOENT);
+	TRY(hwpt_id, plain, -UIOMMU_EINVAL);
+	TRY(flags, 0, 0);
+#undef TRY
+}
+
+static void errors_of_vdevice_alloc(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	uint32_t id, other;
+
+	assert_int_equal(vdevice(e, 99, e->id[1], 1, &id), -UIOMMU_ENOENT);
+	assert_int_equal(vdevice(e, vm.hwpt, e->id[1], 1, &id), -UIOMMU_ENOENT);
+	assert_int_equal(vdevice(e, vm.v, 99, 1, &id), -UIOMMU_ENOENT);
+	assert_int_equal(vdevice(e, vm.v, e->id[0], 1, &id), -UIOMMU_EEXIST);
+	assert_int_equal(vdevice(e, vm.v, e->id[1], VSID, &id), -UIOMMU_EEXIST);
+	assert_int_equal(vdevice(e, vm.v, e->id[1], 1ull << 32, &id), -UIOMMU_ERANGE);
+	assert_int_equal(vdevice(e, vm.v, e->id[1], VSID + 1, &other), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, other), 0);
+	assert_int_equal(vdevice(e, vm.v, e->id[1], VSID + 1, &other), 0);
+}
+
+static void errors_of_attach(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	uint64_t ste[2];
+	uint32_t s1, two, twelve;
+
+	/* a table of the guest's for a device that the guest has not */
+	assert_int_equal(attach(e, 1, 0, vm.hwpt), -UIOMMU_ENOENT);
+	/* its "off" needs no number */
+	ste[0] = CFG(STE_Config_BYPASS);
+	ste[1] = 0;
+	assert_int_equal(nested_with(e, nested_on(vm.v, e->id[0]), ste, &two), 0);
+	assert_int_equal(attach(e, 1, 0, two), 0);
+	assert_int_equal(rig_read64(e->r, 1, -1, RAM + VA), 0);
+	/* PASIDs are the guest's own affair */
+	assert_int_equal(attach(e, 0, 5, vm.hwpt), -UIOMMU_EINVAL);
+	assert_int_equal(rig_hwpt_alloc(e->r, e->ctx, e->id[0], e->ioas, PASID_FLAG, &s1), 0);
+	assert_int_equal(attach(e, 0, 5, s1), 0);
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), -UIOMMU_EINVAL);
+	uiommu_iommufd_detach(e->dev[0], 5);
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), 0);
+	assert_int_equal(attach(e, 0, 5, s1), -UIOMMU_EINVAL);
+	/* the IOAS is not where a guest's table is found */
+	assert_int_equal(rig_hwpt_alloc(e->r, e->ctx, e->id[0], e->ioas, 0, &twelve), 0);
+	assert_int_equal(attach(e, 0, 0, e->ioas), 0);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 0);
+}
+
+static void errors_of_invalidate(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	const uint64_t all = FPREP(CMD_Opcode, CMD_TLBI_NH_ALL);
+	struct uiommu_abi_iommu_hwpt_invalidate c = {
+		.size = sizeof(c), .hwpt_id = vm.v, .data_type = 1, .entry_len = 16, .entry_num = 1,
+		.data_uptr = RIG_VA + RAM_PAGES * PAGE };
+	uint64_t cmd[2 * 100];
+	uint32_t done;
+
+	for (unsigned i = 0; i < 100; i++)
+		cmd[2 * i] = all, cmd[2 * i + 1] = 0;
+	assert_int_equal(invalidate(e, vm.v, cmd, 100, &done), 0);
+	assert_int_equal(done, 100);
+	cmd[2 * 70] = FPREP(CMD_Opcode, CMD_SYNC);
+	assert_int_equal(invalidate(e, vm.v, cmd, 100, &done), -UIOMMU_EIO);
+	assert_int_equal(done, 70);
+	assert_int_equal(invalidate(e, vm.hwpt, cmd, 1, &done), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(done, 0);
+	assert_int_equal(invalidate(e, e->parent, cmd, 1, &done), -UIOMMU_EINVAL);
+	assert_int_equal(invalidate(e, 99, cmd, 1, &done), -UIOMMU_ENOENT);
+#define TRY(m, v, err, n) do { struct uiommu_abi_iommu_hwpt_invalidate was = c; c.m = (v);	\
+	assert_int_equal(CALL(e, IOMMU_HWPT_INVALIDATE, c), err);				\
+	assert_int_equal(c.entry_num, n); c = was; } while (0)
+	TRY(__reserved, 1, -UIOMMU_EOPNOTSUPP, 0);
+	TRY(data_type, 0, -UIOMMU_EINVAL, 0);
+	TRY(entry_len, 0, -UIOMMU_EINVAL, 0);
+	TRY(entry_len, 4097, -UIOMMU_EINVAL, 0);
+	TRY(entry_num, (1u << 19) + 1, -UIOMMU_EINVAL, 0);
+	TRY(data_uptr, 0, -UIOMMU_EINVAL, 0);
+	TRY(data_uptr, RIG_HOLE, -UIOMMU_EFAULT, 0);
+	TRY(entry_num, 0, 0, 0);			/* is the type known? */
+	c.entry_num = 0;
+	TRY(data_type, 5, -UIOMMU_EINVAL, 0);
+	/* entries of a program with another idea of their length */
+	c.entry_num = 1;
+	TRY(entry_len, 8, 0, 1);
+	memset(rig_ptr(e->r, c.data_uptr), 0, 48);
+	memcpy(rig_ptr(e->r, c.data_uptr), &all, 8);
+	TRY(entry_len, 24, 0, 1);
+	((char *)rig_ptr(e->r, c.data_uptr))[23] = 1;
+	TRY(entry_len, 24, -UIOMMU_E2BIG, 0);
+#undef TRY
+	/* the last of what fits is done, and the hole is said */
+	c.entry_num = 300;
+	c.data_uptr = RIG_HOLE - 256 * 16;
+	for (unsigned i = 0; i < 256; i++)
+		memcpy(rig_ptr(e->r, c.data_uptr + i * 16), cmd, 16);
+	assert_int_equal(CALL(e, IOMMU_HWPT_INVALIDATE, c), -UIOMMU_EFAULT);
+	assert_int_equal(c.entry_num, 256);
+}
+
+/* What IOAS_COPY shares is a parent's memory too. */
+static void a_parent_made_of_a_copy(void **state)
+{
+	struct env *e = *state;
+	uint32_t ioas2 = rig_ioas(e->r, e->ctx), parent2, v, vd, hwpt;
+	struct uiommu_abi_iommu_ioas_copy copy = {
+		.size = sizeof(copy), .flags = 7, .dst_ioas_id = ioas2, .src_ioas_id = e->ioas,
+		.length = RAM_PAGES * PAGE, .dst_iova = RAM, .src_iova = RAM };
+	uint64_t ste[2];
+
+	guest_ste(e, ste);
+	assert_int_equal(CALL(e, IOMMU_IOAS_COPY, copy), 0);
+	assert_int_equal(rig_hwpt_alloc(e->r, e->ctx, e->id[1], ioas2, PARENT_FLAG, &parent2), 0);
+	assert_int_equal(viommu(e, (struct uiommu_abi_iommu_viommu_alloc){
+		.type = 1, .dev_id = e->id[1], .hwpt_id = parent2 }, &v), 0);
+	assert_int_equal(vdevice(e, v, e->id[1], 3, &vd), 0);
+	assert_int_equal(nested_with(e, nested_on(v, e->id[1]), ste, &hwpt), 0);
+	assert_int_equal(attach(e, 1, 0, hwpt), 0);
+	assert_int_equal(rig_unmap(e->r, e->ctx, e->ioas, RAM, RAM_PAGES * PAGE, NULL), 0);
+	assert_int_equal(rig_read64(e->r, 1, -1, VA), 42);
+}
+
+/* Each allocation refused in turn. */
+static void invariant_13_no_memory_at_any_point(void **state)
+{
+	struct env *e = *state;
+	uint64_t ste[2];
+	unsigned fails = 0;
+
+	guest_ste(e, ste);
+	for (unsigned n = 1;; n++) {
+		struct vm vm = { 0 };
+		int ret;
+
+		e->r->fail_at = e->r->allocs + n;
+		ret = viommu(e, (struct uiommu_abi_iommu_viommu_alloc){
+			.type = 1, .dev_id = e->id[0], .hwpt_id = e->parent }, &vm.v);
+		if (!ret)
+			ret = vdevice(e, vm.v, e->id[0], VSID, &vm.vd);
+		if (!ret)
+			ret = nested_with(e, nested_on(vm.v, e->id[0]), ste, &vm.hwpt);
+		if (!ret)
+			ret = attach(e, 0, 0, vm.hwpt);
+		e->r->fail_at = 0;
+		if (!ret)
+			break;
+		assert_int_equal(ret, -UIOMMU_ENOMEM);
+		if (vm.hwpt)
+			assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.hwpt), 0);
+		if (vm.vd)
+			assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.vd), 0);
+		if (vm.v)
+			assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), 0);
+		fails++;
+	}
+	assert_true(fails >= 6);
+	assert_int_equal(rig_read64(e->r, 0, -1, VA), 42);
+}
+
+#define CASE(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_guest_runs), CASE(what_holds_what), CASE(a_tombstone),
+		CASE(errors_of_hwpt_alloc), CASE(errors_of_viommu_alloc),
+		CASE(errors_of_vdevice_alloc), CASE(errors_of_attach), CASE(errors_of_invalidate),
+		CASE(a_parent_made_of_a_copy), CASE(invariant_13_no_memory_at_any_point),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
