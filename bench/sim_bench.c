@@ -3,6 +3,7 @@
  * The software SMMUv3: what a hit, a miss and an invalidation cost, beside the
  * floor that was measured in the same run. Nanoseconds are this machine's: compare
  * what stands in one line. Look-ups are dependent: each result is the next address.
+ * Time is this thread's, so that a neighbour costs cache, not whole time slices.
  */
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -20,6 +21,14 @@
 #define NEXT0	0x4000000000ull		/* what a page "holds": the number of the next one */
 
 enum { STRTAB = 0, CMDQ = 0x10000, EVTQ = 0x20000, CD = 0x30000, TABLES = 0x40000 };
+
+static uint64_t thread_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 static uint8_t *ram;
 static uint64_t next_table;
@@ -183,7 +192,7 @@ static uint64_t fill_probes(unsigned n)
 
 static double run_probes(uint64_t key)
 {
-	uint64_t t = bench_now_ns();
+	uint64_t t = thread_ns();
 
 	for (unsigned i = 0; i < LOOKUPS; i++) {
 		struct probe *p = probe_at(key);
@@ -193,7 +202,7 @@ static double run_probes(uint64_t key)
 		key = p->value;
 	}
 	sink = key;
-	return (double)(bench_now_ns() - t) / LOOKUPS;
+	return (double)(thread_ns() - t) / LOOKUPS;
 }
 
 static uint64_t va_of(unsigned i)
@@ -222,7 +231,7 @@ static double run_hits(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_por
 {
 	struct uiommu_sim_access a = { .iova = VA0 };
 	struct uiommu_sim_xlat x;
-	uint64_t t = bench_now_ns();
+	uint64_t t = thread_ns();
 
 	for (unsigned i = 0; i < count; i++) {
 		if (uiommu_sim_smmuv3_begin(s, p, &a, &x))
@@ -230,14 +239,14 @@ static double run_hits(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_por
 		a.iova = x.pa - NEXT0 + VA0;
 		uiommu_sim_smmuv3_end(s, p);
 	}
-	return (double)(bench_now_ns() - t) / count;
+	return (double)(thread_ns() - t) / count;
 }
 
 /* the same without the look-up of STE and CD: marker, TLB, permission */
 static double run_tlb_only(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *p)
 {
 	const struct sim_tag tag = { SIM_NH, 0, 1 };
-	uint64_t w[4], va = VA0, t = bench_now_ns();
+	uint64_t w[4], va = VA0, t = thread_ns();
 
 	for (unsigned i = 0; i < LOOKUPS; i++) {
 		sim_mark_port(s, (struct sim_slot *)p);
@@ -252,7 +261,7 @@ static double run_tlb_only(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3
 			abort();
 	}
 	sink = va;
-	return (double)(bench_now_ns() - t) / LOOKUPS;
+	return (double)(thread_ns() - t) / LOOKUPS;
 }
 
 static void hits(unsigned n, unsigned lg2, bool fence, const char *how)
@@ -277,9 +286,9 @@ static void hits(unsigned n, unsigned lg2, bool fence, const char *how)
 	f = bench_median(floor, PASSES);
 	t = bench_median(tlb, PASSES);
 	w = bench_median(whole, PASSES);
-	printf("hit, %6u entries, %-8s %5.1f ns = %.2f x a probe (%.1f); "
+	printf("hit, %6u entries, %-8s %5.1f ns = %.2f x a probe (%.1f)%s; "
 	       "with STE and CD %.1f; misses %.2f%%\n",
-	       n, how, t, t / f, f, w,
+	       n, how, t, t / f, f, fence ? ", to be at most 2" : "", w,
 	       100.0 * (double)(after.tlb_misses - before.tlb_misses) / (PASSES * LOOKUPS));
 	free(probes);
 	uiommu_sim_smmuv3_port_close(s, p);
@@ -292,7 +301,7 @@ static void hits(unsigned n, unsigned lg2, bool fence, const char *how)
 
 static double run_invalidate(struct uiommu_sim_smmuv3 *s, bool translate)
 {
-	uint64_t t = bench_now_ns();
+	uint64_t t = thread_ns();
 	struct uiommu_sim_xlat x;
 
 	for (unsigned i = 0; i < MISSES; i++) {
@@ -303,7 +312,7 @@ static double run_invalidate(struct uiommu_sim_smmuv3 *s, bool translate)
 		if (translate && uiommu_sim_smmuv3_translate(s, &a, &x))
 			abort();
 	}
-	return (double)(bench_now_ns() - t) / MISSES;
+	return (double)(thread_ns() - t) / MISSES;
 }
 
 static int (*volatile read_cb)(void *ctx, uiommu_pa_t pa, void *buf, size_t bytes) = env_read;
@@ -320,7 +329,7 @@ static uint64_t fetch(uint64_t pa)
 /* STE, CD and four levels, and nothing else */
 static double run_straight(void)
 {
-	uint64_t t = bench_now_ns(), x = 0, d;
+	uint64_t t = thread_ns(), x = 0, d;
 
 	for (unsigned i = 0; i < MISSES; i++) {
 		uint64_t va = va_of(i & 15), ste[8], cd[8];
@@ -335,7 +344,7 @@ static double run_straight(void)
 		x += d;
 	}
 	sink = x;
-	return (double)(bench_now_ns() - t) / MISSES;
+	return (double)(thread_ns() - t) / MISSES;
 }
 
 static void misses(void)
@@ -352,7 +361,7 @@ static void misses(void)
 	m = bench_median(with, PASSES) - bench_median(without, PASSES);
 	f = bench_median(straight, PASSES);
 	printf("miss (STE, CD, four levels, hot)       %5.1f ns = %.2f x "
-	       "the same 20 reads in a row (%.1f)\n",
+	       "the same 20 reads in a row (%.1f); to be at most 4\n",
 	       m, m / f, f);
 	uiommu_sim_smmuv3_destroy(s);
 }
@@ -361,11 +370,11 @@ static void misses(void)
 
 static double run_command(struct uiommu_sim_smmuv3 *s, uint64_t w0, uint64_t w1)
 {
-	uint64_t t = bench_now_ns();
+	uint64_t t = thread_ns();
 
 	for (unsigned i = 0; i < MISSES; i++)
 		command(s, w0, w1);
-	return (double)(bench_now_ns() - t) / MISSES;
+	return (double)(thread_ns() - t) / MISSES;
 }
 
 static void invalidations(unsigned n, unsigned lg2)
@@ -394,21 +403,13 @@ static void invalidations(unsigned n, unsigned lg2)
 
 static struct uiommu_sim_smmuv3 *shared;
 
-static double cpu_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void *hit_thread(void *arg)
 {
 	struct uiommu_sim_smmuv3_port *p = uiommu_sim_smmuv3_port_open(shared);
-	double t = cpu_seconds();
+	uint64_t t = thread_ns();
 
 	run_hits(shared, p, 200 * LOOKUPS);
-	*(double *)arg = 200 * LOOKUPS / (cpu_seconds() - t);
+	*(double *)arg = 200 * LOOKUPS * 1e9 / (double)(thread_ns() - t);
 	uiommu_sim_smmuv3_port_close(shared, p);
 	return NULL;
 }
@@ -430,7 +431,8 @@ static void threads(void)
 			pthread_join(t[j], NULL);
 		ratio[i] = (two[0] + two[1]) / one;
 	}
-	printf("two threads' hits per CPU-second: %.2f x one thread's\n", bench_median(ratio, 5));
+	printf("two threads' hits per CPU-second: %.2f x one thread's; to be at least 1.9\n",
+	       bench_median(ratio, 5));
 	uiommu_sim_smmuv3_destroy(shared);
 }
 
