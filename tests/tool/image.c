@@ -205,7 +205,7 @@ static void draw_all(const struct topo *t)
 	json_t *j = draw_json(t);
 
 	draw_tree(t, f, false, true);
-	draw_dot(t, f);
+	draw_dot(t, f, true);
 	json_dumpf(j, f, 0);
 	json_decref(j);
 	fclose(f);

@@ -147,10 +147,13 @@ says out 'tooltip="StreamID = RID - 0x0100 + 0x40"'
 if command -v dot >/dev/null; then
 	want 0 "$uiommu" show --svg "$default"
 	says out "<svg"
+	says out '<title>StreamID = RID - 0x0100 + 0x40</title>'
 	cp "$work/out" "$work/a.svg"
 	want 0 "$uiommu" show --html "$default"
-	says out '<title>StreamID = RID - 0x0100 + 0x40</title>'
-	says out "<details><summary>/iommu@2b400000</summary>"
+	says out '<div>StreamID = RID - 0x0100 + 0x40</div>'
+	says out '<div>StreamID 0x140 = RID 0x0200 - 0x0100 + 0x40</div>'
+	says out '<div>no entry maps RID 0x0008</div>'
+	says out '<details><summary>/iommu@2b400000</summary><table id="table-smmu0">'
 	says_not out "<script"
 	says_not out 'src="http'
 	! command -v xmllint >/dev/null || want 0 xmllint --noout --nonet "$work/a.svg"

@@ -209,7 +209,7 @@ static void use(struct topo *t)
 	topo_name_sid(t, 7, name, sizeof(name));
 	topo_name_sid(t, 0x20600, name, 20);
 	draw_tree(t, out, rnd(2), rnd(2));
-	draw_dot(t, out);
+	draw_dot(t, out, true);
 	json_decref(draw_json(t));
 	fclose(out);
 	free(text);

@@ -56,6 +56,8 @@ packages() {
 	peers	uuid-dev		-	uuid
 	qemu	gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
 	bench	valgrind		valgrind
+	look	chromium		chromium
+	look	graphviz		dot
 	fmt	clang-format		clang-format
 	TABLE
 }
@@ -68,6 +70,7 @@ group_list() {
 	peers) echo demo peers ;;
 	qemu) echo demo qemu ;;
 	bench) echo demo bench ;;
+	look) echo demo look ;;
 	fmt) echo fmt ;;
 	all) echo demo test peers qemu bench fmt ;;
 	*) return 1 ;;

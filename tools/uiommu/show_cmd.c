@@ -142,7 +142,7 @@ static int draw(const struct show_args *s, const struct topo *t)
 
 	switch (s->how) {
 	case AS_DOT:
-		draw_dot(t, stdout);
+		draw_dot(t, stdout, true);
 		return tool_flush();
 	case AS_SVG:
 		return draw_svg(t, stdout) ? EXIT_TROUBLE : tool_flush();

@@ -51,6 +51,27 @@ void draw_arithmetic(const struct topo *t, const struct topo_map *m, char *buf, 
 			 m->sid);
 }
 
+void draw_dev_arithmetic(const struct topo *t, const struct topo_dev *d, char *buf, size_t bytes)
+{
+	const struct topo_root *r = &t->roots[d->root];
+	const char *id = r->pci ? "RID" : "ID";
+	uint32_t sid;
+	const struct topo_map *m = topo_lookup(t, d->root, d->id, &sid);
+
+	if (!m)
+		snprintf(buf, bytes, "no entry maps %s 0x%04x", id, d->id);
+	else if (!m->count)
+		*buf = '\0';
+	else if (m->single)
+		snprintf(buf, bytes, "StreamID 0x%x, whatever the ID", sid);
+	else if (r->mask < 0xffff)
+		snprintf(buf, bytes, "StreamID 0x%x = (%s 0x%04x & 0x%04x) - 0x%04x + 0x%x", sid,
+			 id, d->id, r->mask, m->id, m->sid);
+	else
+		snprintf(buf, bytes, "StreamID 0x%x = %s 0x%04x - 0x%04x + 0x%x", sid, id, d->id,
+			 m->id, m->sid);
+}
+
 static void dev_text(const struct topo *t, const struct topo_dev *d, char *buf, size_t bytes)
 {
 	char id[96], group[24] = "";
@@ -249,6 +270,13 @@ static void quoted(FILE *out, const char *s)
 	fputc('"', out);
 }
 
+static bool sid_known(const struct topo *t, unsigned dev)
+{
+	uint32_t sid;
+
+	return topo_lookup(t, t->devs[dev].root, t->devs[dev].id, &sid);
+}
+
 static void dot_devs(const struct topo *t, FILE *out)
 {
 	char text[320];
@@ -257,8 +285,9 @@ static void dot_devs(const struct topo *t, FILE *out)
 		dev_text(t, &t->devs[i], text, sizeof(text));
 		fprintf(out, "\tdev%u [label=", i);
 		quoted(out, text);
-		fprintf(out, ", style=rounded];\n\tdev%u -> root%u [arrowhead=none];\n", i,
-			t->devs[i].root);
+		fprintf(out, ", style=\"rounded,filled\", fillcolor=\"%s\", id=\"dev%u\"];\n"
+			"\tdev%u -> root%u [arrowhead=none];\n", sid_known(t, i) ? "#ffffff" :
+			"#f0f0f0", i, i, t->devs[i].root);
 	}
 }
 
@@ -289,10 +318,27 @@ static void dot_domains(const struct topo *t, FILE *out)
 	}
 }
 
-void draw_dot(const struct topo *t, FILE *out)
+static void dot_maps(const struct topo *t, FILE *out, bool tooltips)
 {
 	char text[320];
 
+	for (unsigned i = 0; i < t->num_maps; i++) {
+		draw_map_text(t, &t->maps[i], text, sizeof(text));
+		fprintf(out, "\troot%u -> smmu%u [label=", t->maps[i].root, t->maps[i].smmu);
+		quoted(out, text);
+		draw_arithmetic(t, &t->maps[i], text, sizeof(text));
+		fputs(tooltips ? ", tooltip=" : "", out);
+		if (tooltips)
+			quoted(out, text);
+		fputs(tooltips ? ", labeltooltip=" : "", out);
+		if (tooltips)
+			quoted(out, text);
+		fprintf(out, ", id=\"map%u\"];\n", i);
+	}
+}
+
+void draw_dot(const struct topo *t, FILE *out, bool tooltips)
+{
 	fputs("digraph uiommu {\n\trankdir=RL;\n\tnode [shape=box, fontname=\"sans-serif\"];\n"
 	      "\tedge [fontname=\"sans-serif\", fontsize=10];\n", out);
 	for (unsigned i = 0; i < t->num_smmus; i++) {
@@ -307,17 +353,7 @@ void draw_dot(const struct topo *t, FILE *out)
 		quoted(out, t->roots[i].name);
 		fprintf(out, ", id=\"root%u\"];\n", i);
 	}
-	for (unsigned i = 0; i < t->num_maps; i++) {
-		draw_map_text(t, &t->maps[i], text, sizeof(text));
-		fprintf(out, "\troot%u -> smmu%u [label=", t->maps[i].root, t->maps[i].smmu);
-		quoted(out, text);
-		draw_arithmetic(t, &t->maps[i], text, sizeof(text));
-		fputs(", tooltip=", out);
-		quoted(out, text);
-		fputs(", labeltooltip=", out);
-		quoted(out, text);
-		fprintf(out, ", id=\"map%u\"];\n", i);
-	}
+	dot_maps(t, out, tooltips);
 	dot_devs(t, out);
 	dot_domains(t, out);
 	fputs("}\n", out);
