@@ -215,7 +215,8 @@ struct uiommu_dev_config {
  *                      share, are behind another IOMMU or have other PASIDs
  *   -UIOMMU_EEXIST     the name, or a StreamID behind this IOMMU, is taken
  *   -UIOMMU_EBUSY      @cfg->group is the number of a group that is a device's own, or
- *                      of one that shares, while something is attached to it
+ *                      of one that shares, while something is attached to it, or of one
+ *                      that is claimed, and the device has a DIRECT range
  *   -UIOMMU_ERANGE     a StreamID is beyond what the IOMMU can look up
  *   -UIOMMU_ENOMEM     the host gave no memory
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  hardware did not answer

@@ -33,13 +33,16 @@ static struct uiommu_group *make(struct uiommu *u, unsigned number, bool named)
 	return g;
 }
 
-/* Whoever joins a PASID table finds in it what the others have: nothing yet. */
-static int may_share(const struct uiommu_group *g, const struct uiommu_dev *dev)
+/* Whoever joins a PASID table finds in it what the others have: nothing yet. A claimed
+ * group is blocked, which is not for a device with a DIRECT range. */
+static int may_join(const struct uiommu_group *g, const struct uiommu_dev *dev)
 {
 	const struct uiommu_dev *d = g->devs;
 
 	if (dev->shared != d->shared)
 		return -UIOMMU_EINVAL;
+	if (!g->named || (g->owner && uiommu_resv_is_direct(dev)))
+		return -UIOMMU_EBUSY;
 	if (!dev->shared)
 		return 0;
 	if (d->iommu != dev->iommu || d->pasid_bits != dev->pasid_bits)
@@ -50,10 +53,8 @@ static int may_share(const struct uiommu_group *g, const struct uiommu_dev *dev)
 int uiommu_group_join(struct uiommu *u, struct uiommu_dev *dev, int number)
 {
 	struct uiommu_group *g = number < 0 ? NULL : find(u, (unsigned)number);
-	int err = g ? may_share(g, dev) : 0;
+	int err = g ? may_join(g, dev) : 0;
 
-	if (g && !g->named)
-		return -UIOMMU_EBUSY;
 	if (err)
 		return err;
 	if (!g)

@@ -340,7 +340,7 @@ static inline struct uiommu_domain *world_domain(struct uiommu_dev *dev)
 /* ---- everything that can be known, as text to compare ---- */
 
 struct picture {
-	char s[4096];
+	char s[8192];
 	size_t n;
 };
 

@@ -105,6 +105,22 @@ static void direct_ranges_are_kept_across_domains(void **state)
 	assert_int_equal(uiommu_attach_device_pasid(world_domain(dev), dev, 1), 0);
 }
 
+/* A claimed group is blocked: who cannot be is not let in. */
+static void direct_ranges_and_claimed_groups(void **state)
+{
+	struct world *w = *state;
+	struct uiommu_dev *dev = add_with(w, "a", 1, 5, NULL, 0, 0), *late;
+	int me;
+
+	assert_int_equal(uiommu_device_claim(dev, &me), 0);
+	add_with(w, "late", 2, 5, lists, 4, -UIOMMU_EBUSY);
+	add_with(w, "relaxable", 3, 5, &lists[1], 1, 0);
+	uiommu_device_release(dev, &me);
+	late = add_with(w, "late", 2, 5, lists, 4, 0);
+	assert_ptr_equal(world_has(late, 0), uiommu_domain_identity(w->u));
+	assert_int_equal(uiommu_device_claim(dev, &me), -UIOMMU_EINVAL);
+}
+
 static void invariant_13_direct_ranges_of_a_failed_call(void **state)
 {
 	struct world *w = *state;
@@ -281,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_list_of_a_device),
 		T(direct_ranges_are_kept_across_domains),
+		T(direct_ranges_and_claimed_groups),
 		T(invariant_13_direct_ranges_of_a_failed_call),
 		T(a_device_in_reset_is_blocked_and_refuses),
 		T(invariant_13_a_reset_that_fails),
