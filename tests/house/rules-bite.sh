@@ -41,6 +41,11 @@ fresh() {
 	printf '%s\n' "$m" '#include <stdio.h>' 'int puts(const char *s);' \
 		'int puts(const char *s)' '{' '	return *s;' '}' >preload/p.c
 	echo puts >preload/EXPORTS
+	mkdir -p tests/core docs
+	for n in 01 02 03 04 05 06 07 08 09 10 11 12 13 14; do
+		echo "static void invariant_${n}_holds(void **state)"
+	done | sed "1i$m" >tests/core/t.c
+	echo invariant_03_holds >docs/TESTING.md
 }
 
 built() {
@@ -71,7 +76,7 @@ try() {
 }
 
 fresh
-for rule in includes symbols docs freestanding length text; do
+for rule in includes symbols docs freestanding length text invariants; do
 	try $rule "" "nothing is wrong"
 done
 
@@ -131,6 +136,11 @@ echo "/* http://deb.$(echo debian).org/debian */" >>src/core/a.c
 try text 'package archive' "an archive's name"
 echo "/* see $(echo /work)/main */" >>src/core/a.c
 try text 'outside the checkout' "a directory of one machine"
+
+sed -i /invariant_09/d tests/core/t.c
+try invariants 'rule 9 of section 3' "a rule without a test"
+echo invariant_03_does_not >>docs/TESTING.md
+try invariants 'no test invariant_03_does_not' "a test that is not there"
 
 echo "1..$n"
 exit $failed

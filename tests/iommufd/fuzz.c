@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random calls. garbage: every member of every structure wrong in every way, with
+ * Random calls. First every member of every structure wrong in every way, with
  * attached devices; nothing may crash or be left over. oracle: legal calls in
  * random order; after each, what the device reads is what a flat model says.
  *
@@ -15,7 +15,7 @@ static unsigned rounds(unsigned dflt)
 	return s ? (unsigned)strtoul(s, NULL, 0) : dflt;
 }
 
-/* ---- garbage ---- */
+/* ---- any ioctl ---- */
 
 static uint64_t interesting(uint64_t *seed)
 {
@@ -83,9 +83,9 @@ static void device_call(struct rig *r, struct uiommu_iommufd_dev **dev,
 	}
 }
 
-static void garbage(void **state)
+static void invariant_14_any_ioctl(void **state)
 {
-	uint64_t seed = rig_seed("garbage", 0x6a5), left;
+	uint64_t seed = rig_seed("invariant_14_any_ioctl", 0x6a5), left;
 	struct rig *r = rig_create_with(&(struct rig_options){ .group = true, .nesting = true });
 	struct uiommu_iommufd *ctx = rig_iommufd(r);
 	struct uiommu_iommufd_dev *dev[RIG_DEVS] = { 0 };
@@ -338,7 +338,7 @@ static void chosen_by_first_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(garbage),
+		cmocka_unit_test(invariant_14_any_ioctl),
 		cmocka_unit_test(oracle),
 		cmocka_unit_test(chosen_by_first_fit),
 	};

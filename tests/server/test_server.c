@@ -236,7 +236,7 @@ static void few_descriptors(void **state)
 	assert_int_equal(st, 0);
 }
 
-static void fuzz(void **state)
+static void invariant_14_any_request_of_a_client(void **state)
 {
 	const char *given = getenv("UIOMMU_TEST_SEED");
 	unsigned seed = given ? strtoul(given, NULL, 0) : 1, n = given ? 1 : 4;
@@ -638,7 +638,7 @@ int main(void)
 		cmocka_unit_test(no_ring_in_process),
 		cmocka_unit_test(bad_rings),
 		cmocka_unit_test(few_descriptors),
-		cmocka_unit_test(fuzz),
+		cmocka_unit_test(invariant_14_any_request_of_a_client),
 		cmocka_unit_test(environment),
 		cmocka_unit_test(exit_status),
 		cmocka_unit_test(killed_by_signal),

@@ -102,10 +102,10 @@ static void step(struct rig *r, struct uiommu_vfio_file **files, uint64_t *seed)
 	}
 }
 
-static void garbage(void **state)
+static void invariant_14_any_call_on_a_device_file(void **state)
 {
 	const char *s = getenv("UIOMMU_ROUNDS");
-	uint64_t seed = rig_seed("garbage", 0xf10);
+	uint64_t seed = rig_seed("invariant_14_any_call_on_a_device_file", 0xf10);
 	struct venv *e = venv_create();
 	struct uiommu_vfio_file *files[2] = { e->f };
 
@@ -121,7 +121,7 @@ static void garbage(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(garbage) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(invariant_14_any_call_on_a_device_file) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
