@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* board.c - console, exit, MMU, clock and interrupts of QEMU's virt machine */
+/* board.c - QEMU's virt machine by its devicetree: console, exit, MMU, clock */
 #include <stdarg.h>
 
 #include "board.h"
+#include "dt.h"
 
-#define UART	0x09000000ull		/* PL011 */
-#define GICD	0x08000000ull		/* GICv3 distributor */
-#define GICR	0x080a0000ull		/* redistributor of CPU 0 */
+struct board board;
 
 static volatile uint32_t *reg(uint64_t pa)
 {
@@ -17,9 +16,9 @@ static volatile uint32_t *reg(uint64_t pa)
 
 static void put(char c)
 {
-	while (*reg(UART + 0x18) & 1 << 5)	/* UARTFR.TXFF */
+	while (*reg(board.uart + 0x18) & 1 << 5)	/* UARTFR.TXFF */
 		;
-	*reg(UART) = (unsigned char)c;
+	*reg(board.uart) = (unsigned char)c;
 }
 
 static void put_number(uint64_t v, unsigned base)
@@ -97,8 +96,8 @@ void board_exception(uint64_t esr, uint64_t elr, uint64_t far)
 /* ---- MMU ---- */
 
 /*
- * Identity, in blocks of 1 GiB: devices, RAM, and the PCI configuration space at
- * 256 GiB. On, because atomics are only architected for normal memory, and because
+ * Identity, in blocks of 1 GiB: devices below RAM, RAM, and the PCI configuration
+ * space. On, because atomics are only architected for normal memory, and because
  * a host that says its SMMU is coherent should have caches to be coherent with.
  */
 static uint64_t l1[512] __attribute__((aligned(4096)));
@@ -106,14 +105,20 @@ static uint64_t l1[512] __attribute__((aligned(4096)));
 #define BLOCK_DEVICE	(1ull << 54 | 1u << 10 | 1u << 2 | 1u)		/* XN, AF, Attr1 */
 #define BLOCK_RAM	(1u << 10 | 3u << 8 | 0u << 2 | 1u)		/* AF, inner, Attr0 */
 
+static void map_range(uint64_t pa, uint64_t bytes, uint64_t attr)
+{
+	for (uint64_t g = pa >> 30; g <= (pa + bytes - 1) >> 30 && g < 512; g++)
+		l1[g] = g << 30 | attr;
+}
+
 static void mmu_on(void)
 {
 	uint64_t tcr = 25 | 1u << 8 | 1u << 10 | 3u << 12 | 1u << 23 | 2ull << 32;
 	uint64_t sctlr;
 
 	l1[0] = 0 | BLOCK_DEVICE;
-	l1[1] = 1ull << 30 | BLOCK_RAM;
-	l1[256] = 256ull << 30 | BLOCK_DEVICE;
+	map_range(board.ecam, board.ecam_bytes, BLOCK_DEVICE);
+	map_range(board.ram, board.ram_bytes, BLOCK_RAM);
 	__asm__ volatile("dsb sy\n\tmsr mair_el1, %0\n\tmsr tcr_el1, %1\n\tmsr ttbr0_el1, %2\n\t"
 			 "isb\n\ttlbi vmalle1\n\tic iallu\n\tdsb sy\n\tisb"
 			 : : "r"(0x04ffull), "r"(tcr), "r"(l1) : "memory");
@@ -132,91 +137,180 @@ uint64_t board_now_ns(void)
 	return count / hz * 1000000000ull + count % hz * 1000000000ull / hz;
 }
 
-/* ---- interrupts: GICv3, shared ones only ---- */
+/* ---- the devicetree ---- */
 
-#define MAX_HANDLERS 4
-
-static struct { unsigned irq; void (*fn)(void *arg); void *arg; } handlers[MAX_HANDLERS];
-
-static void gic_init(void)
+static void missing(const char *what)
 {
-	*reg(GICR + 0x14) &= ~2u;			/* GICR_WAKER.ProcessorSleep */
-	while (*reg(GICR + 0x14) & 4u)			/* ChildrenAsleep */
-		;
-	*reg(GICD) = 1u << 4;				/* GICD_CTLR.ARE, */
-	*reg(GICD) = 1u << 4 | 1u << 1;			/* then group 1 */
-	__asm__ volatile("msr S3_0_C12_C12_5, %0\n\tisb\n\t"	/* ICC_SRE_EL1 */
-			 "msr S3_0_C4_C6_0, %1\n\t"		/* ICC_PMR_EL1 */
-			 "msr S3_0_C12_C12_7, %0\n\tisb"	/* ICC_IGRPEN1_EL1 */
-			 : : "r"(1ull), "r"(0xffull));
+	say("FAIL the devicetree has no %s\n", what);
+	board_exit(2);
 }
 
-bool irq_mask(void)
+static void need(const char *compatible, struct dt_node *out)
 {
-	uint64_t daif;
-
-	__asm__ volatile("mrs %0, daif\n\tmsr daifset, #2" : "=r"(daif) : : "memory");
-	return daif & 1u << 7;
+	if (!dt_compatible(compatible, out))
+		missing(compatible);
 }
 
-void irq_restore(bool masked)
+static void read_console(void)
 {
-	if (!masked)
-		__asm__ volatile("msr daifclr, #2" : : : "memory");
+	struct dt_node n;
+	uint64_t bytes;
+
+	/* without a console there is nobody to tell */
+	if (!dt_compatible("arm,pl011", &n) || !dt_reg(&n, 0, &board.uart, &bytes))
+		board_exit(2);
+	*reg(board.uart + 0x30) = 1u << 0 | 1u << 8;	/* UARTCR: on, transmit */
 }
 
-static void gic_enable(unsigned irq)
+static void read_memory(void)
 {
-	volatile uint8_t *priority = (volatile uint8_t *)(uintptr_t)(GICD + 0x400);
+	struct dt_node n;
 
-	*reg(GICD + 0x80 + irq / 32 * 4) |= 1u << irq % 32;		/* IGROUPR: 1 */
-	priority[irq] = 0x80;
-	*reg(GICD + 0xc00 + irq / 16 * 4) |= 2u << irq % 16 * 2;	/* ICFGR: edge */
-	*(volatile uint64_t *)(uintptr_t)(GICD + 0x6000 + irq * 8) = 0;	/* IROUTER: us */
-	*reg(GICD + 0x100 + irq / 32 * 4) = 1u << irq % 32;		/* ISENABLER */
+	if (!dt_typed("memory", &n) || !dt_reg(&n, 0, &board.ram, &board.ram_bytes))
+		missing("memory");
 }
 
-int irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void *arg)
+static void read_gic(void)
 {
-	for (unsigned i = 0; i < MAX_HANDLERS; i++) {
-		if (handlers[i].fn)
+	struct dt_node n;
+	uint64_t bytes;
+
+	need("arm,gic-v3", &n);
+	if (!dt_reg(&n, 0, &board.gicd, &bytes) || !dt_reg(&n, 1, &board.gicr, &bytes))
+		missing("distributor and redistributor");
+}
+
+static unsigned wire(const struct dt_node *n, const char *name)
+{
+	int i = dt_string_index(dt_prop(n, "interrupt-names"), name);
+
+	if (i < 0)
+		i = dt_string_index(dt_prop(n, "interrupt-names"), "combined");
+	if (i < 0)
+		missing(name);
+	return gic_wire(n, (unsigned)i);
+}
+
+static uint32_t read_smmu(void)
+{
+	struct dt_node n;
+
+	need("arm,smmu-v3", &n);
+	board.smmu = (struct uiommu_smmuv3_config){
+		.name = "smmuv3",
+		.coherent = dt_prop(&n, "dma-coherent").data,
+		.has_irqs = true,
+		.irq_evtq = wire(&n, "eventq"),
+		.irq_gerror = wire(&n, "gerror"),
+	};
+	if (!dt_reg(&n, 0, &board.smmu.mmio_pa, &board.smmu.mmio_bytes))
+		missing("registers of the SMMU");
+	return dt_cell(dt_prop(&n, "phandle"), 0);
+}
+
+#define PCI_SPACE(cell)	((cell) >> 24 & 3)
+#define PCI_SPACE_MEM32	2
+
+/* Rows of 3 cells in PCI's terms, 2 in ours, 2 of size. */
+static void read_window(const struct dt_node *n)
+{
+	struct dt_prop p = dt_prop(n, "ranges");
+
+	for (unsigned i = 0; i * 4 < p.bytes; i += 7) {
+		if (PCI_SPACE(dt_cell(p, i)) != PCI_SPACE_MEM32)
 			continue;
-		handlers[i].irq = irq;
-		handlers[i].fn = fn;
-		handlers[i].arg = arg;
-		gic_enable(irq);
-		return 0;
+		board.pci_mmio = dt_number(p, i + 3, 2);
+		board.pci_mmio_end = board.pci_mmio + dt_number(p, i + 5, 2);
+		return;
 	}
-	return -UIOMMU_ENOSPC;
+	missing("window for BARs");
 }
 
-/* One CPU: whoever calls this is not in a handler, so none is under way. */
-void irq_release(void *ctx, unsigned irq)
+static void read_pci(uint32_t smmu)
 {
-	*reg(GICD + 0x180 + irq / 32 * 4) = 1u << irq % 32;		/* ICENABLER */
-	while (*reg(GICD) & 1u << 31)					/* RWP */
-		;
-	for (unsigned i = 0; i < MAX_HANDLERS; i++)
-		if (handlers[i].fn && handlers[i].irq == irq)
-			handlers[i].fn = NULL;
+	struct dt_node n;
+	struct dt_prop map;
+
+	need("pci-host-ecam-generic", &n);
+	dt_reg(&n, 0, &board.ecam, &board.ecam_bytes);
+	read_window(&n);
+	map = dt_prop(&n, "iommu-map");
+	if (!map.data || dt_cell(map, 1) != smmu)
+		missing("iommu-map to the SMMU");
+	board.map_rid = dt_cell(map, 0);
+	board.map_sid = dt_cell(map, 2);
+	board.map_len = dt_cell(map, 3);
 }
 
-void board_irq(void)
+static void read_devicetree(const void *blob)
 {
-	uint64_t irq;
+	struct dt_node n;
 
-	__asm__ volatile("mrs %0, S3_0_C12_C12_0\n\tdsb sy" : "=r"(irq));	/* ICC_IAR1_EL1 */
-	for (unsigned i = 0; i < MAX_HANDLERS; i++)
-		if (handlers[i].fn && handlers[i].irq == irq)
-			handlers[i].fn(handlers[i].arg);
-	if (irq < 1020)
-		__asm__ volatile("msr S3_0_C12_C12_1, %0\n\tisb" : : "r"(irq));	/* ICC_EOIR1 */
+	if (!dt_open(blob))
+		board_exit(2);
+	read_console();
+	read_memory();
+	read_gic();
+	read_pci(read_smmu());
+	board.args = "";
+	if (dt_path("chosen", &n) && dt_prop(&n, "bootargs").data)
+		board.args = (const char *)dt_prop(&n, "bootargs").data;
 }
+
+/* ---- arguments ---- */
+
+bool arg_word(const char *word)
+{
+	const char *a = board.args;
+
+	while (*word && *word == *a) {
+		word++;
+		a++;
+	}
+	return !*word && (!*a || *a == ' ');
+}
+
+static const char *begins(const char *s, const char *with)
+{
+	while (*with && *s == *with) {
+		s++;
+		with++;
+	}
+	return *with ? NULL : s;
+}
+
+static uint64_t number(const char *s)
+{
+	unsigned base = s[0] == '0' && s[1] == 'x' ? 16 : 10;
+	uint64_t v = 0;
+
+	for (s += base == 16 ? 2 : 0;; s++) {
+		unsigned d = *s >= 'a' ? (unsigned)*s - 'a' + 10 : (unsigned)*s - '0';
+
+		if (d >= base)
+			return v;
+		v = v * base + d;
+	}
+}
+
+uint64_t arg_number(const char *name, uint64_t otherwise)
+{
+	for (const char *a = board.args; *a; a++) {
+		const char *v = a == board.args || a[-1] == ' ' ? begins(a, name) : NULL;
+
+		if (v && *v == '=')
+			return number(v + 1);
+	}
+	return otherwise;
+}
+
+extern const char ram_start[];		/* link.ld */
 
 void board_init(void)
 {
-	*reg(UART + 0x30) = 1u << 0 | 1u << 8;		/* UARTCR: on, transmit */
+	read_devicetree(ram_start);
 	mmu_on();
 	gic_init();
 	irq_restore(false);
+	pci_init();
 }

@@ -1,59 +1,123 @@
 /* SPDX-License-Identifier: MIT */
-/* pci.c - bus 0 through ECAM, and QEMU's edu device on it */
+/* pci.c - the buses behind an ECAM: numbers, BARs, bus mastering */
 #include "board.h"
 
-#define ECAM	0x4010000000ull
-
 #define PCI_COMMAND	0x04
+#define PCI_HEADER	0x0c		/* its type is byte 2 of this word */
 #define PCI_BAR0	0x10
+#define PCI_BUSES	0x18		/* of a bridge */
+#define PCI_MEMORY	0x20
+#define PCI_PREFETCH	0x24
 #define PCI_CAPS	0x34
-#define PCI_CAP_MSI	0x05
+#define BRIDGE_ALIGN	(1ull << 20)
 
-static volatile uint32_t *cfg(unsigned bdf, unsigned off)
+static uint64_t next_bar;		/* BARs are placed downwards from the window's end */
+static unsigned last_bus;
+
+volatile uint32_t *pci_cfg(unsigned rid, unsigned off)
 {
-	return (volatile uint32_t *)(uintptr_t)(ECAM + ((uint64_t)bdf << 12) + off);
+	return (volatile uint32_t *)(uintptr_t)(board.ecam + ((uint64_t)rid << 12) + off);
 }
 
-static unsigned find_cap(unsigned bdf, unsigned id)
+static bool present(unsigned rid)
 {
-	unsigned at = *cfg(bdf, PCI_CAPS) & 0xfc;
+	return (uint64_t)(rid + 1) << 12 <= board.ecam_bytes &&
+	       (*pci_cfg(rid, 0) & 0xffff) != 0xffff;
+}
 
-	while (at && (*cfg(bdf, at) & 0xff) != id)
-		at = *cfg(bdf, at) >> 8 & 0xfc;
+unsigned pci_cap(unsigned rid, unsigned id)
+{
+	unsigned at = *pci_cfg(rid, PCI_CAPS) & 0xfc;
+
+	while (at && (*pci_cfg(rid, at) & 0xff) != id)
+		at = *pci_cfg(rid, at) >> 8 & 0xfc;
 	return at;
 }
 
-static bool set_up(struct edu *edu, unsigned bdf)
+/* Returns how many BARs it takes: a 64-bit one takes two. */
+static unsigned place_bar(unsigned rid, unsigned off)
 {
-	edu->bdf = bdf;
-	edu->bar = (volatile uint32_t *)(uintptr_t)PCI_MMIO;
-	edu->msi = find_cap(bdf, PCI_CAP_MSI);
-	*cfg(bdf, PCI_BAR0) = (uint32_t)PCI_MMIO;
-	*cfg(bdf, PCI_COMMAND) = 6;			/* memory, bus master */
-	/* its identification register: 0xRRrr00ed */
-	return edu->msi && (edu->bar[0] & 0xffff) == 0x00ed;
+	volatile uint32_t *bar = pci_cfg(rid, off);
+	bool wide = (*bar & 6) == 4;
+	uint32_t mask;
+
+	*bar = ~0u;
+	mask = *bar & ~0xfu;
+	if (!mask || *bar & 1) {
+		*bar = 0;
+		return 1;
+	}
+	next_bar = (next_bar - (~mask + 1ull)) & mask;
+	*bar = (uint32_t)next_bar;
+	if (wide)
+		*pci_cfg(rid, off + 4) = 0;
+	return wide ? 2 : 1;
 }
 
-bool edu_find(struct edu *edu)
+static void scan(unsigned bus);
+
+/* What is behind it gets a range of its own, in whole megabytes. */
+static void set_up_bridge(unsigned rid)
 {
-	for (unsigned bdf = 0; bdf < 256; bdf++)
-		if (*cfg(bdf, 0) == 0x11e81234)
-			return set_up(edu, bdf);
-	return false;
+	unsigned bus = ++last_bus;
+	uint64_t end = next_bar & ~(BRIDGE_ALIGN - 1);
+
+	next_bar = end;
+	*pci_cfg(rid, PCI_BUSES) = 0xffu << 16 | bus << 8 | rid >> 8;
+	scan(bus);
+	*pci_cfg(rid, PCI_BUSES) = last_bus << 16 | bus << 8 | rid >> 8;
+	next_bar &= ~(BRIDGE_ALIGN - 1);
+	*pci_cfg(rid, PCI_MEMORY) = (uint32_t)((end - 1) & 0xfff00000) |
+				    (uint32_t)(next_bar >> 16 & 0xfff0);
+	*pci_cfg(rid, PCI_PREFETCH) = 0x0000fff0;	/* base above limit: none */
 }
 
-/* MSI with a 64-bit address: control, address, address high, data. */
-void edu_dma_write(const struct edu *edu, uint64_t iova, uint16_t data)
+static void set_up(unsigned rid)
 {
-	uint32_t control = *cfg(edu->bdf, edu->msi);
+	bool bridge = (*pci_cfg(rid, PCI_HEADER) >> 16 & 0x7f) == 1;
+	unsigned bars = bridge ? 2 : 6;
 
-	*cfg(edu->bdf, edu->msi + 4) = (uint32_t)iova;
-	*cfg(edu->bdf, edu->msi + 8) = (uint32_t)(iova >> 32);
-	*cfg(edu->bdf, edu->msi + 12) = data;
-	*cfg(edu->bdf, edu->msi) = control | 1u << 16;	/* enable */
-	__asm__ volatile("dsb sy" : : : "memory");
-	edu->bar[0x60 / 4] = 1;				/* raise */
-	edu->bar[0x64 / 4] = 1;				/* acknowledge */
-	*cfg(edu->bdf, edu->msi) = control & ~(1u << 16);
-	__asm__ volatile("dsb sy" : : : "memory");
+	for (unsigned i = 0; i < bars;)
+		i += place_bar(rid, PCI_BAR0 + i * 4);
+	if (bridge)
+		set_up_bridge(rid);
+	*pci_cfg(rid, PCI_COMMAND) = 6;			/* memory, bus master */
+}
+
+static void scan(unsigned bus)
+{
+	for (unsigned devfn = 0; devfn < 256; devfn++) {
+		unsigned rid = bus << 8 | devfn;
+
+		if (!present(rid))
+			continue;
+		set_up(rid);
+		/* one function only: the others may be ghosts of it */
+		if (!(devfn & 7) && !(*pci_cfg(rid, PCI_HEADER) >> 16 & 0x80))
+			devfn |= 7;
+	}
+}
+
+void pci_init(void)
+{
+	next_bar = board.pci_mmio_end;
+	scan(0);
+}
+
+int pci_find(unsigned vendor, unsigned device)
+{
+	for (unsigned rid = 0; rid < (last_bus + 1) << 8; rid++)
+		if (*pci_cfg(rid, 0) == (device << 16 | vendor))
+			return (int)rid;
+	return -1;
+}
+
+volatile uint32_t *pci_bar0(unsigned rid)
+{
+	return (volatile uint32_t *)(uintptr_t)(*pci_cfg(rid, PCI_BAR0) & ~0xfu);
+}
+
+uint32_t pci_stream_id(unsigned rid)
+{
+	return rid - board.map_rid < board.map_len ? rid - board.map_rid + board.map_sid : 0;
 }

@@ -53,6 +53,7 @@ static volatile uint32_t page_b[1024] __attribute__((aligned(4096)));
 #define F_PERMISSION	0x13
 #define IOVA		0x123456789000ull
 #define UNTOUCHED	0xa5a5a5a5u
+#define RAM_FREE	(board.ram + (128u << 20))	/* nothing of the image is there */
 
 static uint64_t pa(volatile void *p)
 {
@@ -86,7 +87,7 @@ static bool landed(volatile uint32_t *page, unsigned off, uint32_t value)
 static bool blocked(const struct rig *r, uint64_t iova, unsigned code)
 {
 	return faults == 1 && last.code == code && last.dev == r->dev &&
-	       last.stream_id == r->edu.bdf && last.iova == iova &&
+	       last.stream_id == r->edu.sid && last.iova == iova &&
 	       (last.flags & UIOMMU_FAULT_HAS_RW) && (last.flags & UIOMMU_FAULT_WRITE) &&
 	       !(last.flags & (UIOMMU_FAULT_READ | UIOMMU_FAULT_HAS_PASID)) &&
 	       (faults = 0, landed(NULL, 0, 0));
@@ -96,16 +97,13 @@ static bool blocked(const struct rig *r, uint64_t iova, unsigned code)
 
 static bool bring_up(struct rig *r)
 {
-	struct uiommu_smmuv3_config smmu = {
-		.name = "smmuv3@9050000", .mmio_pa = SMMU_PA, .mmio_bytes = SMMU_BYTES,
-		.coherent = true, .has_irqs = r->irqs,
-		.irq_evtq = SMMU_IRQ_EVTQ, .irq_gerror = SMMU_IRQ_GERROR,
-	};
+	struct uiommu_smmuv3_config smmu = board.smmu;
 	struct uiommu_dev_config edu = {
-		.name = "edu", .rid = r->edu.bdf, .stream_ids = &r->edu.bdf,
+		.name = "edu", .rid = r->edu.rid, .stream_ids = &r->edu.sid,
 		.num_stream_ids = 1, .group = -1, .default_type = UIOMMU_DOMAIN_BLOCKED,
 	};
 
+	smmu.has_irqs = r->irqs;
 	check(!uiommu_create(host_get(r->irqs), &observer, &r->u), "an instance");
 	check(r->u && !uiommu_smmuv3_probe(r->u, &smmu, &r->smmu), "the SMMU is probed and on");
 	if (!r->smmu)
@@ -262,8 +260,8 @@ int main(void)
 
 	check(edu_find(&polled.edu), "edu is on the bus");
 	irqs.edu = polled.edu;
-	say("# edu is %x:%x.%x\n", polled.edu.bdf >> 8, polled.edu.bdf >> 3 & 31,
-	    polled.edu.bdf & 7);
+	say("# edu is %x:%x.%x, StreamID 0x%x\n", polled.edu.rid >> 8, polled.edu.rid >> 3 & 31,
+	    polled.edu.rid & 7, polled.edu.sid);
 	dma(&polled, pa(page_a) + 64, 0x1234);
 	check(landed(page_a, 64, 0x1234), "its DMA works, SMMU off");
 	run(&polled);
