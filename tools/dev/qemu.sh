@@ -1,10 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# qemu.sh - ./dev qemu: the driver's object files on QEMU's model of the SMMUv3
+# qemu.sh - ./dev qemu: the driver's object files on QEMU's model of the SMMUv3, and
+# that model against ours
 #
-#   qemu.sh smoke   host/baremetal/qemu-virt-aarch64, booted bare
-#   qemu.sh kernel  qemu-kernel.sh: Debian's kernel, and `uiommu walk' of its memory
+#   qemu.sh                 all of it
+#   qemu.sh sample          all of it, fewer random configurations: ./dev test's part
+#   qemu.sh smoke           host/baremetal/qemu-virt-aarch64, booted bare
+#   qemu.sh differ [COUNT [RUN]]   random configurations through both
+#   qemu.sh --seed N [--reads]     one of them, and what both make of it
+#   qemu.sh kernel          qemu-kernel.sh: Debian's kernel, and `uiommu walk' of its memory
 #
 # Wants a QEMU whose SMMUv3 has both stages (9.1 or newer). One that is installed
 # is used; otherwise the archive's (bookworm-backports) is unpacked, with the
@@ -66,30 +71,123 @@ find_qemu() {
 	use_unpacked || skip "the qemu of $suite does not run here: $("$qemu" --version 2>&1 | head -n 1)"
 }
 
-smoke() {
-	local log elf=$top/build/baremetal/smoke.elf rc
+# build NAME [SOURCE...]: build/baremetal/NAME.elf
+build() {
+	local log
 
 	[ -f "$board/build.sh" ] || skip "this checkout has no $board"
 	log=$( (need qemu) 2>&1) || skip "$log"
-	find_qemu
-	say "building $board"
-	mkdir -p "${elf%/*}"
-	"./$board/build.sh" "${elf%/*}" || exit 1
-	say "$("$qemu" --version | head -n 1), -M virt,iommu=smmuv3"
-	QEMU=$qemu "./$board/run.sh" "$elf"
-	rc=$?
-	case $rc in
-	0) return ;;
-	124) echo "smoke: it did not end in time" ;;
-	*) echo "smoke: exit status $rc" ;;
-	esac
-	return 1
+	[ -n "${qemu:-}" ] || find_qemu
+	shift
+	mkdir -p "$out"
+	"./$board/build.sh" "$out" "$@" >"$out/build.log" 2>&1 ||
+		{ tail -n 30 "$out/build.log"; exit 1; }
 }
 
-case ${1:-} in
+# boot NAME [OPTION...]: what it says on the console; the image's exit code
+boot() {
+	local name=$1
+
+	shift
+	QEMU=$qemu TIMEOUT=300 "./$board/run.sh" "$out/$name.elf" "$@" | tr -d '\r'
+	return "${PIPESTATUS[0]}"
+}
+
+cases=0
+failed=0
+
+# TAP lines, for ./dev test
+passed() {	# exit status, what
+	cases=$((cases + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $cases - $2"
+	else
+		echo "not ok $cases - $2"
+		failed=1
+	fi
+}
+
+# The numbers of its own lines are made ours.
+smoke() {
+	local rc
+
+	build smoke
+	say "$("$qemu" --version | head -n 1), -M virt,iommu=smmuv3"
+	boot smoke >"$out/smoke.log"
+	rc=$?
+	grep -vE '^(ok|FAIL) [0-9]+ - ' "$out/smoke.log"
+	while IFS= read -r line; do
+		case $line in ok*) passed 0 "${line#* - }" ;; *) passed 1 "${line#* - }" ;; esac
+	done < <(grep -E '^(ok|FAIL) [0-9]+ - ' "$out/smoke.log")
+	[ "$rc" = 0 ] || passed 1 "smoke ends with 0 (124: not in time), not $rc"
+}
+
+shared="tests/scenarios/baremetal.c tests/scenarios/gen.c tests/scenarios/differ.c"
+
+# The images of tests/scenarios, and the process that plays the same.
+scenario_image() {
+	[ -z "${have_image:-}" ] || return
+	# shellcheck disable=SC2086
+	build baremetal $(printf "$top/%s " $shared)
+	configure release && ninja_quiet release tests/scenarios/compare || exit 1
+	have_image=1
+}
+
+compare=build/release/tests/scenarios/compare
+
+# differ COUNT RUN READS: the lines are kept for a look
+differ() {
+	local log=$out/differ.$2.$3.log rc options=
+
+	scenario_image
+	# the engine takes 100 ms of the machine's time for a DMA, an instruction here 1 us
+	[ "$3" = 0 ] || options="-icount shift=10"
+	# shellcheck disable=SC2086
+	boot baremetal $options -append "differ run=$2 count=$1 reads=$3" >"$log" 2>"$out/qemu.err"
+	rc=$?
+	[ "$rc" = 0 ] && [ "$(tail -n 1 "$log")" = end ]
+	passed $? "QEMU lives through $1 random configurations ($([ "$3" = 0 ] && echo writes ||
+		echo reads), run $2)"
+	[ "$rc" = 0 ] || tail -n 3 "$out/qemu.err"
+	"$compare" "$2" "$3" <"$log" >"$log.result"
+	rc=$?
+	cat "$log.result"
+	passed $rc "no difference that is not explained"
+}
+
+one_seed() {
+	scenario_image
+	"$compare" --show "$1" "$2"
+	# shellcheck disable=SC2046
+	echo "QEMU: $(boot baremetal $([ "$2" = 0 ] || echo -icount shift=10) \
+		-append "differ seed=$1 reads=$2" | sed -n 's/^c 0 //p')"
+}
+
+finish() {
+	echo "1..$cases"
+	exit "$failed"
+}
+
+out=$top/build/baremetal
+run=${UIOMMU_SEED:-1}
+case ${1:-all} in
 smoke) smoke ;;
 kernel)
 	find_qemu
 	QEMU=$qemu exec "$top/tools/dev/qemu-kernel.sh" ;;
-*) die "usage: ./dev qemu smoke|kernel" ;;
+differ) differ "${2:-20000}" "${3:-$run}" 0 ;;
+--seed)
+	[ $# -gt 1 ] || die "--seed wants a number"
+	one_seed "$2" "$([ "${3:-}" = --reads ] && echo 1 || echo 0)"
+	exit ;;
+sample)
+	smoke
+	differ 5000 "$run" 0
+	differ 40 "$run" 1 ;;
+all)
+	smoke
+	differ 25000 "$run" 0
+	differ 300 "$run" 1 ;;
+*) die "usage: ./dev qemu [sample | smoke | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
 esac
+finish

@@ -193,7 +193,7 @@ run_build tsan
 [ -n "$all" ] || [ "$only" = clang ] && run_build clang
 run_script demo demo "$top/tools/dev/demo-check.sh"
 run_script "peers vfio-setup" vfio-setup "$top/tools/dev/peers.sh" vfio-setup
-run_script "qemu smoke" qemu-smoke "$top/tools/dev/qemu.sh" smoke
+run_script "qemu sample" qemu-sample "$top/tools/dev/qemu.sh" sample
 [ -n "$list" ] && exit
 leftovers
 say "$((SECONDS - started)) seconds"

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* process.c - see process.h */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "process.h"
+
+struct world world;
+
+static struct uiommu_sim_smmuv3 *sim;
+static bool watched;			/* a write of the device is under way */
+static uint64_t last_write;
+static uint32_t device;			/* what the device's engine has */
+static void (*irq_fn[4])(void *arg);
+static void *irq_arg[4];
+
+/* ---- memory ---- */
+
+static bool is_ram(uint64_t pa, size_t bytes)
+{
+	return pa >= RAM && pa <= RAM_END && bytes <= RAM_END - pa;
+}
+
+/* What else answers on QEMU's machine: flash, which is empty; PCI windows, all ones. */
+static const struct { uint64_t first, end; int byte; } others[] = {
+	{ 0, 0x08000000, 0 },
+	{ 0x10000000, 0x3eff0000, 0xff },
+	{ 0x8000000000, 0x10000000000, 0xff },
+};
+
+static int env_read(void *ctx, uiommu_pa_t pa, void *buf, size_t bytes)
+{
+	if (is_ram(pa, bytes)) {
+		memcpy(buf, (void *)(uintptr_t)pa, bytes);
+		return 0;
+	}
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (pa < others[i].first || pa >= others[i].end)
+			continue;
+		memset(buf, others[i].byte, bytes);
+		return 0;
+	}
+	return -UIOMMU_EFAULT;
+}
+
+static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
+{
+	if (watched && bytes == 4)
+		last_write = pa;
+	if (!is_ram(pa, bytes))
+		return -UIOMMU_EFAULT;
+	memcpy((void *)(uintptr_t)pa, buf, bytes);
+	return 0;
+}
+
+static void *env_alloc(void *ctx, size_t bytes)
+{
+	return calloc(1, bytes);
+}
+
+static void env_free(void *ctx, void *p, size_t bytes)
+{
+	free(p);
+}
+
+static void env_irq(void *ctx, enum uiommu_sim_irq line)
+{
+	if (irq_fn[line])
+		irq_fn[line](irq_arg[line]);
+}
+
+/* ---- the device ---- */
+
+static int access_sim(uint64_t iova, bool write, void *buf)
+{
+	const struct uiommu_sim_access a = { .stream_id = world.sid, .write = write, .iova = iova };
+
+	return uiommu_sim_smmuv3_dma(sim, &a, buf, 4, NULL);
+}
+
+static void dma_write(uint64_t iova, uint16_t data)
+{
+	uint32_t v = data;
+
+	watched = true;
+	last_write = 0;
+	access_sim(iova, true, &v);
+	watched = false;
+}
+
+static void dma_load(uint64_t iova)
+{
+	uint32_t v;
+
+	device = access_sim(iova, false, &v) ? 0 : v;
+}
+
+static void dma_store(uint64_t iova)
+{
+	access_sim(iova, true, &device);
+}
+
+/* ---- registers ---- */
+
+static uint32_t read32(void *ctx, uint64_t off)
+{
+	return (uint32_t)uiommu_sim_smmuv3_mmio_read(sim, off, 4);
+}
+
+static uint64_t read64(void *ctx, uint64_t off)
+{
+	return uiommu_sim_smmuv3_mmio_read(sim, off, 8);
+}
+
+static void write32(void *ctx, uint64_t off, uint32_t v)
+{
+	uiommu_sim_smmuv3_mmio_write(sim, off, v, 4);
+}
+
+static void write64(void *ctx, uint64_t off, uint64_t v)
+{
+	uiommu_sim_smmuv3_mmio_write(sim, off, v, 8);
+}
+
+static const struct uiommu_mmio_ops mmio_ops = { read32, write32, read64, write64 };
+
+/* ---- all of it ---- */
+
+/* IDR0 to IDR5 as QEMU 9.1 to 11.1 have them, as far as ours can say it. */
+static void advertise(struct uiommu_sim_smmuv3_config *c)
+{
+	uiommu_sim_smmuv3_config_init(c);
+	c->sidsize = 16;
+	c->ssidsize = 0;
+	c->cmdq_max_lg2 = c->evtq_max_lg2 = 19;
+	c->oas_lg2 = 44;
+	c->gran4k = c->gran16k = c->gran64k = true;
+	c->st_2level = true;
+	c->cd_2level = false;
+	c->asid16 = c->vmid16 = c->coherent = c->range_inv = true;
+	c->stage2 = c->xnx = c->abort_only = true;
+}
+
+void process_reset(void)
+{
+	static const struct uiommu_sim_env env = {
+		.alloc = env_alloc, .free = env_free, .read = env_read, .write = env_write,
+		.irq = env_irq,
+	};
+	struct uiommu_sim_smmuv3_config c;
+
+	if (sim)
+		uiommu_sim_smmuv3_destroy(sim);
+	advertise(&c);
+	if (uiommu_sim_smmuv3_create(&c, &env, &sim)) {
+		fprintf(stderr, "the software SMMUv3 cannot be made\n");
+		exit(1);
+	}
+}
+
+void process_begin(uint32_t sid, void (*say)(const char *line))
+{
+	void *p = mmap((void *)(uintptr_t)RAM, RAM_END - RAM, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p != (void *)(uintptr_t)RAM) {
+		printf("memory at 1 GiB is in use here\n");
+		exit(77);
+	}
+	world = (struct world){
+		.mmio = { .ops = &mmio_ops, .bytes = 0x20000 },
+		.sid = sid, .rid = sid,
+		.write = dma_write, .load = dma_load, .store = dma_store, .say = say,
+	};
+	sim = NULL;
+	process_reset();
+}
+
+void process_end(void)
+{
+	uiommu_sim_smmuv3_destroy(sim);
+	munmap((void *)(uintptr_t)RAM, RAM_END - RAM);
+}
+
+uint64_t process_arrived(void)
+{
+	return last_write;
+}
