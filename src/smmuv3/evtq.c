@@ -45,7 +45,15 @@ void uiommu_smmuv3_evtq_setup(struct smmu *s)
 		     FPREP(EVENTQ_BASE_LOG2SIZE, q->lg2) | FMASK(EVENTQ_BASE_WA));
 	smmu_write(s, SMMU_EVENTQ_PROD, 0);
 	smmu_write(s, SMMU_EVENTQ_CONS, 0);
+	q->off = false;
 	host_unlock(s->host, &q->lock);
+}
+
+void uiommu_smmuv3_evtq_stop(struct smmu *s)
+{
+	host_lock(s->host, &s->evtq.lock);
+	s->evtq.off = true;
+	host_unlock(s->host, &s->evtq.lock);
 }
 
 /* ---- out of the queue ---- */
@@ -75,6 +83,10 @@ static bool pop(struct smmu *s, uint64_t evt[EVT_WORDS])
 	bool some;
 
 	host_lock(s->host, &q->lock);
+	if (q->off) {
+		host_unlock(s->host, &q->lock);
+		return false;
+	}
 	prod = smmu_read(s, SMMU_EVENTQ_PROD);
 	rd = FGET(EVENTQ_CONS_RD, q->cons);
 	some = ((FGET(EVENTQ_PROD_WR, prod) ^ rd) & wrap) != 0;

@@ -48,7 +48,17 @@ void uiommu_smmuv3_priq_setup(struct smmu *s)
 		     FPREP(PRIQ_BASE_LOG2SIZE, q->lg2) | FMASK(PRIQ_BASE_WA));
 	smmu_write(s, SMMU_PRIQ_PROD, 0);
 	smmu_write(s, SMMU_PRIQ_CONS, 0);
+	q->off = false;
 	host_unlock(s->host, &q->lock);
+}
+
+void uiommu_smmuv3_priq_stop(struct smmu *s)
+{
+	if (!s->priq.ring)
+		return;
+	host_lock(s->host, &s->priq.lock);
+	s->priq.off = true;
+	host_unlock(s->host, &s->priq.lock);
 }
 
 static void log_overflow(struct smmu *s)
@@ -74,6 +84,11 @@ static bool pop(struct smmu *s, uint64_t pri[PRI_WORDS], bool *lost)
 	bool some;
 
 	host_lock(s->host, &q->lock);
+	*lost = false;
+	if (q->off) {
+		host_unlock(s->host, &q->lock);
+		return false;
+	}
 	prod = smmu_read(s, SMMU_PRIQ_PROD);
 	rd = FGET(PRIQ_CONS_RD, q->cons);
 	some = ((FGET(PRIQ_PROD_WR, prod) ^ rd) & wrap) != 0;

@@ -336,9 +336,9 @@ static int start(struct smmu *s)
 }
 
 /*
- * Interrupts are given back first: their functions look at registers that are about
- * to change under them. Entries are put right while nobody reads them, since the last
- * change may have got stuck halfway; start() makes hardware forget all it knew.
+ * Interrupts are given back first, and the queues closed for who polls them: both look
+ * at registers that are about to change. Entries are put right while nobody reads them,
+ * since the last change may have got stuck halfway; start() makes hardware forget all.
  */
 static int try_recover(struct smmu *s)
 {
@@ -346,6 +346,8 @@ static int try_recover(struct smmu *s)
 
 	uiommu_smmuv3_cmdq_stop(s);
 	stop_irqs(s);
+	uiommu_smmuv3_evtq_stop(s);
+	uiommu_smmuv3_priq_stop(s);
 	err = s->reset(s->reset_ctx);
 	if (!err)
 		err = quiet(s);

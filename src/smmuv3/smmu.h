@@ -38,6 +38,7 @@ struct smmu_evtq {
 	uint64_t *ring;				/* (i)(h) */
 	unsigned lg2;				/* (i) */
 	uint32_t cons;				/* (e) as the register has it */
+	bool off;				/* (e) its registers mean nothing now */
 	struct uiommu_gate gate;		/* (a) inside: who has taken records and not
 						   reported them yet */
 };
@@ -47,6 +48,7 @@ struct smmu_priq {
 	uint64_t *ring;				/* (i)(h) NULL: it has no PRI */
 	unsigned lg2;				/* (i) */
 	uint32_t cons;				/* (p) as the register has it */
+	bool off;				/* (p) as in struct smmu_evtq */
 	struct uiommu_gate gate;		/* (a) as of the event queue */
 };
 
@@ -243,6 +245,8 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why);
 int uiommu_smmuv3_evtq_init(struct smmu *s, unsigned lg2);
 void uiommu_smmuv3_evtq_fini(struct smmu *s);
 void uiommu_smmuv3_evtq_setup(struct smmu *s);
+/* Nobody looks at it until it is set up again. */
+void uiommu_smmuv3_evtq_stop(struct smmu *s);
 void uiommu_smmuv3_evtq_drain(struct smmu *s);
 void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f);
 
@@ -251,6 +255,7 @@ void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f);
 int uiommu_smmuv3_priq_init(struct smmu *s, unsigned lg2);
 void uiommu_smmuv3_priq_fini(struct smmu *s);
 void uiommu_smmuv3_priq_setup(struct smmu *s);
+void uiommu_smmuv3_priq_stop(struct smmu *s);
 void uiommu_smmuv3_priq_drain(struct smmu *s);
 
 /* ---- page_request.c ---- */
