@@ -145,23 +145,23 @@ static inline void list_init(struct uiommu_list *l)
 
 static inline bool list_empty(const struct uiommu_list *l)
 {
-	return !__atomic_load_n(&l->first, __ATOMIC_RELAXED);
+	return !port_load_acquire(&l->first);
 }
 
 /* What the node points to was written before: readers see it whole. */
 static inline void list_add(struct uiommu_list *l, struct uiommu_node *n)
 {
-	__atomic_store_n(&n->next, NULL, __ATOMIC_RELAXED);
 	n->pprev = l->tail;
-	__atomic_store_n(l->tail, n, __ATOMIC_RELEASE);
+	n->next = NULL;
+	port_store_release(l->tail, n);
 	l->tail = &n->next;
 }
 
 static inline void list_del(struct uiommu_list *l, struct uiommu_node *n)
 {
-	struct uiommu_node *next = n->next;
+	struct uiommu_node *next = port_load_acquire(&n->next);
 
-	__atomic_store_n(n->pprev, next, __ATOMIC_RELEASE);
+	port_store_release(n->pprev, next);
 	if (next)
 		next->pprev = n->pprev;
 	else
@@ -171,12 +171,12 @@ static inline void list_del(struct uiommu_list *l, struct uiommu_node *n)
 
 static inline struct uiommu_node *list_first(const struct uiommu_list *l)
 {
-	return __atomic_load_n(&l->first, __ATOMIC_ACQUIRE);
+	return port_load_acquire(&l->first);
 }
 
 static inline struct uiommu_node *list_next(const struct uiommu_node *n)
 {
-	return __atomic_load_n(&n->next, __ATOMIC_ACQUIRE);
+	return port_load_acquire(&n->next);
 }
 
 #define list_for_each(n, l) for (n = list_first(l); n; n = list_next(n))

@@ -23,18 +23,18 @@ static unsigned slot_of(uiommu_pasid_t pasid, unsigned level)
 
 static void *load(void *const *slot)
 {
-	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	return port_load_acquire(slot);
 }
 
 static void store(void **slot, void *v)
 {
-	__atomic_store_n(slot, v, __ATOMIC_RELEASE);
+	port_store_release(slot, v);
 }
 
 /* The leaf slot, or NULL and in *@level where the way ends. */
 static void **find(const struct uiommu_dev *dev, uiommu_pasid_t pasid, unsigned *level)
 {
-	struct uiommu_pasid_node *n = __atomic_load_n(&dev->pasids, __ATOMIC_ACQUIRE);
+	struct uiommu_pasid_node *n = load(&dev->pasids);
 
 	for (*level = LEVELS - 1; n && *level; --*level)
 		n = load(&n->slot[slot_of(pasid, *level)]);
@@ -46,7 +46,7 @@ int uiommu_index_reserve(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 	void **at = &dev->pasids;
 
 	for (unsigned level = LEVELS; level--;) {
-		struct uiommu_pasid_node *n = *at;
+		struct uiommu_pasid_node *n = load(at);
 
 		if (!n) {
 			n = host_alloc(dev->host, sizeof(*n));
@@ -96,13 +96,13 @@ struct uiommu_attach *uiommu_index_next(const struct uiommu_dev *dev, uiommu_pas
 
 void uiommu_index_free(struct uiommu_dev *dev)
 {
-	struct uiommu_pasid_node *top = dev->pasids;
+	struct uiommu_pasid_node *top = load(&dev->pasids);
 
 	for (unsigned i = 0; top && i < NODE_SLOTS; i++) {
-		struct uiommu_pasid_node *mid = top->slot[i];
+		struct uiommu_pasid_node *mid = load(&top->slot[i]);
 
 		for (unsigned j = 0; mid && j < NODE_SLOTS; j++)
-			host_free(dev->host, mid->slot[j], sizeof(*mid));
+			host_free(dev->host, load(&mid->slot[j]), sizeof(*mid));
 		host_free(dev->host, mid, sizeof(*mid));
 	}
 	host_free(dev->host, top, sizeof(*top));

@@ -33,6 +33,10 @@ UIOMMU_ALWAYS_INLINE uint64_t port_cmpxchg64(uint64_t *p, uint64_t old, uint64_t
 	return old;
 }
 
+/* Pointers that are read without a lock: before later accesses, after earlier ones. */
+#define port_load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define port_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+
 UIOMMU_ALWAYS_INLINE uint32_t port_mmio_load32(volatile uint32_t *p)
 {
 	return *p;

@@ -49,6 +49,8 @@
  *   port_load64(p), port_store64(p, v), port_cmpxchg64(p, old, v)
  *                    one 64-bit access to a table entry; little-endian in memory;
  *                    cmpxchg returns what was there and orders like port_dma_mb()
+ *   port_load_acquire(p), port_store_release(p, v)
+ *                    a pointer that is read without a lock
  */
 
 /* Trailing zeroes of @v, which is not 0. Without an instruction for it compilers
