@@ -7,7 +7,7 @@
  * have been translated by what was invalidated before it. The thread that ends
  * the last of them goes on with the queue, so nobody waits.
  */
-#include "sim.h"
+#include "temper.h"
 
 enum {
 	HAS_SSEC = 1, HAS_RANGE = 2, INVALIDATES = 4,
@@ -310,6 +310,8 @@ static enum outcome sync(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	if (FGET(CMD_SYNC_CS, w[0]) > CMD_SYNC_CS_SIG_SEV)
 		return ILLEGAL;
+	if (s->temper)
+		uiommu_sim_temper_settle(s);
 	if (uiommu_sim_sync_must_wait(s) || s->atc_pending)
 		return WAITS;
 	if (s->atc_timeout) {
@@ -339,6 +341,18 @@ static void run(struct uiommu_sim_smmuv3 *s, const struct command *c, const uint
 	}
 }
 
+/* A command that is known, and there, and legal. */
+void uiommu_sim_perform(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+{
+	unsigned op = (unsigned)FGET(CMD_Opcode, w[0]);
+
+	run(s, &commands[op], w);
+	if (commands[op].flags & INVALIDATES)
+		s->invalidated = true;
+	if (op <= CMD_CFGI_CD_ALL)
+		uiommu_sim_ctx_drop(s);
+}
+
 static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
 	unsigned op = (unsigned)FGET(CMD_Opcode, w[0]);
@@ -351,11 +365,10 @@ static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	c = &commands[op];
 	if (!c->fn || missing(s, c->flags) || illegal(s, c, w))
 		return ILLEGAL;
-	run(s, c, w);
-	if (c->flags & INVALIDATES)
-		s->invalidated = true;
-	if (op <= CMD_CFGI_CD_ALL)
-		uiommu_sim_ctx_drop(s);
+	if (s->temper && c->flags & INVALIDATES)
+		uiommu_sim_temper_defer(s, w);
+	else
+		uiommu_sim_perform(s, w);
 	return CONSUMED;
 }
 
@@ -398,7 +411,8 @@ void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s)
 		if (s->failed || s->num_responses == SIM_MAX_RESPONSES ||
 		    !sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) ||
 		    uiommu_sim_gerror_active(s, FMASK(GERROR_CMDQ_ERR)) ||
-		    !((cons ^ s->reg[R_CMDQ_PROD]) & mask) || !step(s, lg2, cons))
+		    !((cons ^ s->reg[R_CMDQ_PROD]) & mask) ||
+		    (s->temper && !uiommu_sim_temper_turn(s)) || !step(s, lg2, cons))
 			return;
 	}
 }

@@ -5,7 +5,7 @@
  * Bits that a record does not define are zero, and so are those that it leaves
  * UNKNOWN.
  */
-#include "sim.h"
+#include "temper.h"
 
 /* STE.MEV permits it; the one before must still be there to stand for this one */
 static bool merged(const struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, const uint64_t *w)
@@ -32,14 +32,9 @@ static bool told(const struct uiommu_sim_smmuv3 *s, const struct sim_txn *t, uns
 				  code != EVT_F_VMS_FETCH);
 }
 
-void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
-			     const uint64_t *w)
+/* Into the queue, or lost. */
+void uiommu_sim_event_put(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	s->last_code = (unsigned)FGET(EVT_Number, w[0]);
-	if (!told(s, t, s->last_code))
-		return;
-	if (merged(s, t, w))
-		return;
 	if (uiommu_sim_outq_put(s, SIM_EVENTQ, w) != SIM_PUT) {
 		s->stats.events_lost++;
 		return;
@@ -47,6 +42,20 @@ void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *
 	s->stats.events++;
 	for (unsigned i = 0; i < EVT_WORDS; i++)
 		s->last_event[i] = w[i];
+}
+
+void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
+			     const uint64_t *w)
+{
+	s->last_code = (unsigned)FGET(EVT_Number, w[0]);
+	if (!told(s, t, s->last_code))
+		return;
+	if (t->prefetch || merged(s, t, w))
+		return;
+	if (s->temper)
+		uiommu_sim_temper_event(s, w);
+	else
+		uiommu_sim_event_put(s, w);
 }
 
 static void header(uint64_t *w, const struct sim_txn *t, unsigned code)

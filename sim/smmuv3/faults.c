@@ -139,6 +139,8 @@ enum sim_end uiommu_sim_fault(struct uiommu_sim_smmuv3 *s, struct sim_txn *t,
 	uint64_t w[EVT_WORDS];
 
 	s->last_code = f->code;
+	if (t->prefetch)
+		return SIM_ABORT;
 	if (t->ats)
 		return SIM_NO_ACCESS;
 	if (stalls)

@@ -3,7 +3,7 @@
  * registers.c - the register file, its handshakes, global errors, interrupts,
  * and the life of a simulator
  */
-#include "sim.h"
+#include "temper.h"
 
 /* ---- what regs.def says ---- */
 
@@ -145,6 +145,8 @@ void uiommu_sim_leave(struct uiommu_sim_smmuv3 *s)
 
 int uiommu_sim_read_words(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w, unsigned n)
 {
+	if (s->temper)
+		return uiommu_sim_temper_read(s, pa, w, n);
 	for (unsigned i = 0; i < n; i++)
 		if (s->env.read(s->env.ctx, pa + i * 8, &w[i], 8))
 			return -UIOMMU_EFAULT;
@@ -279,10 +281,12 @@ static void cr0_changed(struct uiommu_sim_smmuv3 *s)
 		uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
 }
 
-static void write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v)
+void uiommu_sim_write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v)
 {
 	uint64_t m = writable(s, r);
 
+	if (s->temper && uiommu_sim_temper_write(s, r, v))
+		return;
 	if (r == R_GBPA) {
 		write_gbpa(s, v);
 		return;
@@ -323,10 +327,12 @@ static uint32_t read_half(struct uiommu_sim_smmuv3 *s, uint64_t offset)
 {
 	enum sim_reg r;
 	bool upper;
+	uint64_t v;
 
 	if (!decode(s, offset, &r, &upper))
 		return 0;		/* RES0 */
-	return (uint32_t)(s->reg[r] >> (upper ? 32 : 0));
+	v = s->temper ? uiommu_sim_temper_shows(s, r, s->reg[r]) : s->reg[r];
+	return (uint32_t)(v >> (upper ? 32 : 0));
 }
 
 static void write_half(struct uiommu_sim_smmuv3 *s, uint64_t offset, uint32_t v)
@@ -337,11 +343,11 @@ static void write_half(struct uiommu_sim_smmuv3 *s, uint64_t offset, uint32_t v)
 	if (!decode(s, offset, &r, &upper))
 		return;
 	if (regs[r].width == 32)
-		write_reg(s, r, v);
+		uiommu_sim_write_reg(s, r, v);
 	else if (upper)
-		write_reg(s, r, (uint64_t)v << 32 | (uint32_t)s->reg[r]);
+		uiommu_sim_write_reg(s, r, (uint64_t)v << 32 | (uint32_t)s->reg[r]);
 	else
-		write_reg(s, r, (s->reg[r] & ~(uint64_t)UINT32_MAX) | v);
+		uiommu_sim_write_reg(s, r, (s->reg[r] & ~(uint64_t)UINT32_MAX) | v);
 }
 
 static bool is_reg64(const struct uiommu_sim_smmuv3 *s, uint64_t offset, enum sim_reg *r)
@@ -374,7 +380,7 @@ void uiommu_sim_smmuv3_mmio_write(struct uiommu_sim_smmuv3 *s, uint64_t offset, 
 		return;
 	uiommu_sim_enter(s);
 	if (size == 8 && is_reg64(s, offset, &r)) {
-		write_reg(s, r, value);
+		uiommu_sim_write_reg(s, r, value);
 	} else {
 		write_half(s, offset, (uint32_t)value);
 		if (size == 8)
@@ -537,6 +543,8 @@ void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
 	set_id_registers(s);
 	empty_caches(s);
 	uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
+	if (s->temper)
+		uiommu_sim_temper_reset(s);
 	s->failed = s->invalidated = s->atc_timeout = false;
 	s->sync_waits = false;
 	s->irq_pending = 0;
@@ -549,5 +557,7 @@ void uiommu_sim_smmuv3_destroy(struct uiommu_sim_smmuv3 *s)
 	struct uiommu_sim_env env = s->env;
 
 	for_each_array(s, free_array);
+	if (s->temper)
+		env.free(env.ctx, s->temper, sizeof(*s->temper));
 	env.free(env.ctx, s, sizeof(*s));
 }

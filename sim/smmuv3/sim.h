@@ -18,6 +18,7 @@
  * outq.c          a queue that the SMMU writes (EVENTQ, PRIQ)
  * ats.c           translation requests, CMD_ATC_INV, page requests
  * dma.c           a transaction from its arrival to memory
+ * temper.c        what it may do and need not
  *
  * Everything here runs with env->lock held unless it says otherwise. Legend of
  * the fields: (i) set at create, (l) env->lock, (a) atomic: written with env->lock
@@ -64,6 +65,7 @@ struct sim_txn {
 	bool asks_exec;			/* what the request asked for */
 	uint16_t unsupported;		/* why it is F_UUT */
 	bool translated;		/* the address is stage 1's output, or all's */
+	bool prefetch;			/* nobody asked: nothing is told */
 	uint64_t addr;
 	const struct sim_ste *ste;	/* as soon as they are known */
 	const struct sim_cd *cd;
@@ -353,6 +355,7 @@ struct uiommu_sim_smmuv3 {
 	unsigned last_code;			/* (l) of an event, recorded or not */
 
 	struct uiommu_sim_smmuv3_stats stats;	/* (l) */
+	struct sim_temper *temper;		/* (i) NULL: it is kind */
 };
 
 /* take and release env->lock; the latter then raises pending interrupts */
@@ -381,11 +384,13 @@ static inline uint32_t sim_q_slot(uint32_t index, unsigned lg2)
 unsigned uiommu_sim_q_lg2(const struct uiommu_sim_smmuv3 *s, enum sim_reg base);
 
 /* registers.c: interrupts and global errors */
+void uiommu_sim_write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v);
 void uiommu_sim_irq(struct uiommu_sim_smmuv3 *s, enum uiommu_sim_irq line);
 void uiommu_sim_gerror(struct uiommu_sim_smmuv3 *s, uint64_t mask);
 bool uiommu_sim_gerror_active(const struct uiommu_sim_smmuv3 *s, uint64_t mask);
 
 /* cmdq.c */
+void uiommu_sim_perform(struct uiommu_sim_smmuv3 *s, const uint64_t *w);
 void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s);
 
 /* outq.c */
@@ -407,6 +412,7 @@ void uiommu_sim_event_tlb_conflict(struct uiommu_sim_smmuv3 *s, const struct sim
 				   uint64_t ipa);
 void uiommu_sim_event_record(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t,
 			     const uint64_t *w);
+void uiommu_sim_event_put(struct uiommu_sim_smmuv3 *s, const uint64_t *w);
 
 /* faults.c */
 void uiommu_sim_stall_end(struct uiommu_sim_smmuv3 *s, uint32_t sid, unsigned stag,
