@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - one seed: its operations, the threads that carry them out, what failed
+ *
+ * The operations come from the seed alone, not from who ran when: leaving some out
+ * leaves the others what they are.
+ */
+#include "world.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const unsigned weight[NUM_OPS] = {
+	[OP_ATTACH] = 60, [OP_DETACH] = 25, [OP_MAP] = 70, [OP_UNMAP] = 60, [OP_TOUCH] = 20,
+	[OP_RESET] = 6, [OP_REPLUG] = 2, [OP_DOMAIN] = 8, [OP_STATUS] = 6, [OP_POLL] = 6,
+	[OP_CLAIM] = 3, [OP_FAIL] = 1,
+};
+
+static uint64_t next(uint64_t *rng)
+{
+	*rng ^= *rng << 13;
+	*rng ^= *rng >> 7;
+	*rng ^= *rng << 17;
+	return *rng * 0x2545f4914f6cdd1du >> 16;
+}
+
+static struct op *make_ops(uint64_t seed, unsigned n)
+{
+	struct op *ops = calloc(n + 1, sizeof(*ops));
+	uint64_t rng = (seed + 77) * 0x9e3779b97f4a7c15u | 1, v;
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < NUM_OPS; i++)
+		sum += weight[i];
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = (unsigned)(next(&rng) % sum);
+
+		v = next(&rng);
+		while (at >= weight[ops[i].what])
+			at -= weight[ops[i].what++];
+		ops[i].a = (uint8_t)v;
+		ops[i].b = (uint8_t)(v >> 8);
+		ops[i].c = (uint8_t)(v >> 16);
+		ops[i].d = (uint8_t)(v >> 24);
+	}
+	return ops;
+}
+
+struct worker {
+	struct world *w;
+	unsigned first;
+	bool done;
+};
+
+/* Every WORKERS-th operation, in order. */
+static void work(void *arg)
+{
+	struct worker *me = arg;
+	struct world *w = me->w;
+
+	for (unsigned i = me->first; i < w->cfg->steps; i += WORKERS) {
+		if (w->cfg->keep && !w->cfg->keep[i])
+			continue;
+		if (i >= w->begun)
+			w->begun = i + 1;
+		if (w->cfg->log)
+			fprintf(w->cfg->log, " operation %u\n", i);
+		op_run(w, &w->ops[i]);
+		uiommu_hostile_yield();
+	}
+	me->done = true;
+}
+
+static void everything(void *arg)
+{
+	static const char *const names[WORKERS] = { "cpu0", "cpu1", "cpu2" };
+	struct worker me[WORKERS];
+	struct world *w = arg;
+
+	world_boot(w);
+	w->ready = true;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		me[i] = (struct worker){ w, i, false };
+		uiommu_hostile_spawn(w->h, names[i], work, &me[i], false);
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		while (!me[i].done)
+			uiommu_hostile_wait();
+	settle(w);
+	w->ready = false;
+	for (unsigned i = 0; i < FLYERS; i++)
+		while (w->flying[i])
+			uiommu_hostile_wait();
+	world_shut(w);
+}
+
+/* ---- a crash is a failure too ---- */
+
+static sigjmp_buf crashed;
+static volatile sig_atomic_t watching;
+
+static void on_signal(int sig)
+{
+	if (watching) {
+		watching = 0;
+		siglongjmp(crashed, sig);
+	}
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void watch(void)
+{
+	static char stack[65536];
+	static bool set;
+	const stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
+
+#if !defined(__SANITIZE_ADDRESS__)
+	if (set)
+		return;
+	set = true;
+	sigaltstack(&alt, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGFPE, &sa, NULL);
+	sigaction(SIGILL, &sa, NULL);
+#else
+	(void)alt, (void)sa, (void)set;
+#endif
+}
+
+static void collect(struct world *w, const char *why)
+{
+	snprintf(w->res->why, sizeof(w->res->why), "%s", why ? why : "");
+	w->res->failed_at = w->begun;
+	w->sim_locked = false;
+	uiommu_sim_smmuv3_liberties(w->sim, w->res->taken);
+	uiommu_hostile_stats(w->h, &w->res->mem);
+}
+
+void run(const struct run_config *cfg, struct run_result *res)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	char text[100];
+	int sig;
+
+	memset(res, 0, sizeof(*res));
+	watch();
+	w->cfg = cfg;
+	w->res = res;
+	w->ops = make_ops(cfg->seed, cfg->steps);
+	world_create(w);
+	uiommu_hostile_spawn(w->h, "main", everything, w, false);
+	sig = sigsetjmp(crashed, 1);
+	if (!sig) {
+		watching = 1;
+		collect(w, uiommu_hostile_run(w->h));
+	} else {
+		snprintf(text, sizeof(text), "%s crashes: signal %d", uiommu_hostile_self(), sig);
+		collect(w, text);
+	}
+	watching = 0;
+	world_destroy(w);
+	free(w->ops);
+	free(w);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/hostile/world.h - the driver, the simulator and their surroundings under the
+ * hostile temper; what must hold; what is done to them
+ *
+ * world.c   a host, the simulator's environment, hardware that acts by itself
+ * oracle.c  what was attached and mapped when; may this DMA reach that page?
+ * ops.c     the calls that logical threads make
+ * run.c     one seed, from its operations to what failed
+ * main.c    many seeds; shrinking; what is printed
+ */
+#ifndef TESTS_HOSTILE_WORLD_H
+#define TESTS_HOSTILE_WORLD_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <uiommu/dma.h>
+#include <uiommu/driver.h>
+#include <uiommu/sim/hostile.h>
+#include <uiommu/sim/temper.h>
+#include <uiommu/smmuv3.h>
+
+#define PAGE		4096u
+#define BLOCK		((uint64_t)2 << 20)
+#define RW		(UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)
+#define MEMORY		((size_t)32 << 20)
+#define PA_BASE		0x80000000ull
+#define NEVER		UINT64_MAX
+
+enum { DEVS = 3, SLOTS = 5, DOMS = 4, REGIONS = 3, SPOTS = 4, WORKERS = 3, DMAS = 3,
+	PAGES = 24, KEPT = 12, FLYERS = WORKERS + DMAS + 2,
+	ADDRESSES = REGIONS * SPOTS + PAGES + 2 + 1 };
+/* values of an attachment: a domain's number, or */
+enum { IDENTITY = DOMS, BLOCKED };
+
+/* ---- a variable with a past ---- */
+
+/*
+ * What may be in effect: from when the call that brings it began, to when the call that
+ * takes it away returned. In between both are.
+ */
+struct var {
+	struct {
+		uint64_t v, from, to;
+	} e[KEPT];
+	unsigned n;			/* ever; the last one is current */
+};
+
+struct domain {
+	struct uiommu_domain *dom;
+	unsigned users;			/* calls that name it, attachments */
+	bool busy;			/* it is being freed and made again */
+	struct {
+		bool busy, block;
+		struct var spot[SPOTS];	/* physical page, 0: none */
+	} region[REGIONS];
+};
+
+struct device {
+	struct uiommu_dev *dev;
+	unsigned users;
+	bool busy;			/* alone with it */
+	bool reset, claimed;
+	bool by_blocked;		/* on its way it may be blocked for a moment */
+	struct var open;		/* 0: nothing gets through */
+	struct {
+		bool busy, attached, unsure;
+		struct var att;
+	} slot[SLOTS];
+};
+
+/* One access of a device. */
+struct dma {
+	unsigned dev, slot, where;	/* world_address(@where) */
+	uint64_t iova, began;
+	bool write, active, moved;
+};
+
+enum { OP_ATTACH, OP_DETACH, OP_MAP, OP_UNMAP, OP_TOUCH, OP_RESET, OP_REPLUG, OP_DOMAIN,
+	OP_STATUS, OP_POLL, OP_CLAIM, OP_FAIL, NUM_OPS };
+
+struct op {
+	uint8_t what;
+	uint8_t a, b, c, d;
+};
+
+struct tally {
+	unsigned aborts, events;
+};
+
+struct run_config {
+	uint64_t seed;
+	unsigned steps;
+	const uint8_t *keep;		/* NULL: all; else a byte for each operation */
+	FILE *log;			/* NULL: silent */
+};
+
+struct run_result {
+	char why[512];			/* empty: nothing failed */
+	unsigned failed_at;		/* the last operation that had begun */
+	uint64_t steps, dmas, aborts, events, prefetches, lookups;
+	uint64_t taken[UIOMMU_SIM_LIBERTIES];
+	struct uiommu_hostile_stats mem;
+};
+
+struct setup {
+	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd;
+	unsigned cmdq_lg2, evtq_lg2, quarantine, evict;
+};
+
+struct world {
+	const struct run_config *cfg;
+	struct run_result *res;
+	struct setup setup;
+	struct uiommu_hostile *h;
+	struct uiommu_host host;
+	struct uiommu_sim_smmuv3 *sim;
+	void *sim_holder;		/* whose turn it is in the simulator */
+	bool sim_locked;
+	struct uiommu *u;
+	struct uiommu_iommu *iommu;
+	struct { void (*fn)(void *arg); void *arg; bool pending, running; } irq[4];
+	long live;			/* allocations */
+
+	uint64_t clock;			/* of the oracle */
+	struct var on;			/* 0: the SMMU is being recovered */
+	struct domain dom[DOMS];
+	struct device dev[DEVS];
+	uint64_t page[PAGES], block[2];	/* physical addresses */
+	struct dma *flying[FLYERS];
+	struct tally tally[DEVS][SLOTS][ADDRESSES][2];
+	unsigned short_events[DEVS][SLOTS];	/* that name no address */
+	struct { unsigned dev, slot, where; } hot;
+	bool failing, ready;
+	uint64_t failed_at;
+	unsigned busy_workers;
+
+	struct op *ops;
+	unsigned begun;
+};
+
+static inline unsigned pick(unsigned n)
+{
+	return uiommu_hostile_random(n);
+}
+
+/* world.c */
+void world_create(struct world *w);
+void world_destroy(struct world *w);
+void world_boot(struct world *w);		/* by a logical thread */
+void world_shut(struct world *w);
+int world_add(struct world *w, unsigned d);
+void world_note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+extern const uiommu_pasid_t world_pasid[DEVS][SLOTS];
+uint64_t world_iova(unsigned region, unsigned spot);
+/* What devices put on the bus: IOVAs that can be mapped, memory, and nothing's. */
+uint64_t world_address(const struct world *w, unsigned where);
+
+/* oracle.c */
+void var_init(struct var *v, uint64_t value);
+uint64_t var_now(const struct var *v);
+void var_begin(struct world *w, struct var *v, uint64_t value);
+void var_end(struct world *w, struct var *v, bool done);
+void oracle_access(struct world *w, const struct dma *d, uint64_t pa);
+void oracle_end(struct world *w, struct dma *d, int err);
+void oracle_event(struct world *w, const struct uiommu_fault *f);
+bool oracle_must(struct world *w, const struct dma *d, uint64_t *pa);
+
+/* ops.c */
+void op_run(struct world *w, const struct op *op);
+void dma_once(struct world *w, unsigned dev, unsigned slot, unsigned where, bool write);
+void dma_random(struct world *w);
+void prefetch_random(struct world *w);
+void settle(struct world *w);
+
+/* run.c */
+void run(const struct run_config *cfg, struct run_result *res);
+
+#endif
