@@ -176,6 +176,19 @@ static int function_reg(const struct dt *t, const struct host *h, struct desc_fu
 	return 0;
 }
 
+static int ats_props(const struct dt *t, struct desc_function *f)
+{
+	if (uiommu_dt_flag(t, f->node, "uiommu,ats", &f->edu.ats) ||
+	    uiommu_dt_flag(t, f->node, "uiommu,pri", &f->edu.pri))
+		return -UIOMMU_EINVAL;
+	if (f->edu.pri && !f->edu.ats)
+		return uiommu_dt_error(t, f->node,
+				       "property uiommu,pri: there is no PRI without ATS");
+	if (f->edu.plain && f->edu.ats)
+		return uiommu_dt_error(t, f->node, "property uiommu,ats: a plain edu has none");
+	return 0;
+}
+
 static int function_props(const struct dt *t, struct desc_function *f)
 {
 	uint32_t group = UINT32_MAX, queues = 3;
@@ -188,6 +201,8 @@ static int function_props(const struct dt *t, struct desc_function *f)
 	if (uiommu_dt_u32(t, f->node, "uiommu,pasid-bits", 0, 20, &f->edu.pasid_bits) ||
 	    uiommu_dt_u32(t, f->node, "uiommu,queues", 1, UIOMMU_SIM_EDU_MAX_QUEUES, &queues) ||
 	    uiommu_dt_u32(t, f->node, "uiommu,group", 0, 0x7fffffff, &group))
+		return -UIOMMU_EINVAL;
+	if (ats_props(t, f))
 		return -UIOMMU_EINVAL;
 	if (f->edu.plain && f->edu.pasid_bits)
 		return uiommu_dt_error(t, f->node,

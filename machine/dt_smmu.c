@@ -136,6 +136,7 @@ static int smmu_ids(const struct dt *t, int node, struct uiommu_sim_smmuv3_confi
 		{ "uiommu,ssidsize", 0, 20, &c->ssidsize },
 		{ "uiommu,cmdq-max-lg2", 1, 19, &c->cmdq_max_lg2 },
 		{ "uiommu,evtq-max-lg2", 1, 19, &c->evtq_max_lg2 },
+		{ "uiommu,priq-max-lg2", 1, 19, &c->priq_max_lg2 },
 		{ "uiommu,tlb-entries-lg2", 2, 20, &c->tlb_entries_lg2 },
 	};
 	uint32_t oas = 48, asid_bits = c->asid16 ? 16 : 8;
@@ -148,8 +149,13 @@ static int smmu_ids(const struct dt *t, int node, struct uiommu_sim_smmuv3_confi
 	if (uiommu_dt_u32(t, node, "uiommu,asid-bits", 8, 16, &asid_bits) ||
 	    uiommu_dt_u32(t, node, "uiommu,oas", 32, 48, &oas) ||
 	    uiommu_dt_flag(t, node, "uiommu,no-range-invalidation", &no_ril) ||
+	    uiommu_dt_flag(t, node, "uiommu,ats", &c->ats) ||
+	    uiommu_dt_flag(t, node, "uiommu,pri", &c->pri) ||
 	    uiommu_dt_flag(t, node, "dma-coherent", &c->coherent))
 		return -UIOMMU_EINVAL;
+	if (c->pri && !c->ats)
+		return uiommu_dt_error(t, node, "property uiommu,pri: there is no PRI without ATS "
+				       "(uiommu,ats)");
 	if (asid_bits != 8 && asid_bits != 16)
 		return uiommu_dt_error(t, node, "property uiommu,asid-bits is %u, not 8 or 16",
 				       asid_bits);
@@ -186,6 +192,7 @@ int uiommu_dt_smmu(const struct dt *t, int node)
 		return uiommu_dt_error(t, node, "property #iommu-cells must be 1");
 	uiommu_sim_smmuv3_config_init(&s->sim);
 	s->sim.stage2 = true;	/* VMs, and guests' tables on ours */
+	s->sim.priq_max_lg2 = 8;
 	s->sim.reset_abort = true;	/* one that is recovered lets nothing by on the way */
 	if (smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s))
 		return -UIOMMU_EINVAL;

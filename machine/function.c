@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* function.c - a PCI function: its place on the bus, its thread, its VFIO device */
+#include <uiommu/iopf.h>
+
 #include "internal.h"
 
 #define PCI_VENDOR_ID		0x00
@@ -10,6 +12,12 @@
 #define PCI_BAR0		0x10
 #define PASID_CTRL		0x06
 #define PASID_CTRL_ENABLE	0x0001u
+#define ATS_CTRL		0x06
+#define ATS_CTRL_ENABLE		0x8000u
+#define PRI_CTRL		0x04
+#define PRI_CTRL_ENABLE		0x0001u
+#define PRI_CAPACITY		0x08
+#define PRI_ALLOCATION		0x0c
 
 #define VFIO_CONFIG_REGION	7
 #define VFIO_MSI_IRQ		1
@@ -30,6 +38,53 @@ static void bus_free(void *ctx, void *p, size_t bytes)
 	h->free(h->ctx, p, bytes);
 }
 
+static bool ats_is_on(struct mach_fn *f)
+{
+	return f->sim->ats_cap &&
+	       uiommu_sim_cfg_read(f->sim, f->sim->ats_cap + ATS_CTRL, 2) & ATS_CTRL_ENABLE;
+}
+
+/* Nothing translates by what was kept before: an invalidation of everything. */
+static void set_ats(void *ctx, bool on)
+{
+	struct mach_fn *f = ctx;
+	struct uiommu_sim_inval all = { .stream_id = f->d->sid, .last = UINT64_MAX };
+
+	if (on) {
+		uiommu_sim_atc_inv(&f->atc, &all);
+		all.ssv = all.global = true;
+		uiommu_sim_atc_inv(&f->atc, &all);
+	}
+	uiommu_sim_cfg_write(f->sim, f->sim->ats_cap + ATS_CTRL, on ? ATS_CTRL_ENABLE : 0, 2);
+}
+
+static void atc_lock(void *ctx)
+{
+	pthread_mutex_lock(&((struct mach_fn *)ctx)->atc_lock);
+}
+
+static void atc_unlock(void *ctx)
+{
+	pthread_mutex_unlock(&((struct mach_fn *)ctx)->atc_lock);
+}
+
+static void bus_page_request(void *ctx, const struct uiommu_sim_page_ask *ask)
+{
+	struct mach_fn *f = ctx;
+	const struct uiommu_sim_page_request r = {
+		.stream_id = f->d->sid,
+		.substream_id = ask->pasid < 0 ? 0 : (uint32_t)ask->pasid,
+		.ssv = ask->pasid >= 0,
+		.read = !ask->write,
+		.write = ask->write,
+		.last = ask->last,
+		.prgi = ask->prgi,
+		.iova = ask->iova,
+	};
+
+	uiommu_sim_smmuv3_page_request(f->smmu->sim, &r);
+}
+
 static int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *buf, size_t bytes,
 		   bool write)
 {
@@ -45,8 +100,13 @@ static int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *buf, size
 	int ret;
 
 	uiommu_mach_initiator_set(f);
-	ret = uiommu_sim_smmuv3_dma(f->smmu->sim, &a, buf, bytes, &done);
+	if (ats_is_on(f))
+		ret = uiommu_sim_atc_dma(&f->atc, &a, buf, bytes, &done);
+	else
+		ret = uiommu_sim_smmuv3_dma(f->smmu->sim, &a, buf, bytes, &done);
 	uiommu_mach_initiator_set(NULL);
+	if (ret == -UIOMMU_EACCES)
+		return -UIOMMU_ENOENT;
 	/* as the interrupt will, but now: so a fault is told before its DMA is done */
 	if (ret)
 		uiommu_smmuv3_poll(f->smmu->iommu);
@@ -77,10 +137,22 @@ static const struct uiommu_sim_bus bus_template = {
 	.alloc = bus_alloc,
 	.free = bus_free,
 	.dma = bus_dma,
+	.page_request = bus_page_request,
 	.kick = bus_kick,
 	.lock = bus_lock,
 	.unlock = bus_unlock,
 };
+
+struct mach_fn *uiommu_mach_fn_find(struct mach_smmu *s, uint32_t sid)
+{
+	for (unsigned i = 0; i < s->m->desc->num_functions; i++) {
+		struct mach_fn *f = &s->m->fns[i];
+
+		if (f->smmu == s && f->sim && f->d->sid == sid)
+			return f;
+	}
+	return NULL;
+}
 
 /* ---- work ---- */
 
@@ -201,6 +273,12 @@ static void firmware(struct mach_fn *f)
 	uiommu_sim_cfg_write(f->sim, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	if (f->sim->pasid_cap && uiommu_device_pasid_bits(f->dev))
 		uiommu_sim_cfg_write(f->sim, f->sim->pasid_cap + PASID_CTRL, PASID_CTRL_ENABLE, 2);
+	if (f->sim->pri_cap && uiommu_device_can_fault(f->dev)) {
+		uint32_t n = uiommu_sim_cfg_read(f->sim, f->sim->pri_cap + PRI_CAPACITY, 4);
+
+		uiommu_sim_cfg_write(f->sim, f->sim->pri_cap + PRI_ALLOCATION, n, 4);
+		uiommu_sim_cfg_write(f->sim, f->sim->pri_cap + PRI_CTRL, PRI_CTRL_ENABLE, 2);
+	}
 }
 
 static int add_device(struct mach_fn *f)
@@ -214,6 +292,11 @@ static int add_device(struct mach_fn *f)
 		.pasid_bits = f->d->edu.pasid_bits,
 		.group = f->d->group,
 		.default_type = UIOMMU_DOMAIN_BLOCKED,
+		.ats = f->d->edu.ats,
+		.set_ats = set_ats,
+		.ats_ctx = f,
+		.pri = f->d->edu.pri,
+		.pri_pasid = true,
 	};
 
 	return uiommu_device_add(f->m->u, &cfg, &f->dev);
@@ -235,6 +318,7 @@ static void publish(struct mach_fn *f)
 static void init_locks(struct mach_fn *f)
 {
 	pthread_mutex_init(&f->model_lock, NULL);
+	pthread_mutex_init(&f->atc_lock, NULL);
 	pthread_mutex_init(&f->step_lock, NULL);
 	pthread_mutex_init(&f->msi_lock, NULL);
 	pthread_mutex_init(&f->wake_lock, NULL);
@@ -252,6 +336,10 @@ int uiommu_mach_fn_start(struct uiommu_machine *m, struct mach_fn *f, const stru
 	f->bus = bus_template;
 	f->bus.ctx = f;
 	init_locks(f);
+	uiommu_sim_atc_init(&f->atc, f->smmu->sim, d->sid);
+	f->atc.ctx = f;
+	f->atc.lock = atc_lock;
+	f->atc.unlock = atc_unlock;
 	ret = uiommu_sim_edu_create(&f->bus, &d->edu, &f->sim);
 	if (!ret)
 		ret = add_device(f);
@@ -294,5 +382,6 @@ void uiommu_mach_fn_stop(struct mach_fn *f)
 	pthread_mutex_destroy(&f->wake_lock);
 	pthread_mutex_destroy(&f->msi_lock);
 	pthread_mutex_destroy(&f->step_lock);
+	pthread_mutex_destroy(&f->atc_lock);
 	pthread_mutex_destroy(&f->model_lock);
 }

@@ -4,6 +4,7 @@
 #define UIOMMU_MACHINE_INTERNAL_H
 
 #include <pthread.h>
+#include <uiommu/sim/atc.h>
 #include <uiommu/smmuv3.h>
 
 #include "desc.h"
@@ -54,6 +55,9 @@ struct mach_fn {
 	struct uiommu_sim_dev *sim;		/* (i) */
 	struct uiommu_dev *dev;			/* (i) */
 	struct uiommu_machine_vfio pub;		/* (i) */
+
+	struct uiommu_sim_atc atc;		/* its own translations, while ATS is on */
+	pthread_mutex_t atc_lock;		/* the atc's; taken in the simulator's */
 
 	pthread_mutex_t model_lock;		/* bus.lock: config space and registers */
 	pthread_mutex_t step_lock;		/* held during a step, and by reset */
@@ -121,6 +125,8 @@ void uiommu_mach_msi_free(void *ctx, unsigned index, unsigned vector);
 int uiommu_mach_fn_start(struct uiommu_machine *m, struct mach_fn *f,
 			 const struct desc_function *d);
 void uiommu_mach_fn_stop(struct mach_fn *f);
+/* The function behind @s that has this StreamID, or NULL. */
+struct mach_fn *uiommu_mach_fn_find(struct mach_smmu *s, uint32_t sid);
 /* until nothing is pending, or the machine stops */
 void uiommu_mach_fn_run(struct mach_fn *f);
 

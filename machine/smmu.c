@@ -54,6 +54,22 @@ static void env_unlock(void *ctx)
 	pthread_mutex_unlock(&((struct mach_smmu *)ctx)->lock);
 }
 
+/* With the simulator's lock held. */
+static int env_atc_inv(void *ctx, const struct uiommu_sim_inval *inv)
+{
+	struct mach_fn *f = uiommu_mach_fn_find(ctx, inv->stream_id);
+
+	return f ? uiommu_sim_atc_inv(&f->atc, inv) : 0;
+}
+
+static void env_page_response(void *ctx, const struct uiommu_sim_page_response *r)
+{
+	struct mach_fn *f = uiommu_mach_fn_find(ctx, r->stream_id);
+
+	if (f)
+		uiommu_sim_page_response(f->sim, r->prgi, r->resp);
+}
+
 static const struct uiommu_sim_env env_template = {
 	.alloc = env_alloc,
 	.free = env_free,
@@ -62,6 +78,8 @@ static const struct uiommu_sim_env env_template = {
 	.irq = env_irq,
 	.lock = env_lock,
 	.unlock = env_unlock,
+	.atc_inv = env_atc_inv,
+	.page_response = env_page_response,
 };
 
 /* ---- its registers ---- */
@@ -113,6 +131,8 @@ static int probe(struct mach_smmu *s)
 		.has_irqs = s->d->has_irqs,
 		.irq_evtq = s->d->irq_evtq,
 		.irq_gerror = s->d->irq_gerror,
+		.has_irq_priq = s->d->has_priq_irq,
+		.irq_priq = s->d->irq_priq,
 		.reset = uiommu_mach_smmu_reset,
 		.reset_ctx = s,
 	};

@@ -96,7 +96,7 @@ static bool parse_name(const char *p, const char *end, struct pl_obj *o)
 		return false;
 	o->id = (uint32_t)id;
 	o->index = (unsigned)index;
-	return o->kind == 'i' || o->kind == 'v';
+	return o->kind == 'i' || o->kind == 'v' || o->kind == 'f';
 }
 
 bool pl_obj_of(int fd, struct pl_obj *o)
@@ -283,9 +283,7 @@ static int64_t transact(int sock, const struct uiommu_req *req, struct uiommu_re
 			return -ENODEV;
 		if (rep->op == UIOMMU_REP_DONE)
 			break;
-		if (got >= 0)
-			pl_sys(SYS_close, got);
-		pl_upcall(rep, &ans);
+		pl_upcall(rep, got, &ans);
 		if (send_all(sock, &ans, sizeof(ans)) != sizeof(ans))
 			return -ENODEV;
 	}

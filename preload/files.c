@@ -22,6 +22,19 @@ static void never_blocks(int fd)
 	pl_sys(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 }
 
+bool pl_fault_files;
+
+/* A read() that finds nothing must not wait for a mark. */
+void pl_keep_fault_file(int fd)
+{
+	struct timeval t = { 0, 1 };
+
+	never_blocks(fd);
+	pl_sys(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	pl_sys(SYS_fcntl, fd, F_SETFL, O_NONBLOCK);
+	pl_fault_files = true;
+}
+
 static int open_node(const struct pl_path *p, int flags)
 {
 	struct uiommu_req req = { .op = UIOMMU_REQ_OPEN, .a = { (unsigned)flags } };
@@ -72,7 +85,7 @@ static bool reopen(const char *path, struct pl_path *p)
 {
 	int fd = path ? pl_proc_fd(path) : -1;
 
-	return fd >= 0 && pl_obj_of(fd, &p->node);
+	return fd >= 0 && pl_obj_of(fd, &p->node) && p->node.kind != 'f';
 }
 
 int pl_open(int dirfd, const char *path, int flags, mode_t mode)
@@ -279,18 +292,24 @@ PL_EXPORT int ioctl(int fd, unsigned long cmd, ...)
 
 /* ---- pread, pwrite: a socket says ESPIPE ---- */
 
-static ssize_t transfer(const struct pl_obj *o, uint32_t op, const void *buf, size_t n, off_t off)
+static ssize_t ask(const struct pl_obj *o, uint32_t op, const void *buf, size_t n, off_t off,
+		   bool marked)
 {
 	struct uiommu_req req = {
-		.op = op, .obj = o->id, .a = { (uint64_t)off, n, (uintptr_t)buf },
+		.op = op, .obj = o->id, .a = { (uint64_t)off, n, (uintptr_t)buf, marked },
 	};
 	struct uiommu_rep rep;
 
+	return pl_call(&req, o->server, &rep, NULL);
+}
+
+static ssize_t transfer(const struct pl_obj *o, uint32_t op, const void *buf, size_t n, off_t off)
+{
 	if (off < 0)
 		return -EINVAL;
 	if (o->kind == 'i')
 		return -EINVAL;		/* /dev/iommu can be neither read nor written */
-	return pl_call(&req, o->server, &rep, NULL);
+	return ask(o, op, buf, n, off, false);
 }
 
 static bool refused(ssize_t r, int fd, struct pl_obj *o)
@@ -409,18 +428,52 @@ VECTORED2(preadv64v2, do_preadv)
 VECTORED2(pwritev2, do_pwritev)
 VECTORED2(pwritev64v2, do_pwritev)
 
+/* ---- read, write ---- */
+
+static bool is_mark(const void *buf, size_t n, ssize_t r)
+{
+	ssize_t whole = n < UIOMMU_READY_BYTES ? (ssize_t)n : UIOMMU_READY_BYTES;
+
+	return r == whole && !memcmp(buf, UIOMMU_READY_MARK, (size_t)r);
+}
+
 /* read() of our files is at its end at once, so that it does not block; Linux
- * has no read for /dev/iommu, and for a device one at a position we do not keep */
-PL_EXPORT ssize_t read(int fd, void *buf, size_t n)
+ * has no read for /dev/iommu, and for a device one at a position we do not keep. That
+ * of a fault queue gets a mark or nothing. */
+static ssize_t read_ours(int fd, void *buf, size_t n, ssize_t r)
 {
 	struct pl_obj o;
+
+	if (!pl_obj_of(fd, &o))
+		return r;
+	if (o.kind == 'f') {
+		pl_fault_files = true;
+		return pl_ret(ask(&o, UIOMMU_REQ_READ, buf, n, 0, r > 0));
+	}
+	if (r < 0)
+		return r;
+	errno = EINVAL;
+	return -1;
+}
+
+PL_EXPORT ssize_t read(int fd, void *buf, size_t n)
+{
 	ssize_t r;
 
 	pl_init();
 	r = pl_real.read(fd, buf, n);
-	if (__builtin_expect(r == 0 && n, 0) && pl_obj_of(fd, &o)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (__builtin_expect(r > 0 ? r <= UIOMMU_READY_BYTES && is_mark(buf, n, r) :
+			     r == 0 ? n > 0 : errno == EAGAIN, 0))
+		return read_ours(fd, buf, n, r);
 	return r;
+}
+
+PL_EXPORT ssize_t write(int fd, const void *buf, size_t n)
+{
+	struct pl_obj o;
+
+	pl_init();
+	if (__builtin_expect(pl_fault_files, 0) && pl_obj_of(fd, &o) && o.kind == 'f')
+		return pl_ret(ask(&o, UIOMMU_REQ_WRITE, buf, n, 0, false));
+	return pl_real.write(fd, buf, n);
 }

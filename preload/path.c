@@ -266,12 +266,16 @@ enum pl_where pl_resolve(int dirfd, const char *path, struct pl_path *p)
 size_t pl_node_name(const struct pl_obj *o, char *buf, size_t bytes)
 {
 	static const char iommu[] = "/dev/iommu", vfio[] = "/dev/vfio/devices/vfio";
+	static const char fault[] = "anon_inode:[iommufd-pgfault]";
 	char name[64], *end;
 	size_t n;
 
 	if (o->kind == 'i') {
 		memcpy(name, iommu, sizeof(iommu));
 		end = name + sizeof(iommu) - 1;
+	} else if (o->kind == 'f') {
+		memcpy(name, fault, sizeof(fault));
+		end = name + sizeof(fault) - 1;
 	} else {
 		memcpy(name, vfio, sizeof(vfio));
 		end = put_number(name + sizeof(vfio) - 1, o->index);

@@ -102,7 +102,7 @@ extern unsigned pl_num_keep;
 struct pl_obj {
 	uint64_t server;	/* pid of the server that made it */
 	uint32_t id;
-	char kind;		/* 'i' iommufd, 'v' vfio */
+	char kind;		/* 'i' iommufd, 'v' vfio, 'f' fault queue */
 	unsigned index;		/* vfio<index> */
 };
 
@@ -165,8 +165,9 @@ extern struct pl_process *pl_process;
 
 /* ---- upcall.c ---- */
 
-/* does what the server asks of this address space. Context: connection's lock held. */
-void pl_upcall(const struct uiommu_rep *rep, struct uiommu_up_answer *ans);
+/* does what the server asks of this address space; @fd came with it and is closed if
+ * nobody keeps it. Context: connection's lock held. */
+void pl_upcall(const struct uiommu_rep *rep, int fd, struct uiommu_up_answer *ans);
 /* [start, start+len) is about to go: saves pinned pages. Context: no lock held. */
 void pl_hide_before_unmap(uintptr_t start, size_t len);
 
@@ -203,6 +204,11 @@ void pl_fd_link(int fd, char *buf);
 int pl_proc_fd(const char *path);
 
 /* ---- files.c ---- */
+
+/* this process has, or once had, the file of a fault queue: writes are looked at */
+extern bool pl_fault_files;
+/* makes what was sent to us a file that a program can have */
+void pl_keep_fault_file(int fd);
 
 int pl_open(int dirfd, const char *path, int flags, mode_t mode);
 int64_t pl_ioctl(const struct pl_obj *o, unsigned long cmd, uint64_t arg);

@@ -26,8 +26,9 @@ static dev_t rdev_of(const struct pl_obj *o)
 
 static void make_chr(const struct pl_obj *o, struct stat *st)
 {
-	st->st_mode = S_IFCHR | (st->st_mode & 07777);
-	st->st_rdev = rdev_of(o);
+	/* that of a fault queue has no type, as files without an inode of their own */
+	st->st_mode = (o->kind == 'f' ? 0 : S_IFCHR) | (st->st_mode & 07777);
+	st->st_rdev = o->kind == 'f' ? 0 : rdev_of(o);
 	st->st_size = 0;
 	st->st_blocks = 0;
 }
@@ -149,9 +150,9 @@ FXSTATAT(__fxstatat64, stat64)
 
 static void statx_chr(const struct pl_obj *o, struct statx *sx)
 {
-	dev_t dev = rdev_of(o);
+	dev_t dev = o->kind == 'f' ? 0 : rdev_of(o);
 
-	sx->stx_mode = (uint16_t)(S_IFCHR | (sx->stx_mode & 07777));
+	sx->stx_mode = (uint16_t)((o->kind == 'f' ? 0 : S_IFCHR) | (sx->stx_mode & 07777));
 	sx->stx_rdev_major = major(dev);
 	sx->stx_rdev_minor = minor(dev);
 	sx->stx_size = 0;

@@ -115,6 +115,11 @@ static long sc_read(long *a)
 	return read((int)a[0], (void *)a[1], (size_t)a[2]);
 }
 
+static long sc_write(long *a)
+{
+	return write((int)a[0], (void *)a[1], (size_t)a[2]);
+}
+
 static long sc_pread(long *a)
 {
 	return pread((int)a[0], (void *)a[1], (size_t)a[2], a[3]);
@@ -204,7 +209,8 @@ static long (*const calls[LAST + 1])(long *) = {
 	[SYS_faccessat2] = sc_faccessat2,
 	[SYS_readlink] = sc_readlink, [SYS_readlinkat] = sc_readlinkat,
 	[SYS_chdir] = sc_chdir, [SYS_getcwd] = sc_getcwd,
-	[SYS_read] = sc_read, [SYS_pread64] = sc_pread, [SYS_pwrite64] = sc_pwrite,
+	[SYS_read] = sc_read, [SYS_write] = sc_write,
+	[SYS_pread64] = sc_pread, [SYS_pwrite64] = sc_pwrite,
 	[SYS_preadv] = sc_preadv, [SYS_pwritev] = sc_pwritev,
 	[SYS_mmap] = sc_mmap, [SYS_munmap] = sc_munmap, [SYS_mremap] = sc_mremap,
 	[SYS_mprotect] = sc_mprotect,

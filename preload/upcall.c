@@ -93,9 +93,20 @@ static int64_t up_unhide(const struct uiommu_rep *rep)
 	return 0; /* moved away in the meantime */
 }
 
-void pl_upcall(const struct uiommu_rep *rep, struct uiommu_up_answer *ans)
+static int64_t up_file(int fd, uint64_t *out)
+{
+	if (fd < 0)
+		return -EMFILE;		/* it was sent, we had no room */
+	pl_keep_fault_file(fd);
+	*out = (uint64_t)fd;
+	return 0;
+}
+
+void pl_upcall(const struct uiommu_rep *rep, int fd, struct uiommu_up_answer *ans)
 {
 	memset(ans, 0, sizeof(*ans));
+	if (fd >= 0 && rep->op != UIOMMU_UP_FILE)
+		pl_sys(SYS_close, fd);
 	switch (rep->op) {
 	case UIOMMU_UP_RING:
 		ans->ret = up_ring(rep, &ans->r[0]);
@@ -111,6 +122,9 @@ void pl_upcall(const struct uiommu_rep *rep, struct uiommu_up_answer *ans)
 		break;
 	case UIOMMU_UP_PROTECT:
 		ans->ret = pl_sys(SYS_mprotect, rep->r[2], rep->r[3], rep->r[4]);
+		break;
+	case UIOMMU_UP_FILE:
+		ans->ret = up_file(fd, &ans->r[0]);
 		break;
 	default:
 		ans->ret = -ENOSYS;

@@ -98,12 +98,17 @@ static int recv_answer(struct conn *c, struct uiommu_up_answer *ans)
 
 int upcall(struct uiommu_as *as, struct uiommu_rep *up, uint64_t *r0)
 {
+	return upcall_with(as, up, -1, r0);
+}
+
+int upcall_with(struct uiommu_as *as, struct uiommu_rep *up, int fd, uint64_t *r0)
+{
 	struct conn *c = as->s->current;
 	struct uiommu_up_answer ans;
 
 	if (!c || c->as != as || c->broken)
 		return -UIOMMU_EFAULT;
-	if (send_rep(c, up, -1) || recv_answer(c, &ans))
+	if (send_rep(c, up, fd) || recv_answer(c, &ans))
 		return -UIOMMU_EFAULT;
 	if (r0)
 		*r0 = ans.r[0];
@@ -166,6 +171,8 @@ static int64_t do_read(struct call *k)
 	const struct opened *o = &k->o->o;
 	const uint64_t *a = k->req->a;
 
+	if (a[3])
+		atomic_store(&k->o->marked, false);
 	return o->ops->read ? o->ops->read(o->obj, k->c->as, a[0], a[1], a[2]) : -UIOMMU_EINVAL;
 }
 

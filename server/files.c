@@ -30,7 +30,7 @@ struct object *object_find(struct uiommu_server *s, uint32_t number)
 	return o;
 }
 
-static void object_release(struct uiommu_server *s, struct object *o)
+static void object_remove(struct uiommu_server *s, struct object *o)
 {
 	struct object **link = bucket(s, o->number);
 
@@ -39,8 +39,26 @@ static void object_release(struct uiommu_server *s, struct object *o)
 	*link = o->next;
 	s->nobjects--;
 	close(o->hup.fd);
+}
+
+static void object_release(struct uiommu_server *s, struct object *o)
+{
+	object_remove(s, o);
 	o->o.ops->release(o->o.obj);
 	free(o);
+}
+
+void object_take_back(struct uiommu_server *s, struct object *o)
+{
+	object_remove(s, o);
+	free(o);
+}
+
+void object_ready(struct object *o)
+{
+	if (!atomic_exchange(&o->marked, true))
+		send(o->hup.fd, UIOMMU_READY_MARK, UIOMMU_READY_BYTES,
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void object_hup(struct uiommu_server *s, struct watch *w, uint32_t events)
@@ -57,10 +75,11 @@ static int bind_name(int fd, const struct object *o)
 	return bind(fd, (void *)&sa, offsetof(struct sockaddr_un, sun_path) + 1 + n);
 }
 
-/* Our end says nothing ever: a read() of the other end returns 0 at once. */
+/* Our end says nothing ever: a read() of the other end returns 0 at once. One that
+ * marks says when there is something. */
 static int prepare(struct uiommu_server *s, struct object *o)
 {
-	if (bind_name(o->hup.fd, o) || shutdown(o->hup.fd, SHUT_WR))
+	if (bind_name(o->hup.fd, o) || (!o->o.ops->marks && shutdown(o->hup.fd, SHUT_WR)))
 		return -errno;
 	return watch_add(s->objects_epfd, &o->hup, 0);
 }
@@ -72,7 +91,8 @@ int object_give(struct uiommu_server *s, const struct opened *opened, struct obj
 
 	if (!o)
 		return -UIOMMU_ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+	if (socketpair(AF_UNIX, (opened->ops->marks ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC,
+		       0, pair)) {
 		ret = -errno;
 		free(o);
 		return ret;
@@ -92,6 +112,38 @@ int object_give(struct uiommu_server *s, const struct opened *opened, struct obj
 	*out = o;
 	*fd = pair[1];
 	return 0;
+}
+
+int uaccess_file_give(void *ctx, struct uiommu_as *as, const void *kind, void *obj,
+		      struct uiommu_given **out, int *fd)
+{
+	struct uiommu_server *s = ctx;
+	struct opened opened = { .ops = s->backend.given ? s->backend.given(kind) : NULL,
+				 .obj = obj };
+	struct uiommu_rep up = { .op = UIOMMU_UP_FILE };
+	struct object *o;
+	uint64_t number = 0;
+	int theirs, ret;
+
+	if (!opened.ops)
+		return -UIOMMU_EFAULT;
+	ret = object_give(s, &opened, &o, &theirs);
+	if (ret)
+		return ret == -EMFILE || ret == -ENFILE ? -UIOMMU_ENOMEM : ret;
+	ret = upcall_with(as, &up, theirs, &number);
+	close(theirs);
+	if (ret) {
+		object_take_back(s, o);
+		return ret == -EMFILE ? -UIOMMU_ENOMEM : -UIOMMU_EFAULT;
+	}
+	*out = (struct uiommu_given *)o;
+	*fd = (int)number;
+	return 0;
+}
+
+void uaccess_file_ready(void *ctx, struct uiommu_given *g)
+{
+	object_ready((struct object *)g);
 }
 
 struct object *object_of_fd(struct uiommu_server *s, int fd)

@@ -24,6 +24,7 @@
 struct file_ops {
 	const void *kind;	/* for uaccess->file_object() */
 	char letter;		/* in the file's name */
+	bool marks;		/* readable when it is said so, not always */
 	int64_t (*ioctl)(void *obj, struct uiommu_as *as, uint32_t cmd, uint64_t arg);
 	int64_t (*read)(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n, uint64_t user);
 	int64_t (*write)(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n, uint64_t user);
@@ -65,6 +66,8 @@ struct backend {
 	void *tell_ctx;
 	void (*describe)(void *tell_ctx, FILE *out);
 	const void *(*dtb)(void *tell_ctx, size_t *bytes);
+	/* what a file that is given out can do, NULL: there are none of this kind */
+	const struct file_ops *(*given)(const void *kind);
 };
 
 void rooms_backend(struct uiommu_machine *m, struct backend *out);
@@ -84,6 +87,7 @@ struct object {
 	struct watch hup;		/* our end of the socketpair */
 	struct object *next;		/* in its bucket */
 	uint32_t number;
+	atomic_bool marked;		/* a mark is in the file */
 	struct opened o;
 };
 
@@ -91,6 +95,13 @@ struct object {
 
 /* Makes the pair; *@fd is the program's end. On failure @o is still the caller's. */
 int object_give(struct uiommu_server *s, const struct opened *o, struct object **out, int *fd);
+/* As if it had never been: its release is not called. */
+void object_take_back(struct uiommu_server *s, struct object *o);
+/* The program's poll() shall say that there is something to read. Any thread. */
+void object_ready(struct object *o);
+int uaccess_file_give(void *ctx, struct uiommu_as *as, const void *kind, void *obj,
+		      struct uiommu_given **out, int *fd);
+void uaccess_file_ready(void *ctx, struct uiommu_given *g);
 struct object *object_find(struct uiommu_server *s, uint32_t number);
 /* the object whose other end @fd is, or NULL */
 struct object *object_of_fd(struct uiommu_server *s, int fd);
@@ -152,6 +163,8 @@ void conns_close_all(struct uiommu_server *s);
 /* Asks the process something during its own request. 0 or what it answered;
  * -UIOMMU_EFAULT: it is not waiting for us, or broke off. @r0 may be NULL. */
 int upcall(struct uiommu_as *as, struct uiommu_rep *up, uint64_t *r0);
+/* The same with a file; @fd stays the caller's. */
+int upcall_with(struct uiommu_as *as, struct uiommu_rep *up, int fd, uint64_t *r0);
 
 /* ---- inspect.c: whoever looks at a run from outside ---- */
 

@@ -22,7 +22,7 @@
  * server's end is bound to an abstract name, so getpeername() on any copy says
  * which object it is, with no table in the client:
  *	"\0uiommu/<server pid>/<object number>/<kind><index>"	numbers in decimal
- * kind: 'i' iommufd, 'v' vfio; index: which vfio device. No NUL at the end. The
+ * kind: 'i' iommufd, 'v' vfio, 'f' fault queue; index: which vfio device. No NUL at the end. The
  * name stays readable after the server has died. Object numbers are not reused.
  * Before it handles a request, the server handles every hang-up that is already
  * visible, so close() followed by open() works as with a kernel. Whatever is
@@ -41,6 +41,15 @@
 #define UIOMMU_PRELOAD_NAME	"libuiommu-preload.so"
 #define UIOMMU_NAME_PREFIX	"uiommu/"	/* after the NUL of the abstract name */
 #define UIOMMU_UPCALL_MS	10000
+
+/*
+ * A file of kind 'f' (fault queue) is a SOCK_SEQPACKET socket. Nothing is in it, or,
+ * when there is something to be read, this mark: so that poll() says it. A read() that
+ * gets the mark asks the server for what there is and tells it (READ, a3); the server
+ * puts in a new one if something is left. One that gets nothing asks as well.
+ */
+#define UIOMMU_READY_MARK	"uIOMMU: readable"
+#define UIOMMU_READY_BYTES	16
 
 /*
  * The shadow tree. Below these directories it is complete (what the real
@@ -76,7 +85,8 @@ enum uiommu_req_op {
 	UIOMMU_REQ_OPEN,	/* path (below /dev), a0 open flags; one fd by SCM_RIGHTS,
 				   r0 object number, r1 index */
 	UIOMMU_REQ_IOCTL,	/* obj, a0 cmd, a1 arg; ret */
-	UIOMMU_REQ_READ,	/* obj, a0 offset, a1 bytes, a2 user pointer; ret */
+	UIOMMU_REQ_READ,	/* obj, a0 offset, a1 bytes, a2 user pointer, a3 1 = a mark was
+				   taken out of the file; ret */
 	UIOMMU_REQ_WRITE,	/* the same */
 	UIOMMU_REQ_MMAP,	/* obj, a0 offset, a1 length, a2 prot, a3 flags;
 				   ret 0: r0 region, r1 offset in it, r2 1 = trap every
@@ -114,6 +124,8 @@ enum uiommu_rep_op {
 	UIOMMU_UP_UNHIDE,	/* r2 address, r3 length are pinned no more; r4 1 = they
 				   were moved there by HIDE: munmap() */
 	UIOMMU_UP_PROTECT,	/* r2 address, r3 length, r4 PROT_*: mprotect() */
+	UIOMMU_UP_FILE,		/* one fd by SCM_RIGHTS, to keep, close-on-exec: a file that an
+				   ioctl gives out; answer with its number in r[0] */
 };
 
 struct uiommu_rep {

@@ -27,6 +27,38 @@ static const struct file_ops iommu_ops = {
 	.release = iommu_release,
 };
 
+/* ---- fault queues, which an ioctl of it gives out ---- */
+
+static int64_t fault_read(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n, uint64_t user)
+{
+	return uiommu_iommufd_fault_read(obj, as, off, n, user);
+}
+
+static int64_t fault_write(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n,
+			   uint64_t user)
+{
+	return uiommu_iommufd_fault_write(obj, as, off, n, user);
+}
+
+static void fault_release(void *obj)
+{
+	uiommu_iommufd_fault_close(obj);
+}
+
+static const struct file_ops fault_ops = {
+	.kind = uiommu_iommufd_fault_kind,
+	.letter = 'f',
+	.marks = true,
+	.read = fault_read,
+	.write = fault_write,
+	.release = fault_release,
+};
+
+static const struct file_ops *rooms_given(const void *kind)
+{
+	return kind == uiommu_iommufd_fault_kind ? &fault_ops : NULL;
+}
+
 static int open_iommu(struct uiommu_machine *m, struct opened *out)
 {
 	struct uiommu_iommufd *ctx;
@@ -191,5 +223,6 @@ void rooms_backend(struct uiommu_machine *m, struct backend *out)
 		.open = rooms_open,
 		.ndevices = uiommu_machine_num_vfio(m),
 		.device = rooms_device,
+		.given = rooms_given,
 	};
 }

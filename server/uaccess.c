@@ -318,4 +318,6 @@ const struct uiommu_uaccess uaccess_template = {
 	.file_object = uaccess_file_object,
 	.file_is_eventfd = uaccess_file_is_eventfd,
 	.file_signal = uaccess_file_signal,
+	.file_give = uaccess_file_give,
+	.file_ready = uaccess_file_ready,
 };

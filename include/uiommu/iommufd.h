@@ -25,9 +25,12 @@
 
 struct uiommu_iommufd;		/* a context */
 struct uiommu_iommufd_dev;	/* the DEVICE object that a VFIO bind makes */
+struct uiommu_iommufd_fault;	/* a fault queue */
 
 /* The kind to pass to uaccess->file_object() for a context. Compared by address. */
 extern const char uiommu_iommufd_kind[];
+/* ... and to uaccess->file_give() for a fault queue. */
+extern const char uiommu_iommufd_fault_kind[];
 
 /**
  * struct uiommu_iommufd_config - what a context works with
@@ -94,7 +97,8 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  *
  * Implemented: DESTROY, IOAS_ALLOC, IOAS_ALLOW_IOVAS, IOAS_COPY, IOAS_IOVA_RANGES,
  * IOAS_MAP, IOAS_UNMAP, OPTION (RLIMIT_MODE can only be read), VFIO_IOAS,
- * HWPT_ALLOC (PASID, NEST_PARENT, and the data of an SMMUv3 guest on a vIOMMU),
+ * HWPT_ALLOC (PASID, NEST_PARENT, FAULT_ID_VALID, and the data of an SMMUv3 guest on a
+ * vIOMMU), FAULT_QUEUE_ALLOC,
  * GET_HW_INFO, VIOMMU_ALLOC (SMMUv3), VDEVICE_ALLOC, HWPT_INVALIDATE of a vIOMMU.
  * Understood, and answered as on hardware without: dirty bits (the flag,
  * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP), VEVENTQ_ALLOC, HW_QUEUE_ALLOC.
@@ -117,8 +121,9 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  *   -UIOMMU_EINVAL      it is shorter than the ioctl needs
  *   -UIOMMU_E2BIG       it is longer than known and the tail is not zero
  *   -UIOMMU_EOPNOTSUPP  an unknown flag, or a reserved member is not zero
- *   -UIOMMU_ENOTTY      there is no such ioctl (FAULT_QUEUE_ALLOC, IOAS_MAP_FILE,
- *                       IOAS_CHANGE_PROCESS, and unknown ones)
+ *   -UIOMMU_ENOTTY      there is no such ioctl (IOAS_MAP_FILE, IOAS_CHANGE_PROCESS,
+ *                       FAULT_QUEUE_ALLOC where uaccess cannot give files, and unknown
+ *                       ones)
  *   -UIOMMU_ENOENT      no object of that number and kind; nothing mapped there, or
  *                       a mapping would have to be split
  *   -UIOMMU_EBUSY       DESTROY of what something else uses
@@ -137,6 +142,69 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  */
 int uiommu_iommufd_ioctl(struct uiommu_iommufd *ctx, struct uiommu_as *as, uint32_t cmd,
 			 uint64_t arg);
+
+/* ---- the files of fault queues: what uaccess->file_give() was given ---- */
+
+/**
+ * uiommu_iommufd_fault_read() - read() of a fault queue
+ * @f:     the queue
+ * @as:    who reads
+ * @off:   position; 0
+ * @bytes: a multiple of 40 (struct iommu_hwpt_pgfault)
+ * @user:  where to, in @as
+ *
+ * Whole groups, as many as fit, each with a cookie to answer it by. Never blocks.
+ *
+ * Context:  as uiommu_iommufd_ioctl().
+ * Hardware: none.
+ * Return:   how many bytes; 0: there is nothing to be read; or
+ *   -UIOMMU_ESPIPE  @off, or @bytes is no multiple
+ *   -UIOMMU_EINVAL  the first group does not fit       it stays to be read
+ *   -UIOMMU_EFAULT  it cannot be written               it stays to be read
+ *   -UIOMMU_ENOMEM  no memory for a cookie             it stays to be read
+ */
+int64_t uiommu_iommufd_fault_read(struct uiommu_iommufd_fault *f, struct uiommu_as *as,
+				  uint64_t off, uint64_t bytes, uint64_t user);
+
+/**
+ * uiommu_iommufd_fault_write() - write() of a fault queue: answers
+ * @f:     the queue
+ * @as:    who writes
+ * @off:   position; 0
+ * @bytes: a multiple of 8 (struct iommu_hwpt_page_response)
+ * @user:  where from, in @as
+ *
+ * Context:  as uiommu_iommufd_ioctl().
+ * Hardware: the access is tried again, or fails.
+ * Return:   how many bytes, up to the first bad one; or, if that was the first,
+ *   -UIOMMU_ESPIPE  @off, or @bytes is no multiple
+ *   -UIOMMU_EINVAL  no such cookie (any more), or an unknown code
+ *   -UIOMMU_EFAULT  it cannot be read
+ */
+int64_t uiommu_iommufd_fault_write(struct uiommu_iommufd_fault *f, struct uiommu_as *as,
+				   uint64_t off, uint64_t bytes, uint64_t user);
+
+/**
+ * uiommu_iommufd_fault_ready() - would a read() find something?
+ * @f: the queue
+ *
+ * What poll() says as EPOLLIN; EPOLLOUT it says always.
+ *
+ * Context: any thread.
+ * Return:  true if so
+ */
+bool uiommu_iommufd_fault_ready(struct uiommu_iommufd_fault *f);
+
+/**
+ * uiommu_iommufd_fault_close() - the last copy of a queue's file is closed
+ * @f: not used any more by its file
+ *
+ * What waits for an answer is answered INVALID, and so is what still comes.
+ *
+ * Context:  as uiommu_iommufd_put(), which it ends with. Cannot fail.
+ * Hardware: the accesses fail.
+ */
+void uiommu_iommufd_fault_close(struct uiommu_iommufd_fault *f);
 
 /* ---- for VFIO ---- */
 

@@ -15,6 +15,7 @@
 
 struct uiommu_as;			/* an address space with its file table; the host's */
 struct uiommu_file;			/* an open file of a program, held by us */
+struct uiommu_given;			/* one that we gave it, with an object of ours behind */
 
 /* A run of pages that are contiguous physically. */
 struct uiommu_pin_seg {
@@ -149,6 +150,36 @@ struct uiommu_uaccess {
 	 * Context: any thread, any lock held; never blocks.
 	 */
 	void (*file_signal)(void *ctx, struct uiommu_file *f);
+
+	/*
+	 * file_give() - an object of ours becomes a new open file of the program
+	 * @as:   whose; it waits in a call of its own
+	 * @kind: what tells the host which functions the file has
+	 * @obj:  handed to them. When the last copy of the file is closed, the one for that
+	 *        is called; if the give fails, it is not
+	 * @out:  for file_ready(), until then
+	 * @fd:   out: its number in the program; close-on-exec
+	 *
+	 * NULL: the host cannot.
+	 *
+	 * Context: as above.
+	 * Return:  0, or with no file given
+	 *   -UIOMMU_EFAULT  the process does not take it
+	 *   -UIOMMU_ENOMEM  no memory, or it or we have too many files
+	 */
+	int (*file_give)(void *ctx, struct uiommu_as *as, const void *kind, void *obj,
+			 struct uiommu_given **out, int *fd);
+
+	/*
+	 * file_ready() - there is something to be read
+	 * @g: from file_give()
+	 *
+	 * poll() of the program says so until somebody reads; a read that leaves something
+	 * says it again.
+	 *
+	 * Context: any thread, any lock held; never blocks.
+	 */
+	void (*file_ready)(void *ctx, struct uiommu_given *g);
 };
 
 #endif

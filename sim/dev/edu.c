@@ -44,10 +44,13 @@
 #define RESULT_DONE		1u
 #define RESULT_ABORTED		2u
 #define RESULT_REFUSED		4u
+#define RESULT_WAITING		0x100u
 
 struct edu_queue {
 	uint64_t src, dst, count;
 	uint32_t cmd, pasid, result;
+	bool waiting;			/* for the answer to its page requests */
+	bool denied;			/* which was no */
 	uint8_t buf[EDU_BUF_BYTES];	/* step() alone touches it */
 };
 
@@ -155,6 +158,7 @@ static bool queue_write(struct edu_queue *q, uint64_t reg, uint64_t val)
 			break;
 		q->cmd = (uint32_t)val & (CMD_RUN | CMD_TO_MEMORY | CMD_IRQ);
 		q->result = 0;
+		q->denied = false;
 		return true;
 	}
 	return false;
@@ -218,6 +222,28 @@ static bool in_buffer(uint64_t at, uint64_t count, unsigned n)
 	       at - EDU_BUF(n) <= EDU_BUF_BYTES - count;
 }
 
+/* The answer may come before the last request is out: waiting is set first. */
+static bool ask_for_pages(struct edu *e, unsigned n, int32_t pasid, uint64_t iova, bool write)
+{
+	struct edu_queue *q = &e->q[n];
+	const struct uiommu_sim_bus *bus = e->dev.bus;
+	uint64_t page = iova & ~0xfffull, end = (iova + q->count - 1) | 0xfff;
+	struct uiommu_sim_page_ask ask = { .pasid = pasid, .write = write, .prgi = (uint16_t)n };
+
+	if (!uiommu_sim_pci_page_requests(&e->dev, (unsigned)((end - page + 1) >> 12)))
+		return false;
+	sim_lock(&e->dev);
+	q->waiting = true;
+	q->result = RESULT_WAITING;
+	sim_unlock(&e->dev);
+	for (; !ask.last; page += 0x1000) {
+		ask.iova = page;
+		ask.last = (page | 0xfff) == end;
+		bus->page_request(bus->ctx, &ask);
+	}
+	return true;
+}
+
 /* One DMA; no lock is held. Its registers cannot change while CMD_RUN is set. */
 static uint32_t queue_dma(struct edu *e, unsigned n)
 {
@@ -229,10 +255,14 @@ static uint32_t queue_dma(struct edu *e, unsigned n)
 
 	if (!in_buffer(inside, q->count, n))
 		return RESULT_DONE | RESULT_ABORTED | RESULT_REFUSED;
+	if (q->denied)
+		return RESULT_DONE | RESULT_ABORTED;
 	if (!q->count)
 		return RESULT_DONE;
 	ret = uiommu_sim_pci_dma(&e->dev, pasid, iova, q->buf + (inside - EDU_BUF(n)), q->count,
 				 write);
+	if (ret == -UIOMMU_ENOENT && ask_for_pages(e, n, pasid, iova, write))
+		return RESULT_WAITING;
 	if (ret == -UIOMMU_EACCES)
 		return RESULT_DONE | RESULT_ABORTED | RESULT_REFUSED;
 	return RESULT_DONE | (ret ? RESULT_ABORTED : 0);
@@ -243,6 +273,8 @@ static void step_queue(struct edu *e, unsigned n)
 	uint32_t result = queue_dma(e, n);
 	struct edu_queue *q = &e->q[n];
 
+	if (result == RESULT_WAITING)
+		return;
 	sim_lock(&e->dev);
 	q->result = result;
 	if (q->cmd & CMD_IRQ)
@@ -275,7 +307,7 @@ static enum edu_work next_work(const struct edu *e, unsigned *queue)
 		return WORK_IRQ;
 	for (unsigned i = 0; i < e->queues; i++) {
 		*queue = (e->next + i) % e->queues;
-		if (e->q[*queue].cmd & CMD_RUN)
+		if (e->q[*queue].cmd & CMD_RUN && !e->q[*queue].waiting)
 			return WORK_DMA;
 	}
 	return e->status & STATUS_COMPUTING ? WORK_FACTORIAL : WORK_NONE;
@@ -307,6 +339,25 @@ static bool edu_step(struct uiommu_sim_dev *d)
 	return more;
 }
 
+/* An answer that nobody waits for (any more) does nothing. */
+static void edu_page_response(struct uiommu_sim_dev *d, unsigned prgi, bool ok)
+{
+	struct edu *e = to_edu(d);
+	bool work = false;
+
+	if (prgi >= e->queues)
+		return;
+	sim_lock(d);
+	if (e->q[prgi].waiting) {
+		e->q[prgi].waiting = false;
+		e->q[prgi].denied = !ok;
+		work = true;
+	}
+	sim_unlock(d);
+	if (work)
+		sim_kick(d);
+}
+
 /* ---- life ---- */
 
 static void edu_reset(struct uiommu_sim_dev *d)
@@ -329,6 +380,16 @@ static void edu_destroy(struct uiommu_sim_dev *d)
 	d->bus->free(d->bus->ctx, d, sizeof(struct edu));
 }
 
+static void add_ext_caps(struct edu *e, const struct uiommu_sim_edu_config *cfg)
+{
+	if (cfg->pasid_bits)
+		uiommu_sim_pci_pasid(&e->dev, 0x100, cfg->pasid_bits);
+	if (cfg->ats)
+		uiommu_sim_pci_ats(&e->dev, cfg->pasid_bits ? 0x110 : 0x100);
+	if (cfg->pri)
+		uiommu_sim_pci_pri(&e->dev, 0x120, 2 * e->queues);
+}
+
 static const struct uiommu_sim_dev_ops edu_ops = {
 	.name = "edu",
 	.destroy = edu_destroy,
@@ -336,6 +397,7 @@ static const struct uiommu_sim_dev_ops edu_ops = {
 	.bar_read = edu_bar_read,
 	.bar_write = edu_bar_write,
 	.step = edu_step,
+	.page_response = edu_page_response,
 };
 
 int uiommu_sim_edu_create(const struct uiommu_sim_bus *bus, const struct uiommu_sim_edu_config *cfg,
@@ -344,7 +406,8 @@ int uiommu_sim_edu_create(const struct uiommu_sim_bus *bus, const struct uiommu_
 	static const struct uiommu_sim_bar bar0 = { .bytes = EDU_BAR_BYTES };
 	struct edu *e;
 
-	if (cfg->pasid_bits > 20 || cfg->queues > UIOMMU_SIM_EDU_MAX_QUEUES)
+	if (cfg->pasid_bits > 20 || cfg->queues > UIOMMU_SIM_EDU_MAX_QUEUES ||
+	    (cfg->pri && !cfg->ats))
 		return -UIOMMU_EINVAL;
 	e = bus->alloc(bus->ctx, sizeof(*e));
 	if (!e)
@@ -355,8 +418,7 @@ int uiommu_sim_edu_create(const struct uiommu_sim_bus *bus, const struct uiommu_
 	uiommu_sim_pci_bar(&e->dev, 0, &bar0);
 	uiommu_sim_pci_msi(&e->dev, 0x40, 0);
 	uiommu_sim_pci_pcie(&e->dev, 0x60);
-	if (cfg->pasid_bits)
-		uiommu_sim_pci_pasid(&e->dev, 0x100, cfg->pasid_bits);
+	add_ext_caps(e, cfg);
 	*out = &e->dev;
 	return 0;
 }

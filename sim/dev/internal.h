@@ -53,6 +53,25 @@
 #define PASID_CTRL_ENABLE	0x0001
 #define PASID_BYTES		0x08
 
+#define PCI_EXT_CAP_ID_ATS	0x000f
+#define ATS_CAP			0x04
+#define ATS_CAP_PAGE_ALIGNED	0x0020
+#define ATS_CTRL		0x06
+#define ATS_CTRL_WRITABLE	0x801f	/* Enable, Smallest Translation Unit */
+#define ATS_BYTES		0x08
+
+#define PCI_EXT_CAP_ID_PRI	0x0013
+#define PRI_CTRL		0x04
+#define PRI_CTRL_ENABLE		0x0001
+#define PRI_CTRL_RESET		0x0002
+#define PRI_STATUS		0x06
+#define PRI_STATUS_RF		0x0001	/* Response Failure */
+#define PRI_STATUS_STOPPED	0x0100
+#define PRI_STATUS_PASID	0x8000	/* PRG Response PASID Required */
+#define PRI_CAPACITY		0x08
+#define PRI_ALLOCATION		0x0c
+#define PRI_BYTES		0x10
+
 uint32_t uiommu_sim_cfg_peek(const struct uiommu_sim_dev *d, unsigned off, unsigned size);
 void uiommu_sim_cfg_poke(uint8_t *where, unsigned off, uint32_t val, unsigned size);
 

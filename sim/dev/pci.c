@@ -49,6 +49,23 @@ static bool writes_flr(const struct uiommu_sim_dev *d, unsigned off, uint32_t va
 	return (val >> (8 * (at - off))) & (EXP_DEVCTL_FLR >> 8);
 }
 
+/* Reset reads as 0, and does something while Enable is 0. */
+static void after_pri_write(struct uiommu_sim_dev *d)
+{
+	unsigned ctrl;
+
+	if (!d->pri_cap)
+		return;
+	ctrl = uiommu_sim_cfg_peek(d, d->pri_cap + PRI_CTRL, 2);
+	if (ctrl & PRI_CTRL_ENABLE)
+		d->cfg[d->pri_cap + PRI_STATUS + 1] &= (uint8_t)~(PRI_STATUS_STOPPED >> 8);
+	else
+		d->cfg[d->pri_cap + PRI_STATUS + 1] |= PRI_STATUS_STOPPED >> 8;
+	if (ctrl & PRI_CTRL_RESET && !(ctrl & PRI_CTRL_ENABLE))
+		d->cfg[d->pri_cap + PRI_STATUS] &= (uint8_t)~PRI_STATUS_RF;
+	d->cfg[d->pri_cap + PRI_CTRL] &= (uint8_t)~PRI_CTRL_RESET;
+}
+
 void uiommu_sim_cfg_write(struct uiommu_sim_dev *d, unsigned off, uint32_t val, unsigned size)
 {
 	bool flr;
@@ -61,6 +78,7 @@ void uiommu_sim_cfg_write(struct uiommu_sim_dev *d, unsigned off, uint32_t val, 
 
 		d->cfg[off + i] = (uint8_t)((d->cfg[off + i] & ~mask) | (byte & mask));
 	}
+	after_pri_write(d);
 	flr = writes_flr(d, off, val, size);
 	if (flr)
 		d->flr = true;
@@ -100,6 +118,9 @@ void uiommu_sim_reset(struct uiommu_sim_dev *d)
 	for (unsigned i = 0; i < UIOMMU_SIM_CFG_BYTES; i++)
 		d->cfg[i] &= (uint8_t)~d->wmask[i];
 	d->flr = false;
+	if (d->pri_cap)
+		d->cfg[d->pri_cap + PRI_STATUS] = 0;
+	after_pri_write(d);
 	sim_unlock(d);
 	d->ops->reset(d);
 }
@@ -215,7 +236,56 @@ int uiommu_sim_pci_pasid(struct uiommu_sim_dev *d, unsigned off, unsigned bits)
 	return 0;
 }
 
+int uiommu_sim_pci_ats(struct uiommu_sim_dev *d, unsigned off)
+{
+	if (uiommu_sim_pci_ext_cap(d, PCI_EXT_CAP_ID_ATS, 1, off, ATS_BYTES))
+		return -UIOMMU_EINVAL;
+	d->ats_cap = (uint16_t)off;
+	uiommu_sim_cfg_poke(d->cfg, off + ATS_CAP, ATS_CAP_PAGE_ALIGNED, 2);
+	uiommu_sim_cfg_poke(d->wmask, off + ATS_CTRL, ATS_CTRL_WRITABLE, 2);
+	return 0;
+}
+
+int uiommu_sim_pci_pri(struct uiommu_sim_dev *d, unsigned off, unsigned capacity)
+{
+	if (uiommu_sim_pci_ext_cap(d, PCI_EXT_CAP_ID_PRI, 1, off, PRI_BYTES))
+		return -UIOMMU_EINVAL;
+	d->pri_cap = (uint16_t)off;
+	uiommu_sim_cfg_poke(d->cfg, off + PRI_STATUS,
+			    PRI_STATUS_STOPPED | (d->pasid_cap ? PRI_STATUS_PASID : 0), 2);
+	uiommu_sim_cfg_poke(d->cfg, off + PRI_CAPACITY, capacity, 4);
+	uiommu_sim_cfg_poke(d->wmask, off + PRI_CTRL, PRI_CTRL_ENABLE | PRI_CTRL_RESET, 2);
+	uiommu_sim_cfg_poke(d->wmask, off + PRI_ALLOCATION, ~0u, 4);
+	return 0;
+}
+
 /* ---- what goes out ---- */
+
+bool uiommu_sim_pci_page_requests(struct uiommu_sim_dev *d, unsigned n)
+{
+	bool ok = false;
+
+	if (!d->pri_cap || !d->bus->page_request)
+		return false;
+	sim_lock(d);
+	ok = uiommu_sim_cfg_peek(d, d->pri_cap + PRI_CTRL, 2) & PRI_CTRL_ENABLE &&
+	     !(uiommu_sim_cfg_peek(d, d->pri_cap + PRI_STATUS, 2) & PRI_STATUS_RF) &&
+	     uiommu_sim_cfg_peek(d, d->pri_cap + PRI_ALLOCATION, 4) >= n;
+	sim_unlock(d);
+	return ok;
+}
+
+void uiommu_sim_page_response(struct uiommu_sim_dev *d, unsigned prgi, unsigned resp)
+{
+	if (!d->pri_cap || !d->ops->page_response)
+		return;
+	if (!resp) {
+		sim_lock(d);
+		d->cfg[d->pri_cap + PRI_STATUS] |= PRI_STATUS_RF;
+		sim_unlock(d);
+	}
+	d->ops->page_response(d, prgi, resp == 2);
+}
 
 static bool may_send(struct uiommu_sim_dev *d, int32_t pasid)
 {

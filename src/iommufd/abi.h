@@ -67,6 +67,15 @@
 #define UIOMMU_ABI_IOMMU_HWPT_DIRTY_TRACKING_ENABLE	(1u << 0)
 #define UIOMMU_ABI_IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR (1u << 0)
 
+#define UIOMMU_ABI_IOMMU_PGFAULT_FLAGS_PASID_VALID	(1u << 0)
+#define UIOMMU_ABI_IOMMU_PGFAULT_FLAGS_LAST_PAGE	(1u << 1)
+#define UIOMMU_ABI_IOMMU_PGFAULT_PERM_READ		(1u << 0)
+#define UIOMMU_ABI_IOMMU_PGFAULT_PERM_WRITE	(1u << 1)
+#define UIOMMU_ABI_IOMMU_PGFAULT_PERM_EXEC		(1u << 2)
+#define UIOMMU_ABI_IOMMU_PGFAULT_PERM_PRIV		(1u << 3)
+#define UIOMMU_ABI_IOMMUFD_PAGE_RESP_SUCCESS	0u
+#define UIOMMU_ABI_IOMMUFD_PAGE_RESP_INVALID	1u
+
 #define UIOMMU_ABI_IOMMU_VIOMMU_TYPE_DEFAULT	0u
 #define UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_DEFAULT	0u
 #define UIOMMU_ABI_IOMMU_HW_QUEUE_TYPE_DEFAULT	0u
@@ -179,6 +188,30 @@ struct uiommu_abi_iommu_hwpt_alloc {
 	uint64_t data_uptr;
 	uint32_t fault_id;
 	uint32_t __reserved2;
+};
+
+struct uiommu_abi_iommu_fault_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t out_fault_id;
+	uint32_t out_fault_fd;
+};
+
+struct uiommu_abi_iommu_hwpt_pgfault {
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t pasid;
+	uint32_t grpid;
+	uint32_t perm;
+	uint32_t __reserved;
+	uint64_t addr;
+	uint32_t length;
+	uint32_t cookie;
+};
+
+struct uiommu_abi_iommu_hwpt_page_response {
+	uint32_t cookie;
+	uint32_t code;
 };
 
 struct uiommu_abi_iommu_hw_info {
@@ -324,6 +357,9 @@ UIOMMU_ABI_ASSERT(iommu_ioas_unmap, 24, length, 16);
 UIOMMU_ABI_ASSERT(iommu_option, 24, val64, 16);
 UIOMMU_ABI_ASSERT(iommu_vfio_ioas, 12, op, 8);
 UIOMMU_ABI_ASSERT(iommu_hwpt_alloc, 48, fault_id, 40);
+UIOMMU_ABI_ASSERT(iommu_fault_alloc, 16, out_fault_fd, 12);
+UIOMMU_ABI_ASSERT(iommu_hwpt_pgfault, 40, cookie, 36);
+UIOMMU_ABI_ASSERT(iommu_hwpt_page_response, 8, code, 4);
 UIOMMU_ABI_ASSERT(iommu_hw_info, 40, out_capabilities, 32);
 UIOMMU_ABI_ASSERT(iommu_hwpt_set_dirty_tracking, 16, hwpt_id, 8);
 UIOMMU_ABI_ASSERT(iommu_hwpt_get_dirty_bitmap, 48, data, 40);

@@ -166,6 +166,8 @@ void uiommu_hwpt_free(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 	uiommu_iopt_remove_hwpt(ctx, &hwpt->ioas->iopt, hwpt);
 	uiommu_domain_free(hwpt->dom);
 	hwpt->ioas->obj.users--;
+	if (hwpt->fault)
+		hwpt->fault->users--;
 	uiommu_iommufd_free(ctx, hwpt, sizeof(*hwpt));
 }
 
@@ -288,9 +290,10 @@ int uiommu_icall_hwpt_alloc(const struct uiommu_icall *c)
 	if (ret)
 		return ret;
 	cmd->out_hwpt_id = hwpt->obj.id;
-	/* there are no fault queues, so the one named does not exist */
-	ret = cmd->flags & UIOMMU_ABI_IOMMU_HWPT_FAULT_ID_VALID ? -UIOMMU_ENOENT
-							   : uiommu_icall_respond(c);
+	if (cmd->flags & UIOMMU_ABI_IOMMU_HWPT_FAULT_ID_VALID)
+		ret = uiommu_hwpt_set_fault(c, hwpt, cmd->fault_id);
+	if (!ret)
+		ret = uiommu_icall_respond(c);
 	if (ret)
 		uiommu_hwpt_free(c->ctx, hwpt);
 	return ret;

@@ -33,6 +33,7 @@ enum uiommu_iobj_type {
 	UIOMMU_IOBJ_NESTED,		/* struct uiommu_hwpt too, on one of those */
 	UIOMMU_IOBJ_VIOMMU,
 	UIOMMU_IOBJ_VDEVICE,
+	UIOMMU_IOBJ_FAULT,
 };
 
 struct uiommu_iobj {
@@ -194,6 +195,7 @@ struct uiommu_hwpt {
 						   parent's, who holds it */
 	struct uiommu_hwpt *parent;		/* (i) NESTED: holds a user of it */
 	struct uiommu_iviommu *viommu;		/* (i) NESTED: likewise */
+	struct uiommu_iobj *fault;		/* (i) its fault queue, likewise; or NULL */
 	struct uiommu_hwpt *next;		/* (c) in ioas->iopt.hwpts */
 	struct uiommu_domain *dom;		/* (i) */
 	struct uiommu_domain_info info;		/* (i) */
@@ -231,6 +233,11 @@ void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv);
 void uiommu_ivdevice_free(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
 /* The device goes, the number stays taken. */
 void uiommu_ivdevice_orphan(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
+/* ---- fault queues ---- */
+
+/* Faults of a page table that is attached nowhere go to queue @id. -ENOENT. */
+int uiommu_hwpt_set_fault(const struct uiommu_icall *c, struct uiommu_hwpt *hwpt, uint32_t id);
+void uiommu_fault_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 
 /* ---- devices ---- */
 
@@ -285,6 +292,7 @@ int uiommu_icall_ioas_unmap(const struct uiommu_icall *c);
 int uiommu_icall_option(const struct uiommu_icall *c);
 int uiommu_icall_vfio_ioas(const struct uiommu_icall *c);
 int uiommu_icall_hwpt_alloc(const struct uiommu_icall *c);
+int uiommu_icall_fault_alloc(const struct uiommu_icall *c);
 int uiommu_icall_set_dirty_tracking(const struct uiommu_icall *c);
 int uiommu_icall_get_dirty_bitmap(const struct uiommu_icall *c);
 int uiommu_icall_hwpt_invalidate(const struct uiommu_icall *c);

@@ -102,6 +102,7 @@ union command {
 	struct uiommu_abi_iommu_ioas_map map;
 	struct uiommu_abi_iommu_ioas_copy copy;
 	struct uiommu_abi_iommu_hwpt_alloc hwpt;
+	struct uiommu_abi_iommu_fault_alloc fault;
 	struct uiommu_abi_iommu_hw_info info;
 	struct uiommu_abi_iommu_hwpt_get_dirty_bitmap dirty;
 	struct uiommu_abi_iommu_viommu_alloc viommu;
@@ -155,6 +156,7 @@ static const struct op ops[] = {
 	   iommu_hwpt_get_dirty_bitmap, data),
 	OP(IOMMU_HWPT_INVALIDATE, uiommu_icall_hwpt_invalidate, iommu_hwpt_invalidate,
 	   __reserved),
+	OP(IOMMU_FAULT_QUEUE_ALLOC, uiommu_icall_fault_alloc, iommu_fault_alloc, out_fault_fd),
 	OP(IOMMU_VIOMMU_ALLOC, uiommu_icall_viommu_alloc, iommu_viommu_alloc, out_viommu_id),
 	OP(IOMMU_VDEVICE_ALLOC, uiommu_icall_vdevice_alloc, iommu_vdevice_alloc, virt_id),
 	OP(IOMMU_VEVENTQ_ALLOC, uiommu_icall_veventq_alloc, iommu_veventq_alloc, out_veventq_fd),

@@ -285,6 +285,8 @@ static void show_ecap(struct uiommu_vfio_device *d, unsigned id, unsigned pos, u
 	set_read_only(c, pos, len);
 	fill(d, pos, len);
 	set_bits(c, pos, 4, ALL, 0);
+	if (id == PCI_ECAP_PRI)
+		c->pri = pos;
 	if (id == PCI_ECAP_VENDOR || id == PCI_ECAP_DVSEC)
 		memset(c->write + pos + 4, 0xff, len - 4);
 }
@@ -533,13 +535,15 @@ void uiommu_vfio_function_off(struct uiommu_vfio_device *d)
 }
 
 /* What the host configured before any program came must survive: where the BARs
- * are, that PASIDs are on; what the program configured too, as after an FLR by
+ * are, that PASIDs and page requests are on; what the program configured too, as after an FLR by
  * the kernel: its command register, its interrupts. */
 static void reset_and_restore(struct uiommu_vfio_device *d)
 {
 	struct uiommu_vfio_config *c = d->cfg;
 	const uint32_t cmd = hw_read(d, PCI_COMMAND, 2);
 	const uint32_t pasid = c->pasid ? hw_read(d, c->pasid + PCI_PASID_CTRL, 2) : 0;
+	const uint32_t allowed = c->pri ? hw_read(d, c->pri + PCI_PRI_ALLOCATION, 4) : 0;
+	const uint32_t pri = c->pri ? hw_read(d, c->pri + PCI_PRI_CTRL, 2) : 0;
 
 	d->be.reset(d->be.ctx);
 	for (unsigned i = 0; i < 6; i++)
@@ -547,6 +551,10 @@ static void reset_and_restore(struct uiommu_vfio_device *d)
 	hw_write(d, PCI_ROM, c->rrom, 4);
 	if (c->pasid)
 		hw_write(d, c->pasid + PCI_PASID_CTRL, pasid, 2);
+	if (c->pri) {
+		hw_write(d, c->pri + PCI_PRI_ALLOCATION, allowed, 4);
+		hw_write(d, c->pri + PCI_PRI_CTRL, pri, 2);
+	}
 	hw_write(d, PCI_COMMAND, cmd, 2);
 	uiommu_vfio_irq_reprogram(d);
 }

@@ -25,7 +25,7 @@
 struct uiommu_vfio_config {
 	unsigned bytes;			/* (i) 256 or 4096 */
 	unsigned msi, exp, msix;	/* (d) where these capabilities are; 0: not there */
-	unsigned pasid;
+	unsigned pasid, pri;
 	uint32_t rbar[6], rrom;		/* (d) what hardware's BARs hold */
 	uint8_t val[PCI_CFG_MAX];	/* (d) */
 	uint8_t virt[PCI_CFG_MAX];

@@ -73,6 +73,8 @@
 #define PCI_ECAP_LTR		0x18
 #define PCI_ECAP_PASID		0x1b
 #define PCI_PASID_CTRL		6
+#define PCI_PRI_CTRL		0x04
+#define PCI_PRI_ALLOCATION	0x0c
 #define PCI_ECAP_DVSEC		0x23
 #define PCI_ECAP_NEXT_MASK	0xfff00000u
 

@@ -32,6 +32,7 @@ static const struct {
 	{ UIOMMU_ABI_IOMMU_HWPT_SET_DIRTY_TRACKING, 16, 16, 0 },
 	{ UIOMMU_ABI_IOMMU_HWPT_GET_DIRTY_BITMAP, 48, 48, 12 },
 	{ UIOMMU_ABI_IOMMU_HWPT_INVALIDATE, 32, 32, 28 },
+	{ UIOMMU_ABI_IOMMU_FAULT_QUEUE_ALLOC, 16, 16, 4 },
 	{ UIOMMU_ABI_IOMMU_VIOMMU_ALLOC, 40, 24, 4 },
 	{ UIOMMU_ABI_IOMMU_VDEVICE_ALLOC, 24, 24, 0 },
 	{ UIOMMU_ABI_IOMMU_VEVENTQ_ALLOC, 32, 28, 4 },
@@ -86,7 +87,7 @@ static void reserved_members_must_be_zero(void **state)
 static void bad_pointers_and_numbers(void **state)
 {
 	static const uint32_t absent[] = {
-		0x3b80 - 1, 0x3b8e, 0x3b8f, 0x3b92, 0x3b95, 0x3ba0, 0x3bff, 0x3c80, 0xc0083b80,
+		0x3b80 - 1, 0x3b8f, 0x3b92, 0x3b95, 0x3ba0, 0x3bff, 0x3c80, 0xc0083b80,
 		0x3b63, 0x3b67, 0x3b6b, 0x3b73, 0x3b75, 0, 0xffffffff
 	};
 	struct rig *r = *state;

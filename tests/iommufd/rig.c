@@ -242,6 +242,8 @@ static void file_put(void *ctx, struct uiommu_file *f)
 		return;
 	if (f->kind == uiommu_iommufd_kind)
 		uiommu_iommufd_put(f->object);
+	else if (f->kind == uiommu_iommufd_fault_kind)
+		uiommu_iommufd_fault_close(f->object);
 	((struct rig *)ctx)->num_files--;
 	free(f);
 }
@@ -260,6 +262,29 @@ static void file_signal(void *ctx, struct uiommu_file *f)
 {
 	assert_true(f->eventfd);
 	f->count++;
+}
+
+static int file_give(void *ctx, struct uiommu_as *as, const void *kind, void *obj,
+		     struct uiommu_given **out, int *fd)
+{
+	struct rig *r = ctx;
+	int n = 0;
+
+	while (n < RIG_FDS && as->fds[n])
+		n++;
+	if (r->no_files)
+		return -UIOMMU_EFAULT;
+	if (n == RIG_FDS || fails(r))
+		return -UIOMMU_ENOMEM;
+	rig_install(r, n, kind, obj);
+	*out = (struct uiommu_given *)as->fds[n];
+	*fd = n;
+	return 0;
+}
+
+static void file_ready(void *ctx, struct uiommu_given *g)
+{
+	((struct uiommu_file *)g)->count++;
 }
 
 /* ---- functions ---- */
@@ -376,7 +401,9 @@ static void add_vfio(struct rig *r, struct rig_fn *f)
 		.msi_free = be_msi_free,
 	};
 
-	f->bus = (struct uiommu_sim_bus){ f, bus_alloc, bus_free, bus_dma, bus_kick, NULL, NULL };
+	f->bus = (struct uiommu_sim_bus){
+		.ctx = f, .alloc = bus_alloc, .free = bus_free, .dma = bus_dma, .kick = bus_kick,
+	};
 	assert_int_equal(uiommu_sim_edu_create(&f->bus, &edu, &f->sim), 0);
 	uiommu_sim_cfg_write(f->sim, 0x10, 0xe0000000, 4);
 	if (f->sim->pasid_cap)
@@ -405,11 +432,17 @@ static void env_free(void *ctx, void *p, size_t bytes)
 	free(p);
 }
 
-static void make_smmu(struct rig *r, bool nesting)
+static void on_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_resume how)
+{
+	((struct rig *)ctx)->resumed[how]++;
+}
+
+static void make_smmu(struct rig *r, bool nesting, bool faults)
 {
 	struct uiommu_sim_smmuv3_config cfg;
 	const struct uiommu_sim_env env = {
 		.ctx = r, .alloc = env_alloc, .free = env_free, .read = pa_read, .write = pa_write,
+		.resume = on_resume,
 	};
 	const struct uiommu_smmuv3_config drv = {
 		.name = "smmu", .mmio_pa = MMIO_PA, .mmio_bytes = MMIO_BYTES, .coherent = true,
@@ -418,6 +451,8 @@ static void make_smmu(struct rig *r, bool nesting)
 
 	uiommu_sim_smmuv3_config_init(&cfg);
 	cfg.stage2 = nesting;
+	cfg.stall = faults;
+	cfg.stall_max = 16;
 	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &r->smmu), 0);
 	assert_int_equal(uiommu_create(&r->host, &obs, &r->u), 0);
 	assert_int_equal(uiommu_smmuv3_probe(r->u, &drv, &r->iommu), 0);
@@ -435,6 +470,7 @@ static void add_fn(struct rig *r, unsigned n, const struct rig_options *o)
 		.group = n && (o->group || o->shared) ? 7 : -1, .shared = n && o->shared,
 		.default_type = o->identity ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
 		.resv = o->resv, .num_resv = n < 2 ? o->num_resv : 0,
+		.can_stall = n < 2 && o->faults,
 	};
 
 	f->rig = r;
@@ -460,13 +496,13 @@ struct rig *rig_create_with(const struct rig_options *o)
 	};
 	r->ua = (struct uiommu_uaccess){
 		r, copy_in, copy_out, pin, unpin, as_get, as_put, file_get, file_put, file_object,
-		file_is_eventfd, file_signal
+		file_is_eventfd, file_signal, file_give, file_ready
 	};
 	r->as.refs = 1;
 	assert_int_equal(posix_memalign((void **)&r->as.mem, MEM_ALIGN,
 					(RIG_PAGES + RIG_RO_PAGES) * PAGE), 0);
 	memset(r->as.mem, 0, (RIG_PAGES + RIG_RO_PAGES) * PAGE);
-	make_smmu(r, o->nesting);
+	make_smmu(r, o->nesting, o->faults);
 	for (unsigned n = 0; n < RIG_DEVS; n++)
 		add_fn(r, n, o);
 	return r;

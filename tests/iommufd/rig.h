@@ -49,7 +49,7 @@ struct uiommu_file {
 	const void *kind;
 	void *object;
 	bool eventfd;
-	uint64_t count;
+	uint64_t count;		/* of signals; of a file that was given: of "ready" */
 };
 
 struct rig_pin {
@@ -86,6 +86,8 @@ struct rig {
 	struct uiommu_as as;
 	unsigned faults;
 	char fault_text[200];
+	unsigned resumed[3];		/* accesses that waited, by how they ended */
+	bool no_files;			/* the process takes none */
 };
 
 struct rig_options {
@@ -96,6 +98,7 @@ struct rig_options {
 	unsigned num_resv;
 	bool identity;			/* by default */
 	bool nesting;			/* the SMMU has both stages */
+	bool faults;			/* accesses that fault can wait; 0 and 1 do */
 };
 
 struct rig *rig_create_with(const struct rig_options *o);

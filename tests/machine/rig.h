@@ -192,7 +192,7 @@ static inline void rig_init(struct rig *r, bool threads)
 		uiommu_posix_set_polled(r->posix);
 	r->uaccess = (struct uiommu_uaccess){
 		r, ua_copy_in, ua_copy_out, ua_pin, ua_unpin, ua_as, ua_as, ua_file_get,
-		ua_file_put, ua_file_object, ua_is_eventfd, ua_signal
+		ua_file_put, ua_file_object, ua_is_eventfd, ua_signal, NULL, NULL
 	};
 	r->observer = (struct uiommu_observer){
 		.ctx = r, .fault = on_fault, .attach_changed = on_change,

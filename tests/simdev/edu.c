@@ -340,6 +340,106 @@ static void bad_configurations(void **state)
 	uiommu_sim_destroy(NULL);
 }
 
+#define ATS	0x110
+#define PRI	0x120
+#define RESULT	0xa8
+#define WAITING	0x100u
+
+static int setup_faulting(void **state)
+{
+	const struct uiommu_sim_edu_config c = { .pasid_bits = 8, .ats = true, .pri = true };
+	int ret = setup_with(state, &c);
+
+	set_cfg(*state, PRI + 12, 6, 4);
+	set_cfg(*state, PRI + 4, 1, 2);
+	return ret;
+}
+
+static void asks_for_its_pages(void **state)
+{
+	struct bus *b = *state;
+
+	assert_int_equal(cfg(b, ATS, 2), 0x0f);
+	assert_int_equal(cfg(b, PRI, 2), 0x13);
+	assert_int_equal(cfg(b, PRI + 6, 2), 0x8000);	/* answers carry the PASID; running */
+	assert_int_equal(cfg(b, PRI + 8, 4), 6);
+	b->no_translation = true;
+	wr(b, Q(1) + 0xa0, 0x80000005);
+	start(b, 1, MEM_IOVA + 0xff8, BUF(1), 16, 1);
+	run(b);
+	assert_int_equal(b->num_asked, 2);
+	assert_int_equal(b->asked[0].pasid, 5);
+	assert_int_equal(b->asked[0].prgi, 1);
+	assert_int_equal(b->asked[0].iova, MEM_IOVA);
+	assert_false(b->asked[0].last);
+	assert_int_equal(b->asked[1].iova, MEM_IOVA + 0x1000);
+	assert_true(b->asked[1].last);
+	assert_false(b->asked[1].write);
+	assert_int_equal(rd(b, Q(1) + RESULT), WAITING);
+	assert_int_equal(rd(b, Q(1) + 0x98) & 1, 1);
+	/* another queue goes on, and an answer to nobody is nothing */
+	wr(b, Q(0) + 0xa0, 0x80000005);
+	uiommu_sim_page_response(b->dev, 0, 2);
+	uiommu_sim_page_response(b->dev, 500, 2);
+	b->no_translation = false;
+	start(b, 0, MEM_IOVA, BUF(0), 8, 1);
+	run(b);
+	assert_int_equal(rd(b, Q(0) + RESULT), 1);
+	assert_int_equal(rd(b, Q(1) + RESULT), WAITING);
+	uiommu_sim_page_response(b->dev, 1, 2);
+	assert_int_equal(b->kicks > 0, 1);
+	run(b);
+	assert_int_equal(rd(b, Q(1) + RESULT), 1);
+	assert_int_equal(b->num_asked, 2);
+}
+
+static void an_answer_before_the_question_is_out(void **state)
+{
+	struct bus *b = *state;
+
+	b->no_translation = true;
+	b->at_once = 1;
+	start(b, 0, MEM_IOVA, BUF(0), 8, 1);
+	run(b);
+	assert_int_equal(rd(b, Q(0) + RESULT), 3);
+	b->at_once = 0;			/* failure: it asks no more */
+	start(b, 0, MEM_IOVA, BUF(0), 8, 1);
+	run(b);
+	assert_int_equal(rd(b, Q(0) + RESULT), 3);
+	assert_int_equal(cfg(b, PRI + 6, 2) & 1, 1);
+	start(b, 0, MEM_IOVA, BUF(0), 8, 1);
+	run(b);
+	assert_int_equal(rd(b, Q(0) + RESULT), 3);
+	assert_int_equal(b->num_asked, 2);
+	set_cfg(b, PRI + 4, 0, 2);
+	assert_int_equal(cfg(b, PRI + 6, 2) & 0x100, 0x100);
+	set_cfg(b, PRI + 4, 2, 2);
+	set_cfg(b, PRI + 4, 1, 2);
+	assert_int_equal(cfg(b, PRI + 6, 2), 0x8000);
+	start(b, 0, MEM_IOVA, BUF(0), 8, 1);
+	run(b);
+	assert_int_equal(b->num_asked, 3);
+}
+
+static void reset_while_it_waits(void **state)
+{
+	struct bus *b = *state;
+
+	b->no_translation = true;
+	start(b, 2, MEM_IOVA, BUF(2), 8, 1);
+	run(b);
+	uiommu_sim_reset(b->dev);
+	uiommu_sim_page_response(b->dev, 2, 2);
+	run(b);
+	assert_int_equal(b->dmas, 1);
+	assert_int_equal(cfg(b, PRI + 4, 2), 0);
+	set_cfg(b, PCI_COMMAND, MEMORY | MASTER, 2);
+	start(b, 0, MEM_IOVA, BUF(0), 8, 1);	/* PRI is off now */
+	run(b);
+	assert_int_equal(rd(b, Q(0) + RESULT), 3);
+	assert_int_equal(b->num_asked, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +455,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reset_forgets, setup, teardown),
 		cmocka_unit_test_setup_teardown(plain_is_qemus, setup_plain, teardown),
 		cmocka_unit_test_setup_teardown(bad_configurations, setup, teardown),
+		cmocka_unit_test_setup_teardown(asks_for_its_pages, setup_faulting, teardown),
+		cmocka_unit_test_setup_teardown(an_answer_before_the_question_is_out,
+						setup_faulting, teardown),
+		cmocka_unit_test_setup_teardown(reset_while_it_waits, setup_faulting, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

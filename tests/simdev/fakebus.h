@@ -34,6 +34,10 @@ struct bus {
 	int32_t abort_pasid;	/* -2: none */
 	unsigned dmas, kicks, live, fail_alloc;
 	int locked;
+	bool no_translation;	/* every DMA finds none */
+	struct uiommu_sim_page_ask asked[8];
+	unsigned num_asked;
+	int at_once;		/* answered before the request returns; -1: later */
 	struct dma last;
 };
 
@@ -60,6 +64,8 @@ static inline int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *bu
 
 	assert_int_equal(b->locked, 0);
 	b->dmas++;
+	if (b->no_translation)
+		return -UIOMMU_ENOENT;
 	b->last = (struct dma){ .pasid = pasid, .iova = iova, .bytes = bytes, .write = write };
 	if (write)
 		memcpy(b->last.head, buf, bytes < 8 ? bytes : 8);
@@ -71,6 +77,16 @@ static inline int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *bu
 	else
 		memcpy(buf, b->mem + (iova - MEM_IOVA), bytes);
 	return 0;
+}
+
+static inline void bus_page_request(void *ctx, const struct uiommu_sim_page_ask *ask)
+{
+	struct bus *b = ctx;
+
+	assert_int_equal(b->locked, 0);
+	b->asked[b->num_asked++ % 8] = *ask;
+	if (ask->last && b->at_once >= 0)
+		uiommu_sim_page_response(b->dev, ask->prgi, (unsigned)b->at_once);
 }
 
 static inline void bus_kick(void *ctx)
@@ -95,8 +111,12 @@ static inline void bus_init(struct bus *b)
 {
 	memset(b, 0, sizeof(*b));
 	b->abort_pasid = -2;
-	b->bus = (struct uiommu_sim_bus){ b, bus_alloc, bus_free, bus_dma, bus_kick, bus_lock,
-					  bus_unlock };
+	b->at_once = -1;
+	b->bus = (struct uiommu_sim_bus){
+		.ctx = b, .alloc = bus_alloc, .free = bus_free, .dma = bus_dma,
+		.page_request = bus_page_request, .kick = bus_kick, .lock = bus_lock,
+		.unlock = bus_unlock,
+	};
 }
 
 static inline uint32_t cfg(struct bus *b, unsigned off, unsigned size)

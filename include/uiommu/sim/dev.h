@@ -19,13 +19,32 @@
 
 struct uiommu_sim_dev;
 
+/**
+ * struct uiommu_sim_page_ask - a page request, as a function puts it on the bus
+ * @pasid: -1: untagged
+ * @iova:  in the page that is wanted
+ * @write: it wants to write
+ * @last:  the last one of its group
+ * @prgi:  which group, 0..511
+ */
+struct uiommu_sim_page_ask {
+	int32_t pasid;
+	uiommu_iova_t iova;
+	bool write, last;
+	uint16_t prgi;
+};
+
 struct uiommu_sim_bus {
 	void *ctx;
 	void *(*alloc)(void *ctx, size_t bytes);	/* zeroed */
 	void (*free)(void *ctx, void *p, size_t bytes);
-	/* @pasid -1: untagged. 0, or negative: the transaction was aborted. */
+	/* @pasid -1: untagged. 0, or negative: the transaction was aborted; -ENOENT: it was
+	 * not made, since there is no translation for it (ATS), but one may be asked for */
 	int (*dma)(void *ctx, int32_t pasid, uiommu_iova_t iova, void *buf, size_t bytes,
 		   bool write);
+	/* a page request message; NULL: nobody takes them. The answer comes by
+	 * uiommu_sim_page_response(), perhaps before this returns */
+	void (*page_request)(void *ctx, const struct uiommu_sim_page_ask *ask);
 	/* there is work for step(): wake whoever calls it; any thread, no lock held */
 	void (*kick)(void *ctx);
 	void (*lock)(void *ctx);	/* guards the model; NULL: single-threaded */
@@ -49,6 +68,9 @@ struct uiommu_sim_dev_ops {
 			  unsigned size);
 	/* one piece of pending work; true: there is more */
 	bool (*step)(struct uiommu_sim_dev *d);
+	/* the answer to page request group @prgi: @ok, or the page will not come. NULL in
+	 * a model that asks for none */
+	void (*page_response)(struct uiommu_sim_dev *d, unsigned prgi, bool ok);
 };
 
 /* Embedded by a model as its first member. Offsets of capabilities are bytes in
@@ -58,7 +80,7 @@ struct uiommu_sim_dev {
 	const struct uiommu_sim_dev_ops *ops;
 	const struct uiommu_sim_bus *bus;
 	struct uiommu_sim_bar bars[6];
-	uint16_t msi_cap, pcie_cap, pasid_cap;
+	uint16_t msi_cap, pcie_cap, pasid_cap, ats_cap, pri_cap;
 	uint16_t last_cap, last_ext_cap;	/* ends of the two lists, while building */
 	bool flr;				/* software asked for a function-level reset */
 	uint8_t cfg[UIOMMU_SIM_CFG_BYTES];	/* values, little-endian */
@@ -240,6 +262,51 @@ int uiommu_sim_pci_pcie(struct uiommu_sim_dev *d, unsigned off);
 int uiommu_sim_pci_pasid(struct uiommu_sim_dev *d, unsigned off, unsigned bits);
 
 /**
+ * uiommu_sim_pci_ats() - an ATS extended capability: page-aligned requests
+ * @d:   the function
+ * @off: where
+ *
+ * Context:   while building.
+ * Return:    0, or -UIOMMU_EINVAL.
+ */
+int uiommu_sim_pci_ats(struct uiommu_sim_dev *d, unsigned off);
+
+/**
+ * uiommu_sim_pci_pri() - a Page Request extended capability
+ * @d:        the function
+ * @off:      where
+ * @capacity: page requests that it can have outstanding
+ *
+ * With "PRG Response PASID Required" where it has PASIDs.
+ *
+ * Context:   while building, after uiommu_sim_pci_pasid().
+ * Return:    0, or -UIOMMU_EINVAL.
+ */
+int uiommu_sim_pci_pri(struct uiommu_sim_dev *d, unsigned off, unsigned capacity);
+
+/**
+ * uiommu_sim_pci_page_requests() - may it send @n page requests, and will it?
+ * @d: the function
+ * @n: of one group
+ *
+ * Context:   any thread.
+ * Return:    false: PRI is off, software allows fewer, or a response said FAILURE.
+ */
+bool uiommu_sim_pci_page_requests(struct uiommu_sim_dev *d, unsigned n);
+
+/**
+ * uiommu_sim_page_response() - a page request group is answered
+ * @d:    the function
+ * @prgi: which
+ * @resp: 0 failure, 1 invalid request, 2 success, as in PCI's PRG Response
+ *
+ * After a failure it asks no more until software has reset its PRI.
+ *
+ * Context:   any thread, also from within bus->page_request(); takes the bus's lock.
+ */
+void uiommu_sim_page_response(struct uiommu_sim_dev *d, unsigned prgi, unsigned resp);
+
+/**
  * uiommu_sim_pci_dma() - put one DMA on the bus, if config space allows it
  * @d:     the function
  * @pasid: -1: untagged, else the PASID
@@ -298,7 +365,11 @@ int uiommu_sim_msi(struct uiommu_sim_dev *d, unsigned vector);
  *   +0x20 (0xa0) rw  PASID: bit 31 valid, bits 19:0 the PASID its DMA carries
  *   +0x28 (0xa8) ro  RESULT: bit 0 done, bit 1 aborted, bit 2 refused by the
  *                    function itself (bounds, bus mastering, PASID not enabled);
- *                    0 when a command starts
+ *                    0 when a command starts; bit 8 while it waits for a page
+ *
+ * With ATS and PRI on, a DMA that finds no translation asks for its pages (one group,
+ * its index is the queue's number) and goes on when they are there; it is aborted if
+ * they will not come.
  *
  * Where there is no extension, or no such queue, those read all ones, as on
  * QEMU's: RESULT != 0xffffffff is how a program finds out.
@@ -311,6 +382,7 @@ struct uiommu_sim_edu_config {
 	unsigned pasid_bits;		/* 0: no PASID capability; at most 20 */
 	unsigned queues;		/* 0: 3; at most UIOMMU_SIM_EDU_MAX_QUEUES */
 	bool plain;			/* one queue, no extension: as QEMU's */
+	bool ats, pri;			/* capabilities; pri needs ats */
 };
 
 /**
@@ -322,7 +394,8 @@ struct uiommu_sim_edu_config {
  * Config space is as after reset: no BAR address, memory decode off.
  *
  * Context:   one thread.
- * Return:    0, -UIOMMU_EINVAL: a number in @cfg is too large, -UIOMMU_ENOMEM.
+ * Return:    0, -UIOMMU_EINVAL: a number in @cfg is too large, or pri without ats,
+ *            -UIOMMU_ENOMEM.
  */
 int uiommu_sim_edu_create(const struct uiommu_sim_bus *bus, const struct uiommu_sim_edu_config *cfg,
 			  struct uiommu_sim_dev **out);
