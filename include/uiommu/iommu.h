@@ -164,8 +164,9 @@ struct uiommu_dev_resv {
  * @set_ats:        switches ATS on and off in the device (the Enable bit of its
  *                  capability). On: after the IOMMU answers its requests, and it keeps
  *                  nothing of before. Off: complete on return, no more requests. Does
- *                  not sleep: called under the instance lock, or (off only) from an
- *                  unmap that the device did not answer. NULL: it is on always
+ *                  not sleep: called under the instance lock, or (off only, perhaps
+ *                  at the same time) from an unmap that the device did not answer.
+ *                  NULL: it is on always
  * @ats_ctx:        handed to @set_ats
  * @can_stall:      its accesses may be held back while a page is fetched
  *                  (dma-can-stall): it waits for as long as it takes, and so may what

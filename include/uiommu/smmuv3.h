@@ -6,8 +6,8 @@
  * 4, 16 or 64 KiB, 48-bit addresses in and out (52 with 64 KiB); linear and two-level
  * stream and CD tables; range invalidation where hardware has it; marking of written
  * pages; interrupts by wire or message, or polling; recovery from service failures,
- * with the embedder's help; stalls and page requests. Off: ATS, broadcast TLB
- * maintenance. Nothing in it depends on the simulator.
+ * with the embedder's help; stalls and page requests; devices with a TLB of
+ * their own (ATS). Off: broadcast TLB maintenance. Nothing in it depends on the simulator.
  */
 #ifndef UIOMMU_SMMUV3_H
 #define UIOMMU_SMMUV3_H

@@ -29,6 +29,9 @@ static int make(struct smmu_master *m)
 	struct smmu_cdtab *t = m->cdtab;
 
 	t->bits = m->dev->pasid_bits;
+	/* a table of CD 0 alone has no S1DSS, which is how an identity keeps ATS */
+	if (!t->bits && m->dev->ats_always_on && m->smmu->caps.pasid_bits)
+		t->bits = 1;
 	t->two_level = t->bits > LEAF_LG2;
 	if (t->two_level) {
 		t->leaf = host_alloc(h, l1_entries(t) * sizeof(*t->leaf));

@@ -14,6 +14,9 @@
 #include "text.h"
 
 #define TIMEOUT_NS	1000000000ull	/* without CONS moving */
+/* the same at a CMD_SYNC that waits for devices: PCIe gives them a minute and a half,
+ * and whatever is in front of them reports an error after that */
+#define ATC_TIMEOUT_NS	(100 * TIMEOUT_NS)
 
 static void lock(struct smmu *s) UIOMMU_TAKES(uiommu_cmdq_lock);
 static void lock(struct smmu *s)
@@ -85,6 +88,16 @@ void uiommu_smmuv3_cmdq_fini(struct smmu *s)
 
 /* ---- errors ---- */
 
+static void read_cons(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void read_cons(struct smmu *s)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
+	uint64_t cons = FGET(CMDQ_CONS_RD, smmu_read(s, SMMU_CMDQ_CONS));
+
+	q->cons += (cons - q->cons) & wrap;
+}
+
 static void log_refused(struct smmu *s, const uint64_t *cmd, unsigned code)
 {
 	char line[160];
@@ -102,11 +115,25 @@ static void log_refused(struct smmu *s, const uint64_t *cmd, unsigned code)
 	host_log(s->host, UIOMMU_LOG_ERR, line);
 }
 
+/* Whose CMD_SYNC is it that hardware stopped at? */
+static void mark_unanswered(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void mark_unanswered(struct smmu *s)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+
+	read_cons(s);
+	__atomic_fetch_add(&q->unanswered, 1, __ATOMIC_RELAXED);
+	for (struct smmu_wait *w = q->waits; w; w = w->next)
+		w->lost |= w->pos == q->cons;
+}
+
 /*
  * CMDQ_ERR: hardware stopped at CONS. It goes on when the error is acknowledged,
  * so the reason has to be gone by then. A command that it does not know, or whose
  * fields it does not like, is replaced by CMD_SYNC. CERROR_ABT (it could not read
- * the command) is tried again: if that never helps, the waiter's time runs out.
+ * the command) is tried again: if that never helps, the waiter's time runs out. A
+ * CMD_SYNC that failed because a device did not answer is tried again too, and passes:
+ * who sent what it waited for finds out (ats.c).
  */
 static void repair(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void repair(struct smmu *s)
@@ -118,10 +145,12 @@ static void repair(struct smmu *s)
 
 	if (code == CERROR_ABT || code == CERROR_NONE)
 		return;
+	if (code == CERROR_ATC_INV_SYNC) {
+		mark_unanswered(s);
+		return;
+	}
 	__atomic_fetch_add(&q->refused, 1, __ATOMIC_RELAXED);
 	log_refused(s, cmd, code);
-	if (code == CERROR_ATC_INV_SYNC)
-		return;
 	port_store64(&cmd[0], FPREP(CMD_Opcode, CMD_SYNC));
 	port_store64(&cmd[1], 0);
 	port_clean(s->host, cmd, CMD_WORDS * 8);
@@ -222,16 +251,6 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
 
 /* ---- giving and waiting ---- */
 
-static void read_cons(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static void read_cons(struct smmu *s)
-{
-	struct smmu_cmdq *q = &s->cmdq;
-	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
-	uint64_t cons = FGET(CMDQ_CONS_RD, smmu_read(s, SMMU_CMDQ_CONS));
-
-	q->cons += (cons - q->cons) & wrap;
-}
-
 /* Until CONS has passed @pos. 0, -EIO: the queue is dead, -ETIMEDOUT: now it is. */
 static int wait_for(struct smmu *s, uint64_t pos)
 {
@@ -239,7 +258,7 @@ static int wait_for(struct smmu *s, uint64_t pos)
 	uint64_t seen = UINT64_MAX, since = 0;
 
 	for (;;) {
-		uint64_t cons;
+		uint64_t cons, limit;
 		bool dead;
 
 		lock(s);
@@ -248,6 +267,7 @@ static int wait_for(struct smmu *s, uint64_t pos)
 		if (s->cmdq.cons < pos)
 			gerror_locked(s);
 		cons = s->cmdq.cons;
+		limit = cons < s->cmdq.atc_end ? ATC_TIMEOUT_NS : TIMEOUT_NS;
 		dead = s->cmdq.dead;
 		unlock(s);
 		if (cons >= pos)
@@ -259,7 +279,7 @@ static int wait_for(struct smmu *s, uint64_t pos)
 		if (cons != seen) {
 			seen = cons;
 			since = h->now_ns(h->ctx);
-		} else if (h->now_ns(h->ctx) - since > TIMEOUT_NS) {
+		} else if (h->now_ns(h->ctx) - since > limit) {
 			uiommu_smmuv3_shut_off(s, ": the command queue does not move: shut off, "
 						  "every DMA aborts");
 			return -UIOMMU_ETIMEDOUT;
@@ -272,38 +292,79 @@ static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
 	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
 {
-	uint64_t *to = slot(&s->cmdq, s->cmdq.prod++);
+	struct smmu_cmdq *q = &s->cmdq;
+	uint64_t *to = slot(q, q->prod++);
+	unsigned op = FGET(CMD_Opcode, cmd[0]);
 
+	if (op == CMD_SYNC && q->atc_open)
+		q->atc_end = q->prod;
+	q->atc_open = op == CMD_ATC_INV || (q->atc_open && op != CMD_SYNC);
 	for (unsigned i = 0; i < CMD_WORDS; i++)
 		port_store64(&to[i], cmd[i]);
 	port_clean(s->host, to, CMD_WORDS * 8);
 }
 
-/* As many as there is room for, in one publish; adds to *@done. -EIO: dead. */
-static int publish(struct smmu *s, const uint64_t (*cmd)[CMD_WORDS], unsigned n,
-		   unsigned *done, uint64_t *end)
+static uint64_t room(struct smmu *s, unsigned n) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static uint64_t room(struct smmu *s, unsigned n)
 {
 	struct smmu_cmdq *q = &s->cmdq;
-	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1, room;
-	unsigned i;
+	uint64_t size = (uint64_t)1 << q->lg2;
+
+	if (size - (q->prod - q->cons) < n)
+		read_cons(s);
+	return size - (q->prod - q->cons);
+}
+
+/* How many of the next @n commands of a batch can be given now: what somebody wants to
+ * know the fate of, all or none (if it fits at all). */
+static unsigned share(struct smmu *s, const struct smmu_batch *b, unsigned n)
+	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static unsigned share(struct smmu *s, const struct smmu_batch *b, unsigned n)
+{
+	uint64_t r = room(s, n);
+
+	if (s->cmdq.dead || (b->wait && r < n && !((uint64_t)(n - 1) >> s->cmdq.lg2)))
+		return 0;
+	return r < n ? (unsigned)r : n;
+}
+
+/* As many as there is room for, in one publish; adds to *@done. -EIO: dead. */
+static int publish(struct smmu *s, struct smmu_batch *b, unsigned *done, uint64_t *end)
+{
+	struct smmu_cmdq *q = &s->cmdq;
+	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
+	unsigned n;
 	bool dead;
 
 	lock(s);
 	dead = q->dead;
-	room = ((uint64_t)1 << q->lg2) - (q->prod - q->cons);
-	if (room < n) {
-		read_cons(s);
-		room = ((uint64_t)1 << q->lg2) - (q->prod - q->cons);
+	n = share(s, b, b->n - *done);
+	for (unsigned i = 0; i < n; i++)
+		put(s, b->cmd[*done + i]);
+	*done += n;
+	if (b->wait && n && *done == b->n) {
+		b->wait->pos = q->prod - 1;
+		b->wait->next = q->waits;
+		q->waits = b->wait;
 	}
-	for (i = 0; i < n && i < room && !dead; i++)
-		put(s, cmd[i]);
 	/* port_write32() orders the stores before it */
-	if (i)
+	if (n)
 		smmu_write(s, SMMU_CMDQ_PROD, (uint32_t)(q->prod & wrap));
 	*end = q->prod;
 	unlock(s);
-	*done += i;
 	return dead ? -UIOMMU_EIO : 0;
+}
+
+static void end_wait(struct smmu *s, const struct smmu_wait *w)
+{
+	struct smmu_wait **pw;
+
+	lock(s);
+	for (pw = &s->cmdq.waits; *pw && *pw != w; pw = &(*pw)->next)
+		;
+	if (*pw)
+		*pw = w->next;
+	unlock(s);
 }
 
 /* All of the batch into the queue; *@end: the position behind it. */
@@ -313,8 +374,7 @@ static int flush(struct smmu *s, struct smmu_batch *b, uint64_t *end)
 	int err;
 
 	do {
-		err = publish(s, (const uint64_t (*)[CMD_WORDS])&b->cmd[done], b->n - done, &done,
-			      end);
+		err = publish(s, b, &done, end);
 		/* full: one entry must be taken before more can be given */
 		if (!err && done < b->n)
 			err = wait_for(s, *end - ((uint64_t)1 << s->cmdq.lg2) + 1);
@@ -326,7 +386,24 @@ static int flush(struct smmu *s, struct smmu_batch *b, uint64_t *end)
 void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b)
 {
 	b->n = 0;
+	b->wait = NULL;
 	b->refused = __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED);
+	b->unanswered = __atomic_load_n(&s->cmdq.unanswered, __ATOMIC_RELAXED);
+}
+
+bool uiommu_smmuv3_batch_unanswered(const struct smmu *s, const struct smmu_batch *b)
+{
+	return __atomic_load_n(&s->cmdq.unanswered, __ATOMIC_RELAXED) != b->unanswered;
+}
+
+bool uiommu_smmuv3_cmdq_is_dead(struct smmu *s)
+{
+	bool dead;
+
+	lock(s);
+	dead = s->cmdq.dead;
+	unlock(s);
+	return dead;
 }
 
 void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1)
@@ -357,6 +434,8 @@ int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 	err = flush(s, b, &end);
 	if (!err)
 		err = wait_for(s, end);
+	if (b->wait)
+		end_wait(s, b->wait);
 	/* which one it was, and whether it was ours, hardware does not keep */
 	if (!err && __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED) != b->refused)
 		err = -UIOMMU_EIO;

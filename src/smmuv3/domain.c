@@ -14,7 +14,36 @@
 struct ste_sync {
 	struct smmu *s;
 	uint32_t sid;
+	unsigned closings;		/* as it was when the entry was looked at */
 };
+
+static bool enter_ste(void *ctx)
+{
+	const struct ste_sync *c = ctx;
+
+	host_lock(c->s->host, &c->s->strtab.lock);
+	if (c->closings == c->s->strtab.closings)
+		return true;
+	host_unlock(c->s->host, &c->s->strtab.lock);
+	return false;
+}
+
+static void leave_ste(void *ctx)
+{
+	const struct ste_sync *c = ctx;
+
+	host_unlock(c->s->host, &c->s->strtab.lock);
+}
+
+static unsigned closings(struct smmu *s)
+{
+	unsigned n;
+
+	host_lock(s->host, &s->strtab.lock);
+	n = s->strtab.closings;
+	host_unlock(s->host, &s->strtab.lock);
+	return n;
+}
 
 static int sync_ste(void *ctx)
 {
@@ -23,13 +52,26 @@ static int sync_ste(void *ctx)
 	return c->s->off ? 0 : uiommu_smmuv3_cfgi_ste(c->s, c->sid, true);
 }
 
-static int write_ste(struct smmu *s, uint32_t sid, const uint64_t *target)
+/* Also for another device that has the StreamID. */
+static bool stream_blocked(const struct smmu_master *m, uint32_t sid)
 {
-	struct ste_sync ctx = { s, sid };
+	for (m = m->cdtab->masters; m; m = m->next)
+		for (unsigned i = 0; i < m->dev->num_streams; i++)
+			if (m->dev->streams[i].id == sid &&
+			    (m->blocked || uiommu_smmuv3_quarantined(m->dev)))
+				return true;
+	return false;
+}
+
+static int write_ste_once(struct smmu *s, uint32_t sid, unsigned seen, const uint64_t *target)
+{
+	struct ste_sync ctx = { s, sid, seen };
 	const struct smmu_writer w = {
 		.host = s->host,
 		.used = uiommu_smmuv3_ste_used,
 		.safe = uiommu_smmuv3_ste_safe,
+		.enter = enter_ste,
+		.leave = leave_ste,
 		.sync = sync_ste,
 		.ctx = &ctx,
 	};
@@ -37,26 +79,29 @@ static int write_ste(struct smmu *s, uint32_t sid, const uint64_t *target)
 	return uiommu_smmuv3_write_entry(&w, uiommu_smmuv3_strtab_entry(s, sid), target);
 }
 
-/* Also for another device that has the StreamID. */
-static bool stream_blocked(const struct smmu_master *m, uint32_t sid)
+/* @target; or abort, where that is @open and the stream has to be closed. */
+static int write_ste(struct smmu_master *m, uint32_t sid, const uint64_t *target, bool open)
 {
-	for (m = m->cdtab->masters; m; m = m->next)
-		for (unsigned i = 0; m->blocked && i < m->dev->num_streams; i++)
-			if (m->dev->streams[i].id == sid)
-				return true;
-	return false;
+	static const struct smmu_ste_cfg none = { .config = STE_Config_ABORT };
+	uint64_t abort[STE_WORDS];
+	int err;
+
+	uiommu_smmuv3_ste(abort, &none);
+	do {
+		unsigned seen = closings(m->smmu);
+
+		err = write_ste_once(m->smmu, sid, seen,
+				     open && stream_blocked(m, sid) ? abort : target);
+	} while (err == -UIOMMU_EAGAIN);
+	return err;
 }
 
 static int write_stes(struct smmu_master *m, const uint64_t *target)
 {
-	const struct smmu_ste_cfg none = { .config = STE_Config_ABORT };
-	uint64_t abort[STE_WORDS];
 	int err = 0;
 
-	uiommu_smmuv3_ste(abort, &none);
 	for (unsigned i = 0; i < m->dev->num_streams; i++) {
-		uint32_t sid = m->dev->streams[i].id;
-		int e = write_ste(m->smmu, sid, stream_blocked(m, sid) ? abort : target);
+		int e = write_ste(m, m->dev->streams[i].id, target, true);
 
 		err = err ? err : e;
 	}
@@ -76,7 +121,7 @@ static int sync_cd(void *ctx)
 	return c->unlinked ? 0 : uiommu_smmuv3_cfgi_cd(c->m, c->pasid, true);
 }
 
-static bool cd_valid(const uint64_t *cd)
+bool uiommu_smmuv3_cd_valid(const uint64_t *cd)
 {
 	return cd && FGET(CD_V, port_load64(&cd[CD_V_WORD]));
 }
@@ -92,13 +137,13 @@ static int write_cd(struct smmu_master *m, uiommu_pasid_t pasid, const uint64_t 
 		.ctx = &ctx,
 	};
 	uint64_t *cd = uiommu_smmuv3_cdtab_entry(m, pasid);
-	bool before = cd_valid(cd);
+	bool before = uiommu_smmuv3_cd_valid(cd);
 	int err = uiommu_smmuv3_write_entry(&w, cd, target);
 
 	if (ctx.unlinked)
 		err = uiommu_smmuv3_cdtab_link(m, pasid);
 	if (pasid != UIOMMU_NO_PASID)
-		m->cdtab->num_pasids += (unsigned)cd_valid(cd) - (unsigned)before;
+		m->cdtab->num_pasids += (unsigned)uiommu_smmuv3_cd_valid(cd) - (unsigned)before;
 	return err;
 }
 
@@ -114,7 +159,9 @@ static int clear_cd(struct smmu_master *m, uiommu_pasid_t pasid)
 {
 	static const uint64_t none[CD_WORDS];
 
-	return cd_valid(uiommu_smmuv3_cdtab_entry(m, pasid)) ? write_cd(m, pasid, none) : 0;
+	if (!uiommu_smmuv3_cd_valid(uiommu_smmuv3_cdtab_entry(m, pasid)))
+		return 0;
+	return write_cd(m, pasid, none);
 }
 
 /* ---- what the STE has to be ---- */
@@ -129,6 +176,13 @@ static const struct {
 	[UIOMMU_DOMAIN_NESTED]	 = { STE_Config_S1_S2, STE_S1DSS_SSID0 },
 };
 
+/* Bypass, through the table: a bypass in the STE itself refuses ATS. */
+static bool keeps_ats(const struct smmu_master *m)
+{
+	return m->rid->dom->type == UIOMMU_DOMAIN_IDENTITY && m->dev->ats_always_on &&
+	       m->cdtab->top && m->cdtab->bits && uiommu_smmuv3_ats_usable(m);
+}
+
 /* With PASIDs attached S1DSS does for untagged traffic what Config did. */
 static unsigned config_of(const struct smmu_master *m)
 {
@@ -138,7 +192,9 @@ static unsigned config_of(const struct smmu_master *m)
 		return STE_Config_S2;
 	if (m->rid->dom->parent)
 		return uiommu_smmuv3_nested_config(m->rid->dom);
-	return m->cdtab->num_pasids ? (unsigned)STE_Config_S1 : rid_kinds[m->rid->dom->type].config;
+	if (m->cdtab->num_pasids || keeps_ats(m))
+		return STE_Config_S1;
+	return rid_kinds[m->rid->dom->type].config;
 }
 
 static struct smmu_ste_cfg ste_cfg(const struct smmu_master *m)
@@ -149,6 +205,7 @@ static struct smmu_ste_cfg ste_cfg(const struct smmu_master *m)
 
 	return (struct smmu_ste_cfg){
 		.config = config_of(m),
+		.ats = uiommu_smmuv3_ats_usable(m),
 		.coherent = caps->coherent,
 		.cdtab = t->top ? port_virt_to_pa(m->smmu->host, t->top) : 0,
 		.s1dss = rid_kinds[dom->type].s1dss,
@@ -178,19 +235,24 @@ static int go_live(struct smmu_master *m)
 	return err;
 }
 
-static int update_ste(struct smmu_master *m)
+/* What (device, @pasid) has has changed, but for the STE; @fresh: it had nothing. */
+static int update_ste(struct smmu_master *m, uiommu_pasid_t pasid, bool fresh)
 {
 	const struct smmu_ste_cfg cfg = ste_cfg(m);
+	bool ats = cfg.ats && cfg.config > STE_Config_BYPASS;
 	uint64_t ste[STE_WORDS];
 	int err = 0;
 
 	uiommu_smmuv3_ste(ste, &cfg);
+	uiommu_smmuv3_ats_before(m, pasid, ats);
 	if (cfg.config == STE_Config_S1)
 		err = go_live(m);
 	if (!err)
 		err = write_stes(m, ste);
 	if (!err && cfg.config != STE_Config_S1)
 		m->live = false;
+	if (!err)
+		uiommu_smmuv3_ats_after(m, pasid, ats, fresh);
 	return err;
 }
 
@@ -211,33 +273,40 @@ static bool cd0_used(const struct smmu_master *m)
 	return false;
 }
 
-static int commit_rid(struct smmu_master *m, const struct uiommu_link *now)
+static bool is_blocked(const struct uiommu_link *link)
+{
+	return link->dom->type == UIOMMU_DOMAIN_BLOCKED;
+}
+
+static int commit_rid(struct smmu_master *m, const struct uiommu_link *old,
+		      const struct uiommu_link *now)
 {
 	int err = has_cd(now) ? set_cd(m, UIOMMU_NO_PASID, now) : 0;
 
 	m->rid = now;
 	if (!err)
-		err = update_ste(m);
+		err = update_ste(m, UIOMMU_NO_PASID, is_blocked(old));
 	if (!err && !cd0_used(m))
 		err = clear_cd(m, UIOMMU_NO_PASID);
 	return err;
 }
 
 static int commit_pasid(struct smmu_master *m, uiommu_pasid_t pasid,
-			const struct uiommu_link *now)
+			const struct uiommu_link *old, const struct uiommu_link *now)
 {
 	int err = has_cd(now) ? set_cd(m, pasid, now) : clear_cd(m, pasid);
 
-	return err ? err : update_ste(m);
+	return err ? err : update_ste(m, pasid, is_blocked(old));
 }
 
 static int attach_commit(struct uiommu_dev *dev, uiommu_pasid_t pasid,
 			 const struct uiommu_link *old, const struct uiommu_link *now)
 {
 	struct smmu_master *m = dev->drv;
+	int err = pasid == UIOMMU_NO_PASID ? commit_rid(m, old, now)
+					   : commit_pasid(m, pasid, old, now);
 
-	(void)old;
-	return pasid == UIOMMU_NO_PASID ? commit_rid(m, now) : commit_pasid(m, pasid, now);
+	return !err && !is_blocked(now) && uiommu_smmuv3_quarantined(dev) ? -UIOMMU_EIO : err;
 }
 
 int uiommu_smmuv3_restore(struct uiommu_dev *dev)
@@ -245,6 +314,7 @@ int uiommu_smmuv3_restore(struct uiommu_dev *dev)
 	struct smmu_master *m = dev->drv;
 	size_t n = uiommu_smmuv3_cdtab_size(m);
 
+	uiommu_smmuv3_ats_hold(m);
 	m->rid = uiommu_device_link(dev, UIOMMU_NO_PASID);
 	for (uiommu_pasid_t p = 1; p < n; p++) {
 		const struct uiommu_link *link = uiommu_device_link(dev, p);
@@ -254,7 +324,17 @@ int uiommu_smmuv3_restore(struct uiommu_dev *dev)
 		else
 			clear_cd(m, p);
 	}
-	return commit_rid(m, m->rid);
+	return commit_rid(m, m->rid, m->rid);
+}
+
+int uiommu_smmuv3_restore_ats(struct uiommu_dev *dev)
+{
+	struct smmu_master *m = dev->drv;
+
+	if (!m->ats_held)
+		return 0;
+	m->ats_held = false;
+	return update_ste(m, UIOMMU_NO_PASID, true);
 }
 
 static int attach_prepare(struct uiommu_dev *dev, uiommu_pasid_t pasid,
@@ -269,7 +349,11 @@ static int block(struct uiommu_dev *dev, bool on)
 	struct smmu_master *m = dev->drv;
 
 	m->blocked = on;
-	return update_ste(m);
+	if (!on) {
+		m->ats_stale |= uiommu_smmuv3_quarantined(dev);
+		uiommu_smmuv3_set_state(dev, 0, SMMU_DEV_QUARANTINE);
+	}
+	return update_ste(m, UIOMMU_NO_PASID, true);
 }
 
 /* ---- devices ---- */
@@ -292,8 +376,13 @@ static int device_add(struct uiommu_dev *dev)
 	m->dev = dev;
 	m->rid = &dev->iommu->blocked;
 	dev->drv = m;
-	if (!uiommu_smmuv3_cdtab_join(m, dev->sharer ? dev->sharer->drv : NULL))
+	if (uiommu_smmuv3_cdtab_join(m, dev->sharer ? dev->sharer->drv : NULL))
+		goto no_cdtab;
+	if (!dev->ats_always_on || !uiommu_smmuv3_ats_usable(m) ||
+	    !uiommu_smmuv3_cdtab_reserve(m, UIOMMU_NO_PASID))
 		return 0;
+	uiommu_smmuv3_cdtab_leave(m);
+no_cdtab:
 	host_free(dev->host, m, sizeof(*m));
 	dev->drv = NULL;
 	return -UIOMMU_ENOMEM;
@@ -315,13 +404,18 @@ static void device_remove(struct uiommu_dev *dev)
 	static const uint64_t none[STE_WORDS];
 	struct smmu_master *m = dev->drv;
 
+	m->blocked = true;
+	uiommu_smmuv3_ats_before(m, UIOMMU_NO_PASID, false);
 	for (unsigned i = 0; i < dev->num_streams; i++)
 		if (!stream_stays(m, dev->streams[i].id))
-			write_ste(m->smmu, dev->streams[i].id, none);
+			write_ste(m, dev->streams[i].id, none, false);
+	uiommu_smmuv3_set_state(dev, SMMU_DEV_GONE, SMMU_DEV_ATS);
 	uiommu_smmuv3_cdtab_leave(m);
 	host_free(dev->host, m, sizeof(*m));
 	dev->drv = NULL;
 }
+
+#define IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED	(1u << 3)
 
 static void hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
 {
@@ -330,7 +424,7 @@ static void hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
 	out->type = 2;			/* IOMMU_HW_INFO_TYPE_ARM_SMMUV3 */
 	out->data = s->hw_info;
 	out->bytes = sizeof(s->hw_info);
-	out->capabilities = 1u << 3;	/* IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: it is off */
+	out->capabilities = dev->ats && s->caps.ats ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 }
 
 const struct uiommu_iommu_ops uiommu_smmuv3_ops = {

@@ -45,7 +45,7 @@ static void ste_s1(uint64_t *ste, const struct smmu_ste_cfg *c)
 static void ste_user(uint64_t *ste, const struct smmu_ste_cfg *c)
 {
 	ste[0] |= c->user[0] & UIOMMU_SMMUV3_USER0_S1;
-	ste[1] |= c->user[1] & UIOMMU_SMMUV3_USER1;
+	ste[1] |= c->user[1] & UIOMMU_SMMUV3_USER1 & ~FMASK(STE_EATS);
 	if (c->no_stall)
 		PUT(ste, STE_S1STALLD, 1);
 	PUT(ste, STE_MEV, 1);
@@ -106,6 +106,8 @@ void uiommu_smmuv3_ste(uint64_t ste[STE_WORDS], const struct smmu_ste_cfg *c)
 		ste_s1(ste, c);
 	if (has_s2(c->config))
 		ste_s2(ste, c);
+	if (c->ats && (has_s1(c->config) || has_s2(c->config)))
+		PUT(ste, STE_EATS, STE_EATS_TRANS);
 }
 
 /*

@@ -217,18 +217,13 @@ static void add_singles(struct smmu *s, struct smmu_batch *b, const struct scope
 		add_va(s, b, sc, r, r->iova + (i << r->stride_lg2), 0, 0);
 }
 
-void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g)
+static void forget_range(const struct uiommu_link *link, const struct uiommu_gather *g)
 {
 	struct smmu *s = to_smmu(link->iommu);
 	struct scope sc = scope_of(link);
+	struct range r = range_of(sc.f, g);
 	struct smmu_batch b;
-	struct range r;
 
-	if (g->start > g->last) {
-		if (g->tables)
-			uiommu_smmuv3_forget_tag(link);
-		return;
-	}
 	/*
 	 * What is cached of both stages at once is not found by an IPA. It could go
 	 * after the IPA's own, with a sync between them: one command does both.
@@ -237,7 +232,6 @@ void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiomm
 		uiommu_smmuv3_forget_tag(link);
 		return;
 	}
-	r = range_of(sc.f, g);
 	uiommu_smmuv3_batch_begin(s, &b);
 	/* SCALE has five bits: from 2^31 pages (8 TiB of 4 KiB) on, all of the tag */
 	if (r.pages >> 31)
@@ -247,4 +241,17 @@ void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiomm
 	else
 		add_singles(s, &b, &sc, &r);
 	must_forget(s, uiommu_smmuv3_batch_sync(s, &b));
+}
+
+/* Tables without a range: whatever there was. */
+void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g)
+{
+	if (g->start <= g->last)
+		forget_range(link, g);
+	else if (g->tables)
+		uiommu_smmuv3_forget_tag(link);
+	else
+		return;
+	if (to_smmu(link->iommu)->caps.ats)
+		uiommu_smmuv3_atc_invalidate(link, g);
 }

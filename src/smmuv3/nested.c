@@ -79,7 +79,7 @@ enum {
 	VMID	= 1 << 0,	/* names a VMID: ours is put in its place */
 	SID	= 1 << 1,	/* names a StreamID: looked up */
 	RANGE	= 1 << 2,	/* may name a range */
-	ATC	= 1 << 3,	/* for the device's own TLB, which nothing here lets it have */
+	ATC	= 1 << 3,	/* for the device's own TLB, if it is on */
 };
 
 #define RANGE0	(FMASK(CMD_TLBI_NH_VA_NUM) | FMASK(CMD_TLBI_NH_VA_SCALE))
@@ -168,7 +168,7 @@ static int convert(const struct uiommu_viommu *v, const uint64_t in[CMD_WORDS],
 	if (!dev)
 		return -UIOMMU_EIO;
 	out[0] |= FPREP(CMD_CFGI_CD_StreamID, dev->streams[0].id);
-	return g->what & ATC ? 1 : 0;
+	return g->what & ATC && !uiommu_smmuv3_ats_on(dev) ? 1 : 0;
 }
 
 /* Up to a batch of them, from @cmd on. *@took: how many have been done. */
@@ -176,7 +176,7 @@ static int run_some(struct uiommu_viommu *v, const uint64_t *cmd, size_t n, size
 {
 	struct smmu *s = to_smmu(v->iommu);
 	struct smmu_batch b;
-	size_t i;
+	size_t i, given;
 	int err = 0, failed;
 
 	uiommu_smmuv3_batch_begin(s, &b);
@@ -189,7 +189,10 @@ static int run_some(struct uiommu_viommu *v, const uint64_t *cmd, size_t n, size
 		if (!err)
 			uiommu_smmuv3_batch_add(s, &b, out[0], out[1]);
 	}
-	failed = b.n ? uiommu_smmuv3_batch_sync(s, &b) : 0;
+	given = b.n;
+	failed = given ? uiommu_smmuv3_batch_sync(s, &b) : 0;
+	if (!failed && uiommu_smmuv3_batch_unanswered(s, &b))
+		uiommu_smmuv3_atc_ask_each(s, b.cmd[0], given);
 	*took = failed ? 0 : i;
 	return failed ? -UIOMMU_EIO : err < 0 ? err : 0;
 }

@@ -104,6 +104,7 @@ static void read_caps(struct smmu_caps *c, const uint32_t *idr, bool coherent)
 	c->ril = FGET(IDR3_RIL, idr[3]);
 	c->hyp = FGET(IDR0_Hyp, idr[0]);
 	c->msi = FGET(IDR0_MSI, idr[0]);
+	c->ats = FGET(IDR0_ATS, idr[0]);
 	c->stalls = FGET(IDR0_STALL_MODEL, idr[0]) == IDR0_STALL_MODEL_STALL_AND_TERMINATE;
 	c->sid_bits = min(FGET(IDR1_SIDSIZE, idr[1]), 32);
 	c->stage1 = FGET(IDR0_S1P, idr[0]);
@@ -292,7 +293,8 @@ static void set_tables(struct smmu *s)
 
 static int enable(struct smmu *s)
 {
-	uint32_t cr0 = FMASK(CR0_CMDQEN);
+	/* what devices have translated themselves is let through by the STE only */
+	uint32_t cr0 = FMASK(CR0_CMDQEN) | (s->caps.ats ? FMASK(CR0_ATSCHK) : 0);
 	int err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, cr0);
 
 	if (err)
@@ -356,7 +358,10 @@ static int try_recover(struct smmu *s)
 	s->off = true;
 	uiommu_iommu_for_each_device(&s->base, uiommu_smmuv3_restore);
 	s->off = false;
-	return start(s);
+	err = start(s);
+	if (!err)
+		err = uiommu_iommu_for_each_device(&s->base, uiommu_smmuv3_restore_ats);
+	return err;
 }
 
 int uiommu_smmuv3_recover(struct uiommu_iommu *iommu)

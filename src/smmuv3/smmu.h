@@ -16,11 +16,18 @@
 /* What the ID registers say, as far as it is used. */
 struct smmu_caps {
 	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi, pri;
-	bool stage1, stage2, vax52, dirty;
+	bool stage1, stage2, vax52, dirty, ats;
 	unsigned granules;			/* bit n: one of 2^n bytes */
 	unsigned sid_bits, pasid_bits, asid_bits, vmid_bits;
 	unsigned cmdq_lg2, evtq_lg2, priq_lg2;	/* largest */
 	unsigned oas_lg2;
+};
+
+/* Who wants to know whether it was his CMD_SYNC that a device left unanswered. */
+struct smmu_wait {
+	struct smmu_wait *next;			/* (c) */
+	uint64_t pos;				/* (c) of the CMD_SYNC */
+	bool lost;				/* (c) */
 };
 
 struct smmu_cmdq {
@@ -29,6 +36,10 @@ struct smmu_cmdq {
 	unsigned lg2;				/* (i) */
 	uint64_t prod, cons;			/* (c) commands ever given, ever taken */
 	unsigned refused;			/* (a) commands ever refused */
+	unsigned unanswered;			/* (a) CMD_SYNCs that devices made fail */
+	struct smmu_wait *waits;		/* (c) */
+	uint64_t atc_end;			/* (c) behind the last CMD_SYNC for devices */
+	bool atc_open;				/* (c) a CMD_ATC_INV has none yet */
 	bool dead;				/* (c) it stopped: nothing is given any more */
 	bool untold;				/* (c) and nobody was told yet */
 };
@@ -53,6 +64,8 @@ struct smmu_priq {
 };
 
 struct smmu_strtab {
+	struct uiommu_lock lock;		/* STEs against a quarantine: see ats.c */
+	unsigned closings;			/* lock: quarantines so far */
 	uint64_t *top;				/* (i)(h) */
 	uint64_t **leaf;			/* (u) two levels: by L1 index */
 	unsigned sid_bits;			/* (i) */
@@ -104,7 +117,16 @@ struct smmu_master {
 	bool blocked;				/* (u) aborts whatever is attached */
 	bool live;				/* (u) an STE leads to the table */
 	bool cds_cached;			/* (u) one did: CDs may be cached */
+	bool ats_held;				/* (u) off, until the SMMU is back */
+	bool ats_stale;				/* (u) it may have what it was not told of */
+	bool ats_user;				/* (u) PASIDs of a guest's may be in it */
+	bool ats_was;				/* (u) within one change */
 };
+
+/* uiommu_dev.drv_state; changed under strtab.lock */
+#define SMMU_DEV_ATS		(1u << 0)	/* it may have translations */
+#define SMMU_DEV_QUARANTINE	(1u << 1)	/* its STEs abort */
+#define SMMU_DEV_GONE		(1u << 2)	/* its STEs may be somebody else's */
 
 static inline struct smmu *to_smmu(const struct uiommu_iommu *iommu)
 {
@@ -169,7 +191,7 @@ void uiommu_smmuv3_link_fini(struct uiommu_link *link);
 
 struct smmu_ste_cfg {
 	unsigned config;			/* STE_Config_* */
-	bool coherent;
+	bool coherent, ats;
 	/* with stage 1 */
 	uiommu_pa_t cdtab;
 	unsigned cd_bits, s1fmt, s1dss;
@@ -197,6 +219,9 @@ struct smmu_writer {
 	const struct uiommu_host *host;
 	void (*used)(const uint64_t *entry, uint64_t *used);
 	void (*safe)(const uint64_t *from, const uint64_t *to, uint64_t *safe);	/* or NULL */
+	/* around the stores of a step; false: the entry is not as it was. Or NULL */
+	bool (*enter)(void *ctx);
+	void (*leave)(void *ctx);
 	/* hardware forgets what it has of the entry, and has done so on return */
 	int (*sync)(void *ctx);
 	void *ctx;
@@ -204,8 +229,9 @@ struct smmu_writer {
 
 /*
  * @entry, which hardware may read at any time, becomes @target. The valid bit is in
- * word 0, and a word 0 of zero is invalid. 0, or the error of a sync: then the entry
- * is somewhere on the way, never a mixture, and can be written again.
+ * word 0, and a word 0 of zero is invalid. 0, or the error of a sync, or -EAGAIN from
+ * enter(): then the entry is somewhere on the way, never a mixture, and can be written
+ * again.
  */
 int uiommu_smmuv3_write_entry(const struct smmu_writer *w, uint64_t *entry,
 			      const uint64_t *target);
@@ -216,7 +242,8 @@ int uiommu_smmuv3_write_entry(const struct smmu_writer *w, uint64_t *entry,
 
 struct smmu_batch {
 	unsigned n;
-	unsigned refused;		/* the queue's count when it began */
+	unsigned refused, unanswered;	/* the queue's counts when it began */
+	struct smmu_wait *wait;		/* or NULL. Else it is published in one piece */
 	uint64_t cmd[SMMU_BATCH + 1][CMD_WORDS];
 };
 
@@ -230,6 +257,9 @@ int uiommu_smmuv3_batch_send(struct smmu *s, struct smmu_batch *b);
 /* Publishes what is left with a CMD_SYNC and waits for it: 0; -EIO when a command was
  * refused meanwhile or the queue is dead; -ETIMEDOUT when that was found now. */
 int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b);
+/* May a device have left a CMD_ATC_INV of the batch, or one of that time, unanswered? */
+bool uiommu_smmuv3_batch_unanswered(const struct smmu *s, const struct smmu_batch *b);
+bool uiommu_smmuv3_cmdq_is_dead(struct smmu *s);
 /* The queue's registers, for an SMMU that is off; it is dead until revived. */
 void uiommu_smmuv3_cmdq_setup(struct smmu *s);
 /* Off and dead, for a reason that the caller knows. */
@@ -306,11 +336,29 @@ void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiomm
 /* All that is cached under link->tag. */
 void uiommu_smmuv3_forget_tag(const struct uiommu_link *link);
 
+/* ---- ats.c ---- */
+
+bool uiommu_smmuv3_quarantined(const struct uiommu_dev *dev);
+void uiommu_smmuv3_set_state(struct uiommu_dev *dev, unsigned on, unsigned off);
+/* Devices behind the link forget what is in @g's range, or are in quarantine. */
+void uiommu_smmuv3_atc_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g);
+/* A guest's CMD_ATC_INVs among @n commands, of which one was not answered. */
+void uiommu_smmuv3_atc_ask_each(struct smmu *s, const uint64_t *cmd, size_t n);
+bool uiommu_smmuv3_ats_on(const struct uiommu_dev *dev);
+bool uiommu_smmuv3_ats_usable(const struct smmu_master *m);
+/* Around a change of what (device, @pasid) has, which @want: ATS is on then. @fresh: it
+ * had nothing. */
+void uiommu_smmuv3_ats_before(struct smmu_master *m, uiommu_pasid_t pasid, bool want);
+void uiommu_smmuv3_ats_after(struct smmu_master *m, uiommu_pasid_t pasid, bool want, bool fresh);
+void uiommu_smmuv3_ats_hold(struct smmu_master *m);
+
 /* ---- domain.c ---- */
 
 extern const struct uiommu_iommu_ops uiommu_smmuv3_ops;
-/* Entries of a device as the records say, while the SMMU is off. */
+bool uiommu_smmuv3_cd_valid(const uint64_t *cd);
+/* Entries of a device as the records say, while the SMMU is off, and ATS after that. */
 int uiommu_smmuv3_restore(struct uiommu_dev *dev);
+int uiommu_smmuv3_restore_ats(struct uiommu_dev *dev);
 
 /* ---- probe.c ---- */
 

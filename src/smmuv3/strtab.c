@@ -27,15 +27,18 @@ static size_t top_bytes(const struct smmu_strtab *t)
 int uiommu_smmuv3_strtab_init(struct smmu *s)
 {
 	struct smmu_strtab *t = &s->strtab;
+	int err = host_lock_init(s->host, &t->lock, UIOMMU_LOCK_SPIN);
 	unsigned max;
 
+	if (err)
+		return err;
 	t->two_level = s->caps.two_level_st && s->caps.sid_bits > SPLIT;
 	max = t->two_level ? TWO_LEVEL_MAX : LINEAR_MAX;
 	t->sid_bits = s->caps.sid_bits < max ? s->caps.sid_bits : max;
 	if (t->two_level) {
 		t->leaf = host_alloc(s->host, l1_entries(t) * sizeof(*t->leaf));
 		if (!t->leaf)
-			return -UIOMMU_ENOMEM;
+			goto no_leaf;
 	}
 	t->top = s->host->table_alloc(s->host->ctx, top_bytes(t));
 	if (t->top) {
@@ -44,6 +47,8 @@ int uiommu_smmuv3_strtab_init(struct smmu *s)
 	}
 	if (t->two_level)
 		host_free(s->host, t->leaf, l1_entries(t) * sizeof(*t->leaf));
+no_leaf:
+	host_lock_fini(s->host, &t->lock);
 	return -UIOMMU_ENOMEM;
 }
 
@@ -58,6 +63,7 @@ void uiommu_smmuv3_strtab_fini(struct smmu *s)
 		host_free(s->host, t->leaf, l1_entries(t) * sizeof(*t->leaf));
 	}
 	s->host->table_free(s->host->ctx, t->top, top_bytes(t));
+	host_lock_fini(s->host, &t->lock);
 }
 
 /* Span is n for 2^(n-1) entries. */

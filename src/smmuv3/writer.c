@@ -38,7 +38,14 @@ static bool store(const struct smmu_writer *w, uint64_t *entry, const uint64_t *
 static int step(const struct smmu_writer *w, uint64_t *entry, const uint64_t *want,
 		unsigned first, unsigned end)
 {
-	return store(w, entry, want, first, end) ? w->sync(w->ctx) : 0;
+	bool changed;
+
+	if (w->enter && !w->enter(w->ctx))
+		return -UIOMMU_EAGAIN;
+	changed = store(w, entry, want, first, end);
+	if (w->leave)
+		w->leave(w->ctx);
+	return changed ? w->sync(w->ctx) : 0;
 }
 
 /* The words of @target that cannot be reached by free stores: a bit for each. */

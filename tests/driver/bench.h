@@ -36,6 +36,8 @@ struct bench {
 	uint64_t (*hook_read)(struct bench *b, uint64_t off, uint64_t v);
 	bool (*hook_write)(struct bench *b, uint64_t off, uint64_t v);
 	void *test;
+	/* devices with a TLB of their own */
+	int (*atc_inv)(struct bench *b, const struct uiommu_sim_inval *inv);
 };
 
 /* ---- the simulator's world ---- */
@@ -94,6 +96,13 @@ static inline int bench_sim_cas64(void *ctx, uiommu_pa_t pa, uint64_t *old, uint
 		return -UIOMMU_EFAULT;
 	__atomic_compare_exchange_n(p, old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return 0;
+}
+
+static inline int bench_sim_atc_inv(void *ctx, const struct uiommu_sim_inval *inv)
+{
+	struct bench *b = ctx;
+
+	return b->atc_inv ? b->atc_inv(b, inv) : 0;
 }
 
 static inline void *bench_sim_alloc(void *ctx, size_t bytes)
@@ -197,6 +206,7 @@ static inline struct uiommu_sim_env bench_env(struct bench *b)
 		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
 		.lock = bench_sim_lock, .unlock = bench_sim_unlock, .cas64 = bench_sim_cas64,
 		.resume = bench_sim_resume, .page_response = bench_sim_page_response,
+		.atc_inv = bench_sim_atc_inv,
 	};
 }
 

@@ -1,0 +1,1045 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices with a TLB of their own, which forgets for one reason only, CMD_ATC_INV; the
+ * order in which ATS goes on and off; devices that do not answer.
+ */
+#include "bench.h"
+
+#include <uiommu/nested.h>
+#include <uiommu/sim/atc.h>
+
+#define MIB	((uint64_t)1 << 20)
+#define GIB	((uint64_t)1 << 30)
+#define ANY	UIOMMU_NO_PASID
+#define NUM	4u			/* devices */
+
+struct device {
+	struct rig *r;
+	unsigned i;
+	struct uiommu_dev *dev;
+	struct uiommu_sim_atc atc;
+	pthread_mutex_t lock;
+	bool on;			/* its own enable bit */
+	bool silent;			/* it does not answer */
+	unsigned switched;
+};
+
+struct rig {
+	struct bench b;
+	struct device d[NUM];
+	struct uiommu_domain *dom, *other;
+	uint64_t *page[2];
+	bool threads;
+	bool muzzle;			/* CMD_ATC_INVs are turned into CMD_SYNCs */
+	uint64_t seen[512][2];		/* the commands that went by */
+	unsigned n;
+	uint64_t prod;
+	unsigned failed;		/* times a device was said to have */
+	struct uiommu_dev *who;
+};
+
+static const uint64_t *ste_of(struct rig *r, unsigned i)
+{
+	return uiommu_smmuv3_strtab_entry(to_smmu(r->b.iommu), i + 1);
+}
+
+static unsigned eats(struct rig *r, unsigned i)
+{
+	const uint64_t *e = ste_of(r, i);
+	unsigned config = FGET(STE_Config, e[0]);
+
+	return config > STE_Config_BYPASS ? (unsigned)FGET(STE_EATS, e[1]) : 0;
+}
+
+/* On only after the STE says so, off only before it says no. */
+static void set_ats(void *ctx, bool on)
+{
+	struct device *d = ctx;
+
+	if (!d->r->threads && (on || !uiommu_smmuv3_quarantined(d->dev)))
+		assert_int_equal(eats(d->r, d->i), STE_EATS_TRANS);
+	__atomic_store_n(&d->on, on, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&d->switched, 1, __ATOMIC_RELAXED);
+}
+
+static void on_device_failed(void *ctx, struct uiommu_dev *dev)
+{
+	struct rig *r = uiommu_container_of((struct bench *)ctx, struct rig, b);
+
+	r->who = dev;
+	r->failed++;
+}
+
+static bool on_write(struct bench *b, uint64_t off, uint64_t v)
+{
+	struct rig *r = b->test;
+	struct smmu *s = to_smmu(b->iommu);
+
+	for (; off == SMMU_CMDQ_PROD && r->prod < s->cmdq.prod; r->prod++) {
+		uint64_t *c = &s->cmdq.ring[(r->prod & ((1u << s->cmdq.lg2) - 1)) * 2];
+
+		if (r->n < 512)
+			memcpy(r->seen[r->n++], c, 16);
+		if (r->muzzle && FGET(CMD_Opcode, c[0]) == CMD_ATC_INV)
+			c[0] = CMD_SYNC, c[1] = 0;
+	}
+	return true;
+}
+
+static int atc_inv(struct bench *b, const struct uiommu_sim_inval *inv)
+{
+	struct rig *r = uiommu_container_of(b, struct rig, b);
+	struct device *d = &r->d[inv->stream_id - 1];
+
+	if (__atomic_load_n(&d->silent, __ATOMIC_RELAXED))
+		return -1;
+	return uiommu_sim_atc_inv(&d->atc, inv);
+}
+
+static void lock_atc(void *ctx)
+{
+	pthread_mutex_lock(ctx);
+}
+
+static void unlock_atc(void *ctx)
+{
+	pthread_mutex_unlock(ctx);
+}
+
+static void add(struct rig *r, unsigned i, bool always, bool global)
+{
+	const char *const names[] = { "a", "b", "c", "d" };
+	const uint32_t sid = i + 1;
+	struct device *d = &r->d[i];
+	const struct uiommu_dev_config cfg = {
+		.name = names[i], .iommu = r->b.iommu, .rid = sid, .stream_ids = &sid,
+		.num_stream_ids = 1, .pasid_bits = 8, .group = -1,
+		.default_type = UIOMMU_DOMAIN_BLOCKED, .ats = true, .ats_always_on = always,
+		.ats_global = global, .set_ats = set_ats, .ats_ctx = d,
+	};
+
+	d->r = r;
+	d->i = i;
+	d->on = false;
+	pthread_mutex_init(&d->lock, NULL);
+	uiommu_sim_atc_init(&d->atc, r->b.sim, sid);
+	d->atc.ctx = &d->lock;
+	d->atc.lock = lock_atc;
+	d->atc.unlock = unlock_atc;
+	d->dev = NULL;
+	assert_int_equal(uiommu_device_add(r->b.u, &cfg, &d->dev), 0);
+}
+
+static void start(struct rig *r, const struct uiommu_sim_smmuv3_config *cfg, bool threads)
+{
+	const struct uiommu_observer obs = { .ctx = &r->b, .fault = bench_fault,
+					     .device_failed = on_device_failed };
+
+	memset(r, 0, sizeof(*r));
+	r->threads = threads;
+	bench_init_sim(&r->b, cfg, threads);
+	assert_int_equal(uiommu_create(&r->b.t.host, &obs, &r->b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(r->b.u, &bench_smmu, &r->b.iommu), 0);
+	r->b.atc_inv = atc_inv;
+	for (unsigned i = 0; i < NUM; i++)
+		add(r, i, i == 2, i == 3);
+	r->dom = bench_domain(r->d[0].dev);
+	r->other = bench_domain(r->d[0].dev);
+	for (unsigned i = 0; i < 2; i++)
+		r->page[i] = bench_page(&r->b, 5 + i);
+	bench_map(&r->b, r->dom, MIB, r->page[0]);
+	bench_map(&r->b, r->other, MIB, r->page[1]);
+	r->b.test = r;
+	r->prod = to_smmu(r->b.iommu)->cmdq.prod;
+	if (!threads)
+		r->b.hook_write = on_write;
+}
+
+static struct uiommu_sim_smmuv3_config with_ats(void)
+{
+	struct uiommu_sim_smmuv3_config cfg;
+
+	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.ats = cfg.stage2 = true;
+	return cfg;
+}
+
+static void setup(struct rig *r)
+{
+	const struct uiommu_sim_smmuv3_config cfg = with_ats();
+
+	start(r, &cfg, false);
+}
+
+static void stop(struct rig *r)
+{
+	bench_page_free(&r->b, r->page[0]);
+	bench_page_free(&r->b, r->page[1]);
+	bench_fini(&r->b);
+}
+
+/* As the device does it: with ATS on through its own TLB, else not. */
+static int peek(struct rig *r, unsigned i, uiommu_pasid_t pasid, uint64_t iova, uint64_t *v)
+{
+	struct device *d = &r->d[i];
+	const struct uiommu_sim_access a = {
+		.stream_id = i + 1, .substream_id = pasid, .ssv = pasid != 0, .iova = iova,
+	};
+
+	*v = 0;
+	if (__atomic_load_n(&d->on, __ATOMIC_RELAXED))
+		return uiommu_sim_atc_dma(&d->atc, &a, v, sizeof(*v), NULL);
+	return uiommu_sim_smmuv3_dma(r->b.sim, &a, v, sizeof(*v), NULL);
+}
+
+static void sees(struct rig *r, unsigned i, uiommu_pasid_t pasid, uint64_t iova, uint64_t want)
+{
+	uint64_t v;
+	int err = peek(r, i, pasid, iova, &v);
+
+	if (want ? err || v != want : !err)
+		fail_msg("device %u PASID %u: %d, %llu instead of %llu", i, pasid, err,
+			 (unsigned long long)v, (unsigned long long)want);
+}
+
+/* What it kept, whether or not it may ask: a device whose enable bit is stuck. */
+static void kept(struct rig *r, unsigned i, uiommu_pasid_t pasid, uint64_t iova, uint64_t want)
+{
+	struct device *d = &r->d[i];
+	const struct uiommu_sim_access a = {
+		.stream_id = i + 1, .substream_id = pasid, .ssv = pasid != 0, .iova = iova,
+	};
+	uint64_t v = 0;
+
+	assert_int_equal(!uiommu_sim_atc_dma(&d->atc, &a, &v, sizeof(v), NULL), want != 0);
+	assert_true(!want || v == want);
+}
+
+/* ---- invalidation ---- */
+
+static unsigned reached_after_unmap(bool muzzle, bool stage2)
+{
+	unsigned reached = 0;
+	uint64_t v;
+	struct rig r;
+
+	setup(&r);
+	if (stage2) {
+		assert_int_equal(uiommu_domain_alloc_paging(r.d[0].dev,
+				 UIOMMU_DOMAIN_ALLOC_NEST_PARENT, &r.dom), 0);
+		bench_map(&r.b, r.dom, MIB, r.page[0]);
+	}
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[1].dev), 0);
+	for (unsigned p = 1; p < 4 && !stage2; p++) {
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[0].dev, p), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[3].dev, p), 0);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned p = 0; p < 4; p++)
+			if (stage2 ? i < 2 && !p : i == 0 || (i == 1 && !p) || (i == 3 && p))
+				sees(&r, i, p, MIB, 5);
+	assert_true(r.d[0].on && r.d[1].on);
+	r.muzzle = muzzle;
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	r.muzzle = false;
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned p = 0; p < 4; p++)
+			reached += !peek(&r, i, p, MIB, &v);
+	stop(&r);
+	return reached;
+}
+
+static void invariant_09_unmap_reaches_what_devices_keep(void **state)
+{
+	assert_int_equal(reached_after_unmap(false, false), 0);
+	assert_int_equal(reached_after_unmap(false, true), 0);
+	/* and without, they would have */
+	assert_int_equal(reached_after_unmap(true, false), 8);
+	assert_int_equal(reached_after_unmap(true, true), 2);
+}
+
+static unsigned op(const struct rig *r, unsigned n)
+{
+	return FGET(CMD_Opcode, r->seen[n][0]);
+}
+
+/* The SMMU's own TLB has forgotten before the device is told, else it asks again. */
+static void invariant_09_tlb_before_device_tlb(void **state)
+{
+	struct rig r;
+
+	setup(&r);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[1].dev, 7), 0);
+	r.n = 0;
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	assert_int_equal(r.n, 5);
+	assert_int_equal(op(&r, 0), CMD_TLBI_NH_VA);
+	assert_int_equal(op(&r, 1), CMD_SYNC);
+	for (unsigned i = 2; i < 4; i++) {
+		unsigned sid = FGET(CMD_ATC_INV_StreamID, r.seen[i][0]);
+
+		assert_int_equal(op(&r, i), CMD_ATC_INV);
+		assert_int_equal(FGET(CMD_ATC_INV_SSV, r.seen[i][0]), sid == 2);
+		assert_int_equal(FGET(CMD_ATC_INV_SubstreamID, r.seen[i][0]), sid == 2 ? 7 : 0);
+		assert_int_equal(FGET(CMD_ATC_INV_Global, r.seen[i][0]), 0);
+		assert_int_equal(r.seen[i][1], MIB);
+	}
+	assert_int_equal(op(&r, 4), CMD_SYNC);
+	stop(&r);
+}
+
+/* One command for any range: a power of two of pages, aligned, that has it in it, and no
+ * smaller one would do. */
+static void spans_cover_and_are_no_larger_than_they_must(void **state)
+{
+	struct uiommu_link *l;
+	struct rig r;
+
+	setup(&r);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	l = uiommu_container_of(r.dom->links.first, struct uiommu_link, node);
+	for (uint64_t n = 1; n < 3000; n = n * 3 / 2 + 1)
+		for (uint64_t at = 0; at < 40; at += 3) {
+			uint64_t first = GIB + at * PAGE, last = first + n * PAGE - 1, size;
+			struct uiommu_gather g;
+
+			uiommu_gather_init(&g);
+			g.start = first;
+			g.last = last;
+			g.pgsizes = PAGE;
+			r.n = 0;
+			uiommu_smmuv3_invalidate(l, &g);
+			assert_int_equal(op(&r, r.n - 2), CMD_ATC_INV);
+			size = (uint64_t)PAGE << FGET(CMD_ATC_INV_Size, r.seen[r.n - 2][1]);
+			assert_int_equal((r.seen[r.n - 2][1] & ~0xfffull) % size, 0);
+			assert_int_equal((r.seen[r.n - 2][1] & ~0xfffull) / size, first / size);
+			assert_int_equal(last / size, first / size);
+			if (size > PAGE)
+				assert_int_not_equal(first / (size / 2), last / (size / 2));
+		}
+	stop(&r);
+}
+
+/* 64 PASIDs of one domain: one command, where the device takes Global; else one each. */
+static void many_pasids_of_one_device(void **state)
+{
+	for (unsigned i = 0; i < 4; i += 3) {
+		struct rig r;
+
+		setup(&r);
+		for (unsigned p = 1; p <= 64; p++)
+			assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, p), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.other, r.d[i].dev, 65), 0);
+		for (unsigned p = 50; p <= 64; p++)
+			sees(&r, i, p, MIB, 5);
+		sees(&r, i, 65, MIB, 6);
+		r.n = 0;
+		assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+		assert_int_equal(r.n, i == 3 ? 4 : 67);
+		for (unsigned p = 1; p <= 64; p++)
+			sees(&r, i, p, MIB, 0);
+		sees(&r, i, 65, MIB, 6);
+		/* a single one is told by its number: others keep what they have */
+		bench_map(&r.b, r.other, 2 * MIB, r.page[0]);
+		r.n = 0;
+		assert_int_equal(uiommu_unmap(r.other, 2 * MIB, PAGE, NULL), 0);
+		assert_int_equal(FGET(CMD_ATC_INV_Global, r.seen[2][0]), 0);
+		stop(&r);
+	}
+}
+
+/* ---- on and off ---- */
+
+static void on_and_off_in_the_order_of_the_manual(void **state)
+{
+	struct uiommu_domain *id;
+	struct rig r;
+
+	setup(&r);
+	id = uiommu_domain_identity(r.b.u);
+	assert_false(r.d[0].on);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	assert_true(r.d[0].on);
+	sees(&r, 0, ANY, MIB, 5);
+	assert_int_equal(uiommu_replace_device_pasid(r.other, r.d[0].dev, ANY), 0);
+	assert_int_equal(r.d[0].switched, 1);
+	sees(&r, 0, ANY, MIB, 6);
+	assert_int_equal(uiommu_replace_device_pasid(id, r.d[0].dev, ANY), 0);
+	assert_false(r.d[0].on);
+	assert_int_equal(eats(&r, 0), 0);
+	kept(&r, 0, ANY, MIB, 0);
+	/* a PASID switches it on, the last one off */
+	assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[0].dev, 3), 0);
+	assert_true(r.d[0].on);
+	sees(&r, 0, 3, MIB, 5);
+	assert_int_equal(uiommu_attach_device_pasid(r.other, r.d[0].dev, 4), 0);
+	sees(&r, 0, 4, MIB, 6);
+	uiommu_detach_device_pasid(r.d[0].dev, 3);
+	assert_true(r.d[0].on);
+	sees(&r, 0, 3, MIB, 0);
+	sees(&r, 0, 4, MIB, 6);
+	assert_int_equal(uiommu_replace_device_pasid(r.dom, r.d[0].dev, 4), 0);
+	sees(&r, 0, 4, MIB, 5);
+	uiommu_detach_device_pasid(r.d[0].dev, 4);
+	assert_false(r.d[0].on);
+	kept(&r, 0, 4, MIB, 0);
+	/* not there in hardware, or not in the device */
+	assert_int_equal(r.failed, 0);
+	stop(&r);
+}
+
+/* A device that reaches memory by ATS only keeps it under an identity. */
+static void ats_always_on(void **state)
+{
+	struct uiommu_domain *id;
+	uint64_t pa;
+	struct rig r;
+
+	setup(&r);
+	id = uiommu_domain_identity(r.b.u);
+	pa = thost_pa(&r.b.t, r.page[0]);
+	assert_int_equal(uiommu_attach_device(id, r.d[2].dev), 0);
+	assert_true(r.d[2].on);
+	assert_int_equal(FGET(STE_Config, ste_of(&r, 2)[0]), STE_Config_S1);
+	assert_int_equal(FGET(STE_S1DSS, ste_of(&r, 2)[1]), STE_S1DSS_BYPASS);
+	sees(&r, 2, ANY, pa, 5);
+	assert_int_equal(uiommu_replace_device_pasid(r.other, r.d[2].dev, ANY), 0);
+	sees(&r, 2, ANY, pa, 0);
+	sees(&r, 2, ANY, MIB, 6);
+	assert_int_equal(uiommu_replace_device_pasid(id, r.d[2].dev, ANY), 0);
+	sees(&r, 2, ANY, pa, 5);
+	sees(&r, 2, ANY, MIB, 0);
+	assert_int_equal(r.d[2].switched, 1);
+	uiommu_detach_device_pasid(r.d[2].dev, ANY);
+	assert_false(r.d[2].on);
+	kept(&r, 2, ANY, pa, 0);
+	/* the others do not */
+	assert_int_equal(uiommu_attach_device(id, r.d[0].dev), 0);
+	assert_false(r.d[0].on);
+	stop(&r);
+}
+
+static void hardware_without_ats(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg = with_ats();
+	struct uiommu_hw_info info;
+	struct rig r;
+
+	cfg.ats = false;
+	start(&r, &cfg, false);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	assert_false(r.d[0].on);
+	assert_int_equal(eats(&r, 0), 0);
+	r.n = 0;
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	assert_int_equal(r.n, 2);
+	uiommu_device_hw_info(r.d[0].dev, &info);
+	assert_int_equal(info.capabilities, 1u << 3);
+	stop(&r);
+}
+
+/* While it is reset, and after: what unmaps did meanwhile is not kept. */
+static void a_reset_window(void **state)
+{
+	struct rig r;
+
+	setup(&r);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[0].dev, 2), 0);
+	sees(&r, 0, ANY, MIB, 5);
+	sees(&r, 0, 2, MIB, 5);
+	assert_int_equal(uiommu_device_reset_prepare(r.d[0].dev), 0);
+	assert_false(r.d[0].on);
+	kept(&r, 0, ANY, MIB, 0);
+	kept(&r, 0, 2, MIB, 0);
+	assert_int_equal(uiommu_device_reset_done(r.d[0].dev), 0);
+	assert_true(r.d[0].on);
+	sees(&r, 0, ANY, MIB, 5);
+	sees(&r, 0, 2, MIB, 5);
+	stop(&r);
+}
+
+/* ---- an SMMU that failed ---- */
+
+static struct rig *the;
+static struct uiommu_sim_smmuv3_config the_cfg;
+
+static int reset(void *ctx)
+{
+	uiommu_sim_smmuv3_reset(the->b.sim);
+	return 0;
+}
+
+static void invariant_09_what_could_not_be_told_while_it_was_off(void **state)
+{
+	struct uiommu_smmuv3_config smmu = bench_smmu;
+	const struct uiommu_observer obs = { 0 };
+	struct rig r;
+
+	the = &r;
+	the_cfg = with_ats();
+	smmu.reset = reset;
+	memset(&r, 0, sizeof(r));
+	bench_init_sim(&r.b, &the_cfg, false);
+	assert_int_equal(uiommu_create(&r.b.t.host, &obs, &r.b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(r.b.u, &smmu, &r.b.iommu), 0);
+	r.b.atc_inv = atc_inv;
+	add(&r, 0, false, false);
+	add(&r, 1, false, true);
+	r.dom = bench_domain(r.d[0].dev);
+	for (unsigned i = 0; i < 2; i++) {
+		r.page[i] = bench_page(&r.b, 5 + i);
+		bench_map(&r.b, r.dom, (i + 1) * MIB, r.page[i]);
+		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 2), 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		sees(&r, i, ANY, MIB, 5);
+		sees(&r, i, 2, MIB, 5);
+	}
+	uiommu_sim_smmuv3_fail(r.b.sim);
+	uiommu_smmuv3_poll(r.b.iommu);
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	for (unsigned i = 0; i < 2; i++)
+		kept(&r, i, ANY, MIB, 0);
+	assert_int_equal(uiommu_iommu_recover(r.b.iommu), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(r.d[i].on);
+		sees(&r, i, ANY, MIB, 0);
+		sees(&r, i, 2, MIB, 0);
+		sees(&r, i, ANY, 2 * MIB, 6);
+		sees(&r, i, 2, 2 * MIB, 6);
+	}
+	stop(&r);
+}
+
+/* ---- devices that do not answer ---- */
+
+static void in_quarantine(struct rig *r, unsigned i)
+{
+	assert_int_equal(r->failed, 1);
+	assert_ptr_equal(r->who, r->d[i].dev);
+	assert_false(r->d[i].on);
+	assert_int_equal(FGET(STE_Config, ste_of(r, i)[0]), STE_Config_ABORT);
+	kept(r, i, ANY, MIB, 0);
+	kept(r, i, ANY, 2 * MIB, 0);
+	kept(r, i, 3, MIB, 0);
+	assert_true(thost_logged(&r->b.t, "does not answer CMD_ATC_INV"));
+}
+
+static void invariant_09_a_silent_device_is_closed_before_unmap_returns(void **state)
+{
+	struct rig r;
+
+	setup(&r);
+	bench_map(&r.b, r.dom, 2 * MIB, r.page[1]);
+	for (unsigned i = 0; i < NUM; i++) {
+		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 3), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 4), 0);
+		sees(&r, i, ANY, MIB, 5);
+		sees(&r, i, ANY, 2 * MIB, 6);
+		sees(&r, i, 3, MIB, 5);
+		sees(&r, i, 4, MIB, 5);
+	}
+	r.d[1].silent = true;
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	in_quarantine(&r, 1);
+	for (unsigned i = 0; i < NUM; i++) {
+		if (i == 1)
+			continue;
+		assert_true(r.d[i].on);
+		sees(&r, i, ANY, MIB, 0);
+		sees(&r, i, 3, MIB, 0);
+		sees(&r, i, ANY, 2 * MIB, 6);
+	}
+	/* it is not asked again */
+	r.n = 0;
+	assert_int_equal(uiommu_unmap(r.dom, 2 * MIB, PAGE, NULL), 0);
+	for (unsigned c = 0; c < r.n; c++)
+		assert_true(op(&r, c) != CMD_ATC_INV ||
+			    FGET(CMD_ATC_INV_StreamID, r.seen[c][0]) != 2);
+	/* it can be given nothing, and be taken everything */
+	assert_int_equal(uiommu_attach_device_pasid(r.other, r.d[1].dev, 5), -UIOMMU_EIO);
+	uiommu_detach_device_pasid(r.d[1].dev, 3);
+	assert_int_equal(r.failed, 1);
+	/* until it has been reset */
+	r.d[1].silent = false;
+	bench_map(&r.b, r.dom, MIB, r.page[1]);
+	assert_int_equal(uiommu_device_reset_prepare(r.d[1].dev), 0);
+	kept(&r, 1, ANY, MIB, 0);
+	assert_int_equal(uiommu_device_reset_done(r.d[1].dev), 0);
+	assert_true(r.d[1].on);
+	sees(&r, 1, ANY, MIB, 6);
+	sees(&r, 1, 4, MIB, 6);
+	assert_int_equal(uiommu_attach_device_pasid(r.other, r.d[1].dev, 5), 0);
+	sees(&r, 1, 5, MIB, 6);
+	stop(&r);
+}
+
+static struct uiommu_domain *has(struct uiommu_dev *dev, uiommu_pasid_t pasid)
+{
+	return uiommu_device_link(dev, pasid)->dom;
+}
+
+static void invariant_13_silent_in_replace_ends_blocked(void **state)
+{
+	struct rig r;
+
+	setup(&r);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	sees(&r, 0, ANY, MIB, 5);
+	r.d[0].silent = true;
+	assert_int_equal(uiommu_replace_device_pasid(r.other, r.d[0].dev, ANY), -UIOMMU_EIO);
+	in_quarantine(&r, 0);
+	assert_ptr_equal(has(r.d[0].dev, ANY), uiommu_domain_blocked(r.b.u));
+	stop(&r);
+}
+
+static void invariant_09_silent_in_detach_and_removal(void **state)
+{
+	struct rig r;
+
+	setup(&r);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 3), 0);
+		sees(&r, i, ANY, MIB, 5);
+		sees(&r, i, 3, MIB, 5);
+	}
+	r.d[0].silent = r.d[1].silent = true;
+	uiommu_detach_device_pasid(r.d[0].dev, 3);
+	in_quarantine(&r, 0);
+	uiommu_device_remove(r.d[1].dev);
+	assert_int_equal(r.failed, 2);
+	kept(&r, 1, ANY, MIB, 0);
+	kept(&r, 1, 3, MIB, 0);
+	/* who gets the number next starts afresh */
+	r.d[1].silent = false;
+	add(&r, 1, false, false);
+	assert_int_equal(uiommu_attach_device(r.other, r.d[1].dev), 0);
+	sees(&r, 1, ANY, MIB, 6);
+	uiommu_device_remove(r.d[0].dev);
+	assert_int_equal(r.failed, 2);
+	stop(&r);
+}
+
+/* ---- a guest's device ---- */
+
+#define IPA	0x40000000ull
+#define VA	0x7000000ull
+
+struct guest {
+	struct uiommu_host host;		/* memory as the guest knows it */
+	unsigned char *mem;			/* of 1 MiB */
+	size_t used;
+	struct uiommu_domain *parent;
+	struct uiommu_viommu *v;
+	uint64_t *cds, *page;
+	struct uiommu_pt pt[2];
+};
+
+static void *guest_alloc(void *ctx, size_t bytes)
+{
+	struct guest *g = ctx;
+
+	g->used = (g->used + bytes - 1) / bytes * bytes + bytes;
+	return g->mem + g->used - bytes;
+}
+
+static void guest_free(void *ctx, void *p, size_t bytes)
+{
+}
+
+static uint64_t ipa(const struct guest *g, const void *p)
+{
+	return (uint64_t)(uintptr_t)p - g->host.table_offset;
+}
+
+static void guest_init(struct rig *r, struct guest *g, struct uiommu_dev *dev)
+{
+	const struct uiommu_pt_config pt = { .ias_lg2 = 39, .oas_lg2 = 40 };
+	struct uiommu_viommu_config cfg = { .dev = dev, .type = 1 };
+
+	memset(g, 0, sizeof(*g));
+	g->mem = thost_table_alloc(&r->b.t, MIB);
+	g->host = (struct uiommu_host){ .ctx = g, .table_alloc = guest_alloc,
+					.table_free = guest_free,
+					.table_offset = (uint64_t)(uintptr_t)g->mem - IPA };
+	assert_int_equal(uiommu_domain_alloc_paging(dev, UIOMMU_DOMAIN_ALLOC_NEST_PARENT,
+						    &g->parent), 0);
+	assert_int_equal(uiommu_map(g->parent, IPA, thost_pa(&r->b.t, g->mem), MIB, RW, NULL), 0);
+	cfg.parent = g->parent;
+	assert_int_equal(uiommu_viommu_alloc(&cfg, &g->v), 0);
+	g->cds = guest_alloc(g, PAGE);
+	g->page = guest_alloc(g, PAGE);
+	*g->page = 99;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&g->pt[i], &g->host, &pt), 0);
+		uiommu_smmuv3_cd(&g->cds[i * CD_WORDS], &g->pt[i], 7 + i, true);
+		assert_int_equal(g->pt[i].ops->map(&g->pt[i], VA, ipa(g, g->page), PAGE, RW, NULL),
+				 0);
+	}
+}
+
+static struct uiommu_domain *guest_domain(struct guest *g, struct uiommu_dev *dev, unsigned eats)
+{
+	const uint64_t ste[2] = {
+		FPREP(STE_V, 1) | FPREP(STE_Config, STE_Config_S1) | FPREP(STE_S1CDMax, 1) |
+			ipa(g, g->cds),
+		FPREP(STE_S1DSS, STE_S1DSS_SSID0) | FPREP(STE_S1CIR, CACHE_WB) |
+			FPREP(STE_S1COR, CACHE_WB) | FPREP(STE_S1CSH, SH_ISH) |
+			FPREP(STE_EATS, eats),
+	};
+	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
+	struct uiommu_domain *dom = NULL;
+
+	assert_int_equal(uiommu_domain_alloc_nested(g->parent, g->v, dev, &user, &dom), 0);
+	return dom;
+}
+
+static void guest_says(struct guest *g, uint64_t w0, uint64_t w1)
+{
+	const uint64_t cmd[2] = { w0, w1 };
+	const struct uiommu_user_data inv = { 1, cmd, sizeof(cmd) };
+	size_t handled;
+
+	assert_int_equal(uiommu_cache_invalidate(g->v, &inv, 1, &handled), 0);
+}
+
+static void start_guest(struct rig *r, struct guest *g)
+{
+	struct uiommu_vdevice *vd;
+
+	setup(r);
+	guest_init(r, g, r->d[3].dev);
+	assert_int_equal(uiommu_vdevice_alloc(g->v, r->d[3].dev, 0x33, &vd), 0);
+	assert_int_equal(uiommu_attach_device(guest_domain(g, r->d[3].dev, STE_EATS_TRANS),
+					      r->d[3].dev), 0);
+	assert_true(r->d[3].on);
+	sees(r, 3, ANY, VA, 99);
+	sees(r, 3, 1, VA, 99);
+}
+
+static void stop_guest(struct rig *r, struct guest *g)
+{
+	thost_table_free(&r->b.t, g->mem, MIB);
+	stop(r);
+}
+
+/* Its addresses are the guest's: whatever goes from below it, all of it goes. */
+static void invariant_09_unmap_reaches_a_guests_device(void **state)
+{
+	struct guest g;
+	struct rig r;
+
+	start_guest(&r, &g);
+	assert_int_equal(uiommu_unmap(g.parent, IPA, MIB, NULL), 0);
+	sees(&r, 3, ANY, VA, 0);
+	sees(&r, 3, 1, VA, 0);
+	stop_guest(&r, &g);
+
+	start_guest(&r, &g);
+	uiommu_detach_device_pasid(r.d[3].dev, ANY);
+	assert_false(r.d[3].on);
+	kept(&r, 3, ANY, VA, 0);
+	/* nor does what comes next find anything of it */
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[3].dev), 0);
+	kept(&r, 3, 1, VA, 0);
+	kept(&r, 3, ANY, VA, 0);
+	stop_guest(&r, &g);
+}
+
+static void a_guest_tells_its_device(void **state)
+{
+	struct uiommu_gather gather;
+	struct guest g;
+	struct rig r;
+
+	start_guest(&r, &g);
+	uiommu_gather_init(&gather);
+	assert_int_equal(g.pt[1].ops->unmap(&g.pt[1], VA, PAGE, &gather, NULL), 0);
+	guest_says(&g, FPREP(CMD_Opcode, CMD_TLBI_NH_ALL), 0);
+	sees(&r, 3, 1, VA, 99);
+	guest_says(&g, FPREP(CMD_Opcode, CMD_ATC_INV) | FPREP(CMD_ATC_INV_StreamID, 0x33) |
+		       FPREP(CMD_ATC_INV_SSV, 1) | FPREP(CMD_ATC_INV_SubstreamID, 1), VA);
+	sees(&r, 3, 1, VA, 0);
+	sees(&r, 3, ANY, VA, 99);
+	/* one that does not answer does not hold up the guest */
+	r.d[3].silent = true;
+	guest_says(&g, FPREP(CMD_Opcode, CMD_ATC_INV) | FPREP(CMD_ATC_INV_StreamID, 0x33), VA);
+	assert_int_equal(r.failed, 1);
+	kept(&r, 3, ANY, VA, 0);
+	stop_guest(&r, &g);
+}
+
+static void a_guest_without_ats(void **state)
+{
+	struct uiommu_vdevice *vd;
+	struct guest g;
+	struct rig r;
+
+	setup(&r);
+	guest_init(&r, &g, r.d[3].dev);
+	assert_int_equal(uiommu_vdevice_alloc(g.v, r.d[3].dev, 0x33, &vd), 0);
+	assert_int_equal(uiommu_vdevice_alloc(g.v, r.d[0].dev, 0x34, &vd), 0);
+	assert_int_equal(uiommu_attach_device(guest_domain(&g, r.d[3].dev, 0), r.d[3].dev), 0);
+	assert_false(r.d[3].on);
+	sees(&r, 3, ANY, VA, 99);
+	/* this one could not forget PASIDs that are not known here */
+	assert_int_equal(uiommu_attach_device(guest_domain(&g, r.d[0].dev, STE_EATS_TRANS),
+					      r.d[0].dev), 0);
+	assert_false(r.d[0].on);
+	assert_int_equal(eats(&r, 0), 0);
+	stop_guest(&r, &g);
+}
+
+/* ---- at the same time ---- */
+
+/*
+ * One thread at a time: while the main one waits for a command, which has not arrived
+ * yet, another does something from beginning to end.
+ */
+static struct {
+	struct rig *r;
+	unsigned skip;			/* publishes that arrive at once */
+	unsigned held;			/* the one that does not: PROD */
+	bool waiting, closed;		/* device 0 is, from now on */
+	void (*meanwhile)(struct rig *r);
+} stage;
+
+static bool hold_back(struct bench *b, uint64_t off, uint64_t v)
+{
+	if (stage.closed)
+		assert_int_equal(FGET(STE_Config, ste_of(stage.r, 0)[0]), STE_Config_ABORT);
+	if (off != SMMU_CMDQ_PROD || stage.waiting || !stage.meanwhile || stage.skip--)
+		return true;
+	stage.held = (unsigned)v;
+	stage.waiting = true;
+	return false;
+}
+
+static void others_run(struct thost *t)
+{
+	void (*fn)(struct rig *r) = stage.meanwhile;
+	struct rig *r = stage.r;
+
+	if (!stage.waiting)
+		return;
+	stage.meanwhile = NULL;
+	stage.waiting = false;
+	fn(r);
+	/* in case they did nothing */
+	uiommu_sim_smmuv3_mmio_write(r->b.sim, SMMU_CMDQ_PROD,
+				     to_smmu(r->b.iommu)->cmdq.prod &
+				     ((2u << to_smmu(r->b.iommu)->cmdq.lg2) - 1), 4);
+}
+
+static void set_stage(struct rig *r, unsigned skip, void (*meanwhile)(struct rig *r))
+{
+	stage.r = r;
+	stage.skip = skip;
+	stage.waiting = stage.closed = false;
+	stage.meanwhile = meanwhile;
+}
+
+static void setup_stage(struct rig *r)
+{
+	setup(r);
+	stage.meanwhile = NULL;
+	r->b.hook_write = hold_back;
+	r->b.t.on_relax = others_run;
+}
+
+static void unmap_other(struct rig *r)
+{
+	assert_int_equal(uiommu_unmap(r->other, MIB, PAGE, NULL), 0);
+}
+
+static void falls_silent(struct rig *r)
+{
+	r->d[0].silent = true;
+	assert_int_equal(uiommu_unmap(r->dom, MIB, PAGE, NULL), 0);
+	assert_true(uiommu_smmuv3_quarantined(r->d[0].dev));
+	stage.closed = true;
+}
+
+/* Another thread's unmap finds the device silent while this one writes its STE: that
+ * must not open it again, at whichever of the stores. */
+static void invariant_12_closed_while_its_ste_is_written(void **state)
+{
+	for (unsigned at = 0; at < 6; at++) {
+		struct uiommu_domain *id;
+		struct rig r;
+		int err;
+
+		setup_stage(&r);
+		id = uiommu_domain_identity(r.b.u);
+		assert_int_equal(uiommu_attach_device(id, r.d[0].dev), 0);
+		set_stage(&r, at, falls_silent);
+		err = uiommu_replace_device_pasid(r.dom, r.d[0].dev, ANY);
+		if (stage.meanwhile) {	/* there were not so many stores */
+			assert_int_equal(err, 0);
+			assert_int_equal(at, 4);
+			stage.meanwhile = NULL;
+			stop(&r);
+			return;
+		}
+		assert_int_equal(err, -UIOMMU_EIO);
+		assert_int_equal(FGET(STE_Config, ste_of(&r, 0)[0]), STE_Config_ABORT);
+		assert_false(r.d[0].on);
+		kept(&r, 0, ANY, MIB, 0);
+		stage.closed = false;
+		stop(&r);
+	}
+	fail();
+}
+
+/* Device 2 is silent too, and found out while device 1, which is not, is asked. */
+static void unmap_third(struct rig *r)
+{
+	assert_int_equal(uiommu_unmap(r->dom, 2 * MIB, PAGE, NULL), 0);
+}
+
+static void unmap_and_again(struct rig *r)
+{
+	assert_int_equal(uiommu_unmap(r->dom, MIB, PAGE, NULL), 0);
+	r->d[2].silent = true;
+	set_stage(r, 0, unmap_third);
+}
+
+static void only_who_is_silent_is_blamed(void **state)
+{
+	struct rig r;
+
+	setup_stage(&r);
+	bench_map(&r.b, r.dom, 2 * MIB, r.page[1]);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[2].dev), 0);
+	assert_int_equal(uiommu_attach_device(r.other, r.d[1].dev), 0);
+	sees(&r, 0, ANY, MIB, 5);
+	sees(&r, 1, ANY, MIB, 6);
+	sees(&r, 2, ANY, 2 * MIB, 6);
+	r.d[0].silent = true;
+	set_stage(&r, 1, unmap_and_again);
+	unmap_other(&r);
+	assert_null(stage.meanwhile);
+	assert_int_equal(r.failed, 2);
+	assert_true(uiommu_smmuv3_quarantined(r.d[0].dev));
+	assert_false(uiommu_smmuv3_quarantined(r.d[1].dev));
+	assert_true(uiommu_smmuv3_quarantined(r.d[2].dev));
+	sees(&r, 1, ANY, MIB, 0);
+	stop(&r);
+}
+
+struct job {
+	struct rig *r;
+	unsigned i;
+};
+
+/* A device and a domain of its own that answers, beside one that does not. */
+static void *answering(void *arg)
+{
+	struct job *j = arg;
+	struct rig *r = j->r;
+	uint64_t iova = (16 + j->i) * MIB, v;
+
+	for (unsigned n = 0; n < 300; n++) {
+		assert_int_equal(uiommu_map(r->other, iova, thost_pa(&r->b.t, r->page[1]), PAGE,
+					    RW, NULL), 0);
+		assert_int_equal(peek(r, j->i, ANY, iova, &v), 0);
+		assert_int_equal(uiommu_unmap(r->other, iova, PAGE, NULL), 0);
+		assert_int_not_equal(peek(r, j->i, ANY, iova, &v), 0);
+	}
+	return NULL;
+}
+
+/* Falls silent, is closed by whoever notices, is reset; again and again. */
+static void *silent(void *arg)
+{
+	struct job *j = arg;
+	struct rig *r = j->r;
+	struct device *d = &r->d[j->i];
+
+	for (unsigned n = 0; n < 60; n++) {
+		uint64_t v, iova = (32 + j->i) * MIB;
+
+		assert_int_equal(uiommu_map(r->dom, iova, thost_pa(&r->b.t, r->page[0]), PAGE,
+					    RW, NULL), 0);
+		peek(r, j->i, ANY, iova, &v);
+		__atomic_store_n(&r->d[j->i].silent, true, __ATOMIC_RELAXED);
+		assert_int_equal(uiommu_unmap(r->dom, iova, PAGE, NULL), 0);
+		assert_true(uiommu_smmuv3_quarantined(d->dev));
+		kept(r, j->i, ANY, iova, 0);
+		__atomic_store_n(&r->d[j->i].silent, false, __ATOMIC_RELAXED);
+		assert_int_equal(uiommu_device_reset_prepare(d->dev), 0);
+		assert_int_equal(uiommu_device_reset_done(d->dev), 0);
+	}
+	return NULL;
+}
+
+/* Moves a PASID of the silent one about, which writes its STE and CDs all the time. */
+static void *moving(void *arg)
+{
+	struct job *j = arg;
+	struct rig *r = j->r;
+
+	for (unsigned n = 0; n < 400; n++) {
+		struct uiommu_dev *dev = r->d[j->i].dev;
+		int err = uiommu_attach_device_pasid(r->other, dev, 1 + n % 3);
+
+		assert_true(!err || err == -UIOMMU_EIO || err == -UIOMMU_EBUSY);
+		uiommu_detach_device_pasid(dev, 1 + n % 3);
+	}
+	return NULL;
+}
+
+static void the_right_one_is_blamed_while_others_work(void **state)
+{
+	const struct uiommu_sim_smmuv3_config cfg = with_ats();
+	pthread_t t[4];
+	struct rig r;
+	struct job j[4] = { { &r, 1 }, { &r, 2 }, { &r, 0 }, { &r, 0 } };
+	void *(*const fn[4])(void *) = { answering, answering, silent, moving };
+
+	start(&r, &cfg, true);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	for (unsigned i = 1; i < 3; i++)
+		assert_int_equal(uiommu_attach_device(r.other, r.d[i].dev), 0);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, fn[i], &j[i]);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	assert_false(uiommu_smmuv3_quarantined(r.d[1].dev));
+	assert_false(uiommu_smmuv3_quarantined(r.d[2].dev));
+	assert_ptr_equal(r.who, r.d[0].dev);
+	stop(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(invariant_09_unmap_reaches_what_devices_keep),
+		cmocka_unit_test(invariant_09_tlb_before_device_tlb),
+		cmocka_unit_test(spans_cover_and_are_no_larger_than_they_must),
+		cmocka_unit_test(many_pasids_of_one_device),
+		cmocka_unit_test(on_and_off_in_the_order_of_the_manual),
+		cmocka_unit_test(ats_always_on),
+		cmocka_unit_test(hardware_without_ats),
+		cmocka_unit_test(a_reset_window),
+		cmocka_unit_test(invariant_09_what_could_not_be_told_while_it_was_off),
+		cmocka_unit_test(invariant_09_a_silent_device_is_closed_before_unmap_returns),
+		cmocka_unit_test(invariant_13_silent_in_replace_ends_blocked),
+		cmocka_unit_test(invariant_09_silent_in_detach_and_removal),
+		cmocka_unit_test(invariant_09_unmap_reaches_a_guests_device),
+		cmocka_unit_test(a_guest_tells_its_device),
+		cmocka_unit_test(a_guest_without_ats),
+		cmocka_unit_test(invariant_12_closed_while_its_ste_is_written),
+		cmocka_unit_test(only_who_is_silent_is_blamed),
+		cmocka_unit_test(the_right_one_is_blamed_while_others_work),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
