@@ -127,7 +127,8 @@ static void unmaps(unsigned n, unsigned devices)
 	for (unsigned i = 0; i < n; i++)
 		ok(uiommu_attach_device_pasid(dom, dev[i % devices], 1 + i));
 	for (unsigned i = 0; i < OPS / 64; i++) {
-		ok(uiommu_map(dom, 0x10000, 0x10000, 64 * PAGE, RW, NULL));
+		for (unsigned k = 0; k < 64; k++)	/* no two are one to the table */
+			ok(uiommu_map(dom, 0x10000 + k * PAGE, k * 2 * PAGE, PAGE, RW, NULL));
 		t = now();
 		for (unsigned k = 0; k < 64; k++)
 			ok(uiommu_unmap(dom, 0x10000 + k * PAGE, PAGE, NULL));
