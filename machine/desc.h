@@ -8,6 +8,7 @@
 #ifndef UIOMMU_MACHINE_DESC_H
 #define UIOMMU_MACHINE_DESC_H
 
+#include <uiommu/iommu.h>
 #include <uiommu/sim/dev.h>
 #include <uiommu/sim/smmuv3.h>
 
@@ -48,6 +49,8 @@ struct desc_function {
 	uint32_t device_id;
 	int group;				/* -1: one of its own */
 	struct uiommu_sim_edu_config edu;
+	struct uiommu_dev_resv resv[UIOMMU_RESV_MAX];
+	unsigned num_resv;
 };
 
 struct desc {

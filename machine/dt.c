@@ -96,7 +96,7 @@ int uiommu_dt_flag(const struct dt *t, int node, const char *prop, bool *val)
 	return 0;
 }
 
-static uint64_t join(const struct dt_cells *c, int at, int n)
+uint64_t uiommu_dt_join(const struct dt_cells *c, int at, int n)
 {
 	uint64_t v = 0;
 
@@ -120,8 +120,8 @@ int uiommu_dt_reg(const struct dt *t, int node, uint64_t *base, uint64_t *bytes)
 	if (c.n < na + ns || c.n % (na + ns))
 		return uiommu_dt_error(t, node, "property reg has %d cells, not a multiple of %d",
 				       c.n, na + ns);
-	*base = join(&c, 0, na);
-	*bytes = join(&c, na, ns);
+	*base = uiommu_dt_join(&c, 0, na);
+	*bytes = uiommu_dt_join(&c, na, ns);
 	if (*base + *bytes < *base)
 		return uiommu_dt_error(t, node, "property reg wraps around the end of memory");
 	return 0;

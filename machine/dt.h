@@ -37,6 +37,8 @@ uint32_t uiommu_dt_cell(const struct dt_cells *c, int i);
 int uiommu_dt_u32(const struct dt *t, int node, const char *prop, uint32_t min, uint32_t max,
 	   uint32_t *val);
 int uiommu_dt_flag(const struct dt *t, int node, const char *prop, bool *val);
+/* @n cells as one number, 64 bits of it */
+uint64_t uiommu_dt_join(const struct dt_cells *c, int at, int n);
 /* The first entry of reg, which must be there. */
 int uiommu_dt_reg(const struct dt *t, int node, uint64_t *base, uint64_t *bytes);
 
@@ -44,5 +46,6 @@ int uiommu_dt_reg(const struct dt *t, int node, uint64_t *base, uint64_t *bytes)
 int uiommu_dt_smmu(const struct dt *t, int node);
 int uiommu_dt_its(const struct dt *t, int node);
 int uiommu_dt_host(const struct dt *t, int node, uint32_t segment);
+int uiommu_dt_resv(const struct dt *t, struct desc_function *f);
 
 #endif

@@ -227,7 +227,8 @@ static int function(const struct dt *t, const struct host *h, int node)
 	if (t->d->num_functions == DESC_MAX_FUNCTIONS)
 		return uiommu_dt_error(t, node, "more than %d functions", DESC_MAX_FUNCTIONS);
 	f->node = node;
-	if (function_reg(t, h, f) || function_props(t, f) || function_routes(t, h, f))
+	if (function_reg(t, h, f) || function_props(t, f) || function_routes(t, h, f) ||
+	    uiommu_dt_resv(t, f))
 		return -UIOMMU_EINVAL;
 	t->d->num_functions++;
 	return 0;

@@ -281,6 +281,15 @@ static void firmware(struct mach_fn *f)
 	}
 }
 
+/* Firmware wants it to reach something at all times. */
+static bool is_direct(const struct desc_function *d)
+{
+	for (unsigned i = 0; i < d->num_resv; i++)
+		if (d->resv[i].type == UIOMMU_RESV_DIRECT)
+			return true;
+	return false;
+}
+
 static int add_device(struct mach_fn *f)
 {
 	const struct uiommu_dev_config cfg = {
@@ -291,7 +300,9 @@ static int add_device(struct mach_fn *f)
 		.num_stream_ids = 1,
 		.pasid_bits = f->d->edu.pasid_bits,
 		.group = f->d->group,
-		.default_type = UIOMMU_DOMAIN_BLOCKED,
+		.default_type = is_direct(f->d) ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
+		.resv = f->d->resv,
+		.num_resv = f->d->num_resv,
 		.ats = f->d->edu.ats,
 		.set_ats = set_ats,
 		.ats_ctx = f,

@@ -130,6 +130,66 @@ static void another_smmu_and_segment(void **state)
 	assert_int_equal(d.functions[3].sid, 0x3c0);
 }
 
+/* A hole, memory that firmware still uses, and ranges of somebody else. */
+#define REGIONS \
+	"reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;" \
+	"	hole: hole { iommu-addresses = <&e1 0 0 0x10000000 0 0x3000>," \
+	"		<&smmu 0 0x5000 0 0x1000>, <&e1 0 0x1 0x0 0x1 0x0>; };" \
+	"	fw: fw@88000000 { reg = <0 0x88000000 0 0x4000>;" \
+	"		iommu-addresses = <&e1 0 0 0x88000000 0 0x4000>," \
+	"			<&e1 0 0 0x40000000 0 0x4000>; };" \
+	"	plain: plain@80000000 { reg = <0 0x80000000 0 0x1000>; }; };"
+#define EDU(regions) \
+	"pcie@30000000 { pci@1,0 { e1: edu@0,0 { memory-region = " regions "; }; }; };"
+
+static void reserved_memory(void **state)
+{
+	const struct desc_function *f = d.functions;
+	static const struct uiommu_dev_resv want[] = {
+		{ 0x10000000, 0x10002fff, UIOMMU_RESV_RESERVED, 0 },
+		{ 0x100000000, 0x1ffffffff, UIOMMU_RESV_RESERVED, 0 },
+		{ 0x88000000, 0x88003fff, UIOMMU_RESV_DIRECT, 3 },
+		{ 0x40000000, 0x40003fff, UIOMMU_RESV_RESERVED, 0 },
+	};
+
+	assert_int_equal(read_changed(NULL, "/ {" REGIONS EDU("<&hole &plain &fw>") "};"), 0);
+	assert_int_equal(f[0].num_resv, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(f[0].resv[i].start, want[i].start);
+		assert_int_equal(f[0].resv[i].last, want[i].last);
+		assert_int_equal(f[0].resv[i].type, want[i].type);
+		assert_int_equal(f[0].resv[i].prot, want[i].prot);
+	}
+	assert_int_equal(f[1].num_resv, 0);
+}
+
+static void mistakes_in_reserved_memory(void **state)
+{
+	static const struct {
+		const char *regions, *sentence;
+	} rows[] = {
+		{ "/ { pcie@30000000 { pci@1,0 { edu@0,0 { memory-region = <0x777>; }; }; }; };",
+		  "edu@0,0: property memory-region: there is no phandle 0x777" },
+		{ "/ { r: r { iommu-addresses = <0x777 0 0 0 0 1>; };" EDU("<&r>") "};",
+		  "/r: property iommu-addresses: there is no phandle 0x777" },
+		{ "/ { r: r { iommu-addresses = <&e1 0 0 0 0>; };" EDU("<&r>") "};",
+		  "/r: property iommu-addresses has 5 cells" },
+		{ "/ { r: r { iommu-addresses = <&e1 0 0 0 0 0>; };" EDU("<&r>") "};",
+		  "/r: property iommu-addresses: 0x0 bytes from 0x0 are none" },
+		{ "/ { r: r { iommu-addresses = <&e1 0 0xffffffff 0xfffff000 0 0x1001>; };"
+		  EDU("<&r>") "};", "are none, or beyond 64 bits" },
+		{ "/ { r: r { reg = <0 0x88000800 0 0x1000>;"
+		  "iommu-addresses = <&e1 0 0 0x88000800 0 0x1000>; };" EDU("<&r>") "};",
+		  "/r: property reg is not whole pages" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read_changed(NULL, rows[i].regions), -UIOMMU_EINVAL);
+		if (!strstr(err, rows[i].sentence))
+			fail_msg("\"%s\", not \"%s\"", err, rows[i].sentence);
+	}
+}
+
 /* One mistake each; the sentence names the node and the property. */
 static const struct mistake {
 	const char *find, *put, *sentence;
@@ -307,6 +367,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(functions_right_below_the_host),
 		cmocka_unit_test(masks),
 		cmocka_unit_test(another_smmu_and_segment),
+		cmocka_unit_test(reserved_memory),
+		cmocka_unit_test(mistakes_in_reserved_memory),
 		cmocka_unit_test(each_mistake_has_its_sentence),
 		cmocka_unit_test(a_blob_cut_short),
 		cmocka_unit_test(a_blob_with_a_wrong_byte),

@@ -343,6 +343,40 @@ static void two_smmus(void **state)
 	munmap(mem, 2 * PAGE);
 }
 
+/* Reserved memory of the machine file: a hole in IOVA_RANGES, and a device that is not
+ * given away because firmware uses it. */
+static void reserved_memory(void **state)
+{
+	size_t n = dts_compile(NULL, "/ { reserved-memory { #address-cells = <2>;"
+		"	#size-cells = <2>; ranges;"
+		"	hole: hole { iommu-addresses = <&e1 0 0 0x50000000 0 0x10000>; };"
+		"	fw: fw@88000000 { reg = <0 0x88000000 0 0x4000>;"
+		"		iommu-addresses = <&e2 0 0 0x88000000 0 0x4000>; }; };"
+		"pcie@30000000 { pci@1,0 { e1: edu@0,0 { memory-region = <&hole>; }; };"
+		"	pci@2,0 { e2: edu@0,0 { memory-region = <&fw>; }; }; }; };", dtb);
+	struct vfio_device_bind_iommufd b = { .argsz = sizeof(b), .iommufd = IOMMUFD_NUMBER };
+	struct iommu_iova_range out[4];
+	struct iommu_ioas_iova_ranges q = { .size = sizeof(q), .num_iovas = 4,
+					    .allowed_iovas = (uintptr_t)out };
+	uint8_t *mem = rig_pages(1);
+
+	assert_true(n);
+	rig_start(r, dtb, n, false);
+	rig_bind(r, 0);
+	q.ioas_id = rig_ioas(r);
+	assert_int_equal(rig_attach(r, 0, 0, q.ioas_id), 0);
+	assert_int_equal(iommufd_ioctl(r, IOMMU_IOAS_IOVA_RANGES, &q), 0);
+	assert_int_equal(q.num_iovas, 3);
+	assert_int_equal(out[1].last, IOVA - 1);
+	assert_int_equal(out[2].start, IOVA + 0x10000);
+	assert_int_equal(rig_map(r, q.ioas_id, mem, PAGE, IOVA), -UIOMMU_EINVAL);
+	assert_int_equal(rig_map(r, q.ioas_id, mem, PAGE, IOVA + 0x10000), 0);
+	assert_int_equal(uiommu_vfio_open(uiommu_machine_vfio(r->m, 1)->vfio, &r->file[1]), 0);
+	assert_int_equal(vfio_ioctl(r, 1, VFIO_DEVICE_BIND_IOMMUFD, &b), -UIOMMU_EINVAL);
+	rig_stop(r);
+	munmap(mem, PAGE);
+}
+
 /* Service failure: everything aborts, and comes back with the next step, also what was
  * changed meanwhile. */
 static void a_failed_smmu_is_brought_back(void **state)
@@ -424,6 +458,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(closed_and_opened_again),
 		cmocka_unit_test(other_machines),
 		cmocka_unit_test(two_smmus),
+		cmocka_unit_test(reserved_memory),
 		cmocka_unit_test(a_failed_smmu_is_brought_back),
 		cmocka_unit_test(what_cannot_be_built),
 		cmocka_unit_test(no_devices_at_all),
