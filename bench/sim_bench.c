@@ -245,7 +245,7 @@ static double run_hits(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_por
 /* the same without the look-up of STE and CD: marker, TLB, permission */
 static double run_tlb_only(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_smmuv3_port *p)
 {
-	const struct sim_tag tag = { SIM_NH, 0, 1 };
+	const struct sim_tag tag = { SIM_NH, 0, 1, false };
 	uint64_t w[4], va = VA0, t = thread_ns();
 
 	for (unsigned i = 0; i < LOOKUPS; i++) {

@@ -162,11 +162,12 @@ void uiommu_sim_pri_deliver(struct uiommu_sim_smmuv3 *s)
 			s->env.page_response(s->env.ctx, &r);
 }
 
-static void encode(const struct uiommu_sim_page_request *r, uint64_t *w)
+static void encode(const struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_page_request *r,
+		   uint64_t *w)
 {
 	w[0] = FPREP(PRI_StreamID, r->stream_id) | FPREP(PRI_R, r->read) |
 	       FPREP(PRI_W, r->write) | FPREP(PRI_Last, r->last);
-	if (r->ssv)
+	if (r->ssv && s->cfg.ssidsize)
 		w[0] |= FPREP(PRI_SSV, 1) | FPREP(PRI_SubstreamID, r->substream_id & 0xfffff) |
 			FPREP(PRI_X, r->exec) | FPREP(PRI_P, r->priv);
 	w[1] = FPREP(PRI_PRGIndex, r->prgi & 0x1ff) | (r->iova & FMASK(PRI_Address));
@@ -213,7 +214,7 @@ void uiommu_sim_smmuv3_page_request(struct uiommu_sim_smmuv3 *s,
 	uint64_t w[PRI_WORDS];
 	enum sim_put put = SIM_PUT_OFF;
 
-	encode(r, w);
+	encode(s, r, w);
 	uiommu_sim_enter(s);
 	if (s->cfg.pri && !s->failed && sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
 		put = uiommu_sim_outq_put(s, SIM_PRIQ, w);

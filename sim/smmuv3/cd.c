@@ -168,6 +168,7 @@ static void decode(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste,
 		.ha = FGET(CD_HA, w[0]),
 		.hd = FGET(CD_HA, w[0]) && FGET(CD_HD, w[0]),
 		.one_priv = one,
+		.aset = !one && FGET(CD_ASET, w[0]),
 		.asid = one ? 0 : (uint16_t)FGET(CD_ASID, w[0]),
 		.oas_lg2 = output_size(s, (unsigned)FGET(CD_IPS, w[0])),
 		.tt = {

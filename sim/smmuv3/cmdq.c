@@ -88,7 +88,7 @@ static void tlbi_nh_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 static void tlbi_nh_asid(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	uiommu_sim_tlb_drop_asid(s, (struct sim_tag){ SIM_NH, vmid(s, w), asid(w) });
+	uiommu_sim_tlb_drop_asid(s, (struct sim_tag){ SIM_NH, vmid(s, w), asid(w), false });
 }
 
 static void tlbi_el2_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
@@ -99,7 +99,7 @@ static void tlbi_el2_all(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 static void tlbi_el2_asid(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	uiommu_sim_tlb_drop_asid(s, (struct sim_tag){ SIM_EL2, 0, asid(w) });
+	uiommu_sim_tlb_drop_asid(s, (struct sim_tag){ SIM_EL2, 0, asid(w), false });
 }
 
 static void tlbi_s12_vmall(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
@@ -295,8 +295,10 @@ static void complete(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	uint32_t data = (uint32_t)FGET(CMD_SYNC_MSIData, w[0]);
 
 	s->stats.syncs++;
+	if (FGET(CMD_SYNC_CS, w[0]) == CMD_SYNC_CS_SIG_SEV && s->cfg.sev)
+		uiommu_sim_irq(s, UIOMMU_SIM_EVENT_SEV);
 	if (FGET(CMD_SYNC_CS, w[0]) != CMD_SYNC_CS_SIG_IRQ)
-		return;			/* SIG_SEV: nobody here is in WFE */
+		return;
 	if (s->cfg.msi && addr && s->env.write(s->env.ctx, addr, &data, 4))
 		uiommu_sim_gerror(s, FMASK(GERROR_MSI_CMDQ_ABT_ERR));
 	uiommu_sim_irq(s, UIOMMU_SIM_IRQ_SYNC);

@@ -12,7 +12,7 @@
 /* what a context says, from bit: */
 enum {
 	CTX_ASID = 16, CTX_REGIME = 32, CTX_PRIV = 34, CTX_INST = 36,
-	CTX_HALF0 = 38, CTX_HALF1 = 47,
+	CTX_HALF0 = 38, CTX_HALF1 = 47, CTX_ASET = 56,
 };
 /* of a half: disabled, tbi, bits */
 enum { HALF_OFF = 1, HALF_TBI = 2, HALF_IAS = 2 };
@@ -47,7 +47,7 @@ void uiommu_sim_ctx_fill(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_ac
 	if (t->cd)
 		w[2] = ste->vmid | (uint64_t)t->cd->asid << CTX_ASID |
 		       (uint64_t)ste->regime << CTX_REGIME | half(&t->cd->tt[0]) << CTX_HALF0 |
-		       half(&t->cd->tt[1]) << CTX_HALF1;
+		       half(&t->cd->tt[1]) << CTX_HALF1 | (uint64_t)t->cd->aset << CTX_ASET;
 	else if (ste->s2)
 		w[2] = ste->vmid | (uint64_t)SIM_STAGE2 << CTX_REGIME |
 		       (uint64_t)HALF_OFF << CTX_HALF0 | (uint64_t)HALF_OFF << CTX_HALF1;
@@ -130,7 +130,7 @@ static inline bool hit(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_acce
 	    !find_ctx(&s->tlb, a, c) || !address_ok(c[2], &va))
 		return false;
 	tag = (struct sim_tag){ (enum sim_regime)(c[2] >> CTX_REGIME & 3), (uint16_t)c[2],
-				(uint16_t)(c[2] >> CTX_ASID) };
+				(uint16_t)(c[2] >> CTX_ASID), c[2] >> CTX_ASET & 1 };
 	if (!find_entry(&s->tlb, tag, va, w) ||
 	    !((w[2] >> TLB_PERM1) & (w[2] >> TLB_PERM2) & need_of(c[2], a)))
 		return false;

@@ -126,6 +126,7 @@ struct sim_cd {
 	bool abort, record, stall;	/* CD.A, CD.R, CD.S */
 	bool affd, wxn, pan, epan, ha, hd;
 	bool one_priv;			/* regime EL2 without E2H */
+	bool aset;			/* whose ASIDs: the CPUs', or ours alone */
 	uint16_t asid;
 	unsigned oas_lg2;	/* effective IPS */
 	struct sim_tt tt[2];
@@ -196,7 +197,7 @@ struct sim_tlb_entry {
 	uint8_t span_lg2;	/* of stage 1's leaf: a smaller one of stage 2 cuts it */
 	uint8_t granule_lg2, level;
 	uint8_t perm1, perm2;	/* what each stage grants; all where it is not used */
-	bool global;
+	bool global, aset;
 	bool clean;		/* a write must go to the tables again: HTTU */
 	bool device;		/* stage 2 says Device memory */
 };
@@ -275,6 +276,7 @@ struct sim_tlb_match {
 struct sim_tag {
 	enum sim_regime regime;
 	uint16_t vmid, asid;
+	bool aset;		/* of global entries, which have no ASID */
 };
 
 bool uiommu_sim_tlb_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,

@@ -145,7 +145,7 @@ static enum sim_end fault(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct
 
 static struct sim_tag tag_of(const struct sim_txn *t)
 {
-	return (struct sim_tag){ SIM_STAGE2, t->ste->vmid, 0 };
+	return (struct sim_tag){ SIM_STAGE2, t->ste->vmid, 0, false };
 }
 
 /* from the root, or from where the walk cache knows a table; how many bits of the

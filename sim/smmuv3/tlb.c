@@ -17,7 +17,8 @@ static void pack(const struct sim_tlb_entry *e, uint64_t *w)
 	       (uint64_t)e->level << TLB_LEVEL | (uint64_t)e->clean << TLB_CLEAN;
 	w[2] = e->vmid | (uint64_t)e->asid << 16 | (uint64_t)e->perm1 << TLB_PERM1 |
 	       (uint64_t)e->perm2 << TLB_PERM2 | (uint64_t)e->span_lg2 << TLB_SPAN |
-	       (uint64_t)(e->granule_lg2 - 12) << TLB_GRANULE | (uint64_t)e->device << TLB_DEVICE;
+	       (uint64_t)(e->granule_lg2 - 12) << TLB_GRANULE | (uint64_t)e->device << TLB_DEVICE |
+	       (uint64_t)e->aset << TLB_ASET;
 	w[3] = e->pa;
 }
 
@@ -34,7 +35,7 @@ static void unpack(const uint64_t *w, struct sim_tlb_entry *e)
 		.perm2 = w[2] >> TLB_PERM2 & SIM_PERM_ALL,
 		.span_lg2 = w[2] >> TLB_SPAN & 63,
 		.granule_lg2 = (uint8_t)(12 + (w[2] >> TLB_GRANULE & 7)),
-		.device = w[2] >> TLB_DEVICE & 1,
+		.device = w[2] >> TLB_DEVICE & 1, .aset = w[2] >> TLB_ASET & 1,
 	};
 }
 
@@ -95,7 +96,7 @@ bool uiommu_sim_tlb_conflict(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, ui
 /* where it goes: over one for the same page, a free place, or the next victim */
 static struct sim_tlb_way *place(struct sim_tlb *tlb, const struct sim_tlb_entry *new)
 {
-	struct sim_tag tag = { new->regime, new->vmid, new->asid };
+	struct sim_tag tag = { new->regime, new->vmid, new->asid, new->aset };
 	struct sim_tlb_way *w = find_in_set(tlb, tag, new->global, new->va, new->size_lg2, NULL);
 	uint64_t set = sim_tlb_set(tlb, tag, new->global, new->va, new->size_lg2);
 
@@ -167,7 +168,7 @@ static void drop_way(struct sim_tlb_way *w, const struct sim_tlb_match *m)
 static void drop_page(struct sim_tlb *tlb, const struct sim_tlb_match *m, uint64_t va,
 		      unsigned lg2, bool global)
 {
-	struct sim_tag tag = { m->regime, m->vmid, m->asid };
+	struct sim_tag tag = { m->regime, m->vmid, m->asid, false };
 	uint64_t set = sim_tlb_set(tlb, tag, global, va, lg2);
 
 	for (unsigned i = 0; i < SIM_TLB_WAYS; i++)

@@ -10,7 +10,10 @@
 /* word 1: page number, and up to TLB_GLOBAL what a look-up compares */
 enum { TLB_SIZE = 52, TLB_REGIME = 58, TLB_GLOBAL = 60, TLB_LEVEL = 61, TLB_CLEAN = 63 };
 /* word 2: VMID, ASID, and what is granted */
-enum { TLB_PERM1 = 32, TLB_PERM2 = 38, TLB_SPAN = 44, TLB_GRANULE = 50, TLB_DEVICE = 53 };
+enum {
+	TLB_PERM1 = 32, TLB_PERM2 = 38, TLB_SPAN = 44, TLB_GRANULE = 50, TLB_DEVICE = 53,
+	TLB_ASET = 54,
+};
 #define TLB_KEY (((uint64_t)1 << TLB_LEVEL) - 1)
 
 static inline uint64_t sim_tlb_key(enum sim_regime r, bool global, uint64_t va, unsigned lg2)
@@ -54,7 +57,7 @@ static inline bool sim_tlb_younger(struct sim_tlb *tlb, struct sim_tag tag, bool
 static inline bool sim_tlb_alive(struct sim_tlb *tlb, const uint64_t *w)
 {
 	struct sim_tag tag = { (enum sim_regime)(w[1] >> TLB_REGIME & 3), (uint16_t)w[2],
-			       (uint16_t)(w[2] >> 16) };
+			       (uint16_t)(w[2] >> 16), false };
 
 	return sim_tlb_younger(tlb, tag, w[1] >> TLB_GLOBAL & 1, w[0]);
 }
@@ -64,7 +67,8 @@ static inline struct sim_tlb_way *sim_tlb_probe(struct sim_tlb *tlb, struct sim_
 						bool global, uint64_t va, unsigned lg2, uint64_t *w)
 {
 	uint64_t key = sim_tlb_key(tag.regime, global, va, lg2);
-	uint32_t ids = tag.vmid | (uint32_t)tag.asid << 16, mask = global ? 0xffff : ~0u;
+	uint64_t ids = tag.vmid | (uint64_t)tag.asid << 16 | (uint64_t)tag.aset << TLB_ASET;
+	uint64_t mask = global ? 0xffff | (uint64_t)1 << TLB_ASET : ~0u;
 	struct sim_tlb_way *way = &tlb->ways[sim_tlb_set(tlb, tag, global, va, lg2) * SIM_TLB_WAYS];
 
 	for (unsigned i = 0; i < SIM_TLB_WAYS; i++, way++) {
@@ -75,7 +79,7 @@ static inline struct sim_tlb_way *sim_tlb_probe(struct sim_tlb *tlb, struct sim_
 		w[2] = atomic_load_explicit(&way->w[2], memory_order_acquire);
 		w[3] = atomic_load_explicit(&way->w[3], memory_order_acquire);
 		if (w[0] && w[0] == atomic_load_explicit(&way->w[0], memory_order_relaxed) &&
-		    !(((uint32_t)w[2] ^ ids) & mask) && sim_tlb_younger(tlb, tag, global, w[0]))
+		    !((w[2] ^ ids) & mask) && sim_tlb_younger(tlb, tag, global, w[0]))
 			return way;
 	}
 	return NULL;

@@ -65,7 +65,7 @@ static void descend(const struct uiommu_sim_smmuv3 *s, const struct sim_tt *tt, 
 
 static struct sim_tag tag_of(const struct sim_txn *t)
 {
-	return (struct sim_tag){ t->ste->regime, t->ste->vmid, t->cd->asid };
+	return (struct sim_tag){ t->ste->regime, t->ste->vmid, t->cd->asid, t->cd->aset };
 }
 
 /* from the root, or from where the walk cache knows a table */
@@ -274,7 +274,7 @@ static enum sim_end miss(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const s
 		.granule_lg2 = (uint8_t)tt->granule_lg2, .level = (uint8_t)st.level,
 		.perm1 = (uint8_t)(permissions(cd, &st, false) & (tt->e0pd ? ONLY_PRIV : ~0u)),
 		.perm2 = SIM_PERM_ALL,
-		.global = !(st.desc & D_NG) || cd->one_priv,
+		.global = !(st.desc & D_NG) || cd->one_priv, .aset = cd->aset,
 		.clean = writable_clean(cd, st.desc),
 	};
 	if (e->pa >> cd->oas_lg2)

@@ -99,7 +99,7 @@ static bool matches(const struct sim_walk_way *w, const struct sim_tlb_match *m)
 /* one page: the places where its descriptors can be, for each granule */
 static void drop_page(struct sim_tlb *tlb, const struct sim_tlb_match *m)
 {
-	struct sim_tag tag = { m->regime, m->vmid, m->asid };
+	struct sim_tag tag = { m->regime, m->vmid, m->asid, false };
 
 	for (unsigned granule = 12; granule <= 16; granule += 2)
 		for (int level = granule == 12 ? -1 : 0; level < 3; level++) {

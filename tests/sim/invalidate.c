@@ -223,6 +223,32 @@ static void tlb_block_goes_by_any_address_in_it(void **state)
 	maps_to(b, va, RAM + 0x200000);
 }
 
+/* global entries of the CPUs' address spaces and of our own are not each other's */
+static void tlb_global_entries_are_of_an_aset(void **state)
+{
+	struct bed *b = *state;
+	struct s1 one = stream_s1(b, SID, ASID), two = stream_s1(b, SID + 1, ASID + 1);
+
+	for (unsigned i = 0; i < 2; i++) {	/* slowly, then from the TLB */
+		map4k(b, one.root, VA, one.page, PTE_USER | PTE_AF);	/* nG 0 */
+		map4k(b, two.root, VA, two.page, PTE_USER | PTE_AF);
+		set_mem(b, two.cd, mem(b, two.cd) | BIT(47));
+		for (unsigned j = 0; j < 2; j++) {
+			struct uiommu_sim_access a = { .stream_id = SID, .iova = VA };
+			struct uiommu_sim_xlat x;
+
+			assert_int_equal(uiommu_sim_smmuv3_translate(b->sim, &a, &x), 0);
+			assert_true(x.pa == one.page);
+			a.stream_id++;
+			assert_int_equal(uiommu_sim_smmuv3_translate(b->sim, &a, &x), 0);
+			assert_true(x.pa == two.page);
+		}
+		cmd(b, OP_NH_VA(ASID), VA);	/* disregards ASET */
+		map4k(b, two.root, VA, one.page, PTE_USER | PTE_AF);
+		two.page = one.page;
+	}
+}
+
 static void tlb_capacity_is_limited_not_wrong(void **state)
 {
 	struct uiommu_sim_smmuv3_config cfg;
@@ -512,6 +538,7 @@ int main(void)
 		CASE(tlb_holds_until_nsnh_all),
 		CASE(tlb_without_stage_2_matches_no_vmid),
 		CASE(tlb_global_entries_ignore_the_asid),
+		CASE(tlb_global_entries_are_of_an_aset),
 		CASE(tlb_global_entries_serve_every_asid),
 		CASE(tlb_entries_of_different_asids_are_apart),
 		CASE(tlb_is_shared_by_streams_of_one_asid),

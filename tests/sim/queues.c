@@ -195,6 +195,25 @@ static void sync_raises_its_interrupt_only_on_request(void **state)
 	assert_int_equal(b->irqs[UIOMMU_SIM_IRQ_SYNC], 1);
 }
 
+/* SIG_SEV sends an event where IDR0.SEV says that there is one */
+static void sync_sev(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg;
+
+	(void)state;
+	uiommu_sim_smmuv3_config_init(&cfg);
+	for (unsigned i = 0; i < 2; i++) {
+		struct bed *b;
+
+		cfg.sev = i;
+		b = bed_new(&cfg);
+		cmd(b, 0x46 | 2 << 12, 0);
+		assert_int_equal(b->irqs[UIOMMU_SIM_EVENT_SEV], i);
+		assert_int_equal(b->irqs[UIOMMU_SIM_IRQ_SYNC], 0);
+		bed_free(b);
+	}
+}
+
 static struct bed *bed_msi(void)
 {
 	struct uiommu_sim_smmuv3_config cfg;
@@ -383,6 +402,7 @@ int main(void)
 		CASE(error_is_told_once),
 		CASE(sync_raises_its_interrupt_only_on_request),
 		cmocka_unit_test(sync_msi),
+		cmocka_unit_test(sync_sev),
 		CASE(evtq_overflow),
 		CASE(evtq_wraps),
 		CASE(evtq_off),

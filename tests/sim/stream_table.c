@@ -276,6 +276,41 @@ static void ste_override_of_privilege_and_instruction(void **state)
 	expect_event(b, EV(F_PERMISSION, SID), EV_CLASS_IN, VA + 0x2000, 0);
 }
 
+/* the whole range of SIDSIZE; the last STE is where no memory is */
+static void sidsize_0_and_32(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg;
+	struct bed *b;
+	uint64_t v;
+
+	(void)state;
+	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.sidsize = 0;
+	b = bed_new(&cfg);
+	put_ste(b, 0, 1 | 4 << 1, 0);
+	assert_int_equal(dma_read(b, 0, RAM, &v), 0);
+	assert_int_equal(dma_read(b, 1, RAM, &v), -UIOMMU_EFAULT);
+	expect_event(b, EV(C_BAD_STREAMID, 1), 0, 0, 0);
+	bed_free(b);
+	cfg.sidsize = 32;
+	b = bed_new(&cfg);
+	wr(b, CR0, 12);
+	wr64(b, STRTAB_BASE, 0);
+	wr(b, STRTAB_BASE_CFG, 32);
+	wr(b, CR0, 13);
+	set_mem(b, RAM, 1 | 4 << 1);
+	assert_int_equal(dma_read(b, RAM / 64, RAM, &v), 0);
+	assert_int_equal(dma_read(b, UINT32_MAX, RAM, &v), -UIOMMU_EFAULT);
+	expect_event(b, EV(F_STE_FETCH, UINT32_MAX), 0, 0, (uint64_t)UINT32_MAX * 64);
+	/* two levels, the widest split */
+	wr(b, CR0, 12);
+	wr(b, STRTAB_BASE_CFG, 1 << 16 | 10 << 6 | 32);
+	wr(b, CR0, 13);
+	assert_int_equal(dma_read(b, UINT32_MAX, RAM, &v), -UIOMMU_EFAULT);
+	expect_event(b, EV(F_STE_FETCH, UINT32_MAX), 0, 0, (UINT32_MAX >> 10) * (uint64_t)8);
+	bed_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +329,7 @@ int main(void)
 		cmocka_unit_test(streamid_beyond_sidsize),
 		CASE(streamid_out_of_range_not_recorded_without_recinvsid),
 		CASE(ste_fetch_aborted),
+		cmocka_unit_test(sidsize_0_and_32),
 		cmocka_unit_test(strtab_two_level_every_split),
 		CASE(strtab_span_limits_the_lower_table),
 		CASE(strtab_span_too_large),

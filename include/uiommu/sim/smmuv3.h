@@ -64,7 +64,7 @@ struct uiommu_sim_smmuv3;
  * @coherent:        accesses are coherent with the CPUs' caches (IDR0.COHACC); it
  *                   changes nothing but the register
  * @range_inv:       TLB invalidation by range and level (IDR3.RIL)
- * @sev:             CMD_SYNC can send an event (IDR0.SEV); it has no receiver here
+ * @sev:             CMD_SYNC can send an event (IDR0.SEV), to env->irq
  * @msi:             interrupts as messages (IDR0.MSI), beside the wired ones
  * @reset_abort:     GBPA.ABORT out of reset: nothing passes before SMMUEN
  * @tlb_entries_lg2: capacity of the TLB, log2 of entries, 2 to 24
@@ -139,12 +139,14 @@ struct uiommu_sim_smmuv3_config {
  */
 void uiommu_sim_smmuv3_config_init(struct uiommu_sim_smmuv3_config *cfg);
 
-/* Interrupt lines, each an edge. */
+/* Interrupt lines, each an edge; and what a CMD_SYNC with SIG_SEV sends to CPUs in
+ * WFE, only with uiommu_sim_smmuv3_config.sev. */
 enum uiommu_sim_irq {
 	UIOMMU_SIM_IRQ_EVTQ,
 	UIOMMU_SIM_IRQ_PRIQ,
 	UIOMMU_SIM_IRQ_SYNC,
 	UIOMMU_SIM_IRQ_GERROR,
+	UIOMMU_SIM_EVENT_SEV,
 };
 
 /* What becomes of a stalled transaction. */
