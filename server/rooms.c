@@ -27,7 +27,7 @@ static const struct file_ops iommu_ops = {
 	.release = iommu_release,
 };
 
-/* ---- fault queues, which an ioctl of it gives out ---- */
+/* ---- queues of faults and of a VM's events, which an ioctl of it gives out ---- */
 
 static int64_t fault_read(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n, uint64_t user)
 {
@@ -54,8 +54,29 @@ static const struct file_ops fault_ops = {
 	.release = fault_release,
 };
 
+static int64_t veventq_read(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n,
+			    uint64_t user)
+{
+	return uiommu_iommufd_veventq_read(obj, as, off, n, user);
+}
+
+static void veventq_release(void *obj)
+{
+	uiommu_iommufd_veventq_close(obj);
+}
+
+static const struct file_ops veventq_ops = {
+	.kind = uiommu_iommufd_veventq_kind,
+	.letter = 'f',
+	.marks = true,
+	.read = veventq_read,
+	.release = veventq_release,
+};
+
 static const struct file_ops *rooms_given(const void *kind)
 {
+	if (kind == uiommu_iommufd_veventq_kind)
+		return &veventq_ops;
 	return kind == uiommu_iommufd_fault_kind ? &fault_ops : NULL;
 }
 

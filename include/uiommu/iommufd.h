@@ -26,11 +26,13 @@
 struct uiommu_iommufd;		/* a context */
 struct uiommu_iommufd_dev;	/* the DEVICE object that a VFIO bind makes */
 struct uiommu_iommufd_fault;	/* a fault queue */
+struct uiommu_iommufd_veventq;	/* an event queue of a VM */
 
 /* The kind to pass to uaccess->file_object() for a context. Compared by address. */
 extern const char uiommu_iommufd_kind[];
 /* ... and to uaccess->file_give() for a fault queue. */
 extern const char uiommu_iommufd_fault_kind[];
+extern const char uiommu_iommufd_veventq_kind[];
 
 /**
  * struct uiommu_iommufd_config - what a context works with
@@ -99,9 +101,10 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  * IOAS_MAP, IOAS_UNMAP, OPTION (RLIMIT_MODE can only be read), VFIO_IOAS,
  * HWPT_ALLOC (PASID, NEST_PARENT, FAULT_ID_VALID, and the data of an SMMUv3 guest on a
  * vIOMMU), FAULT_QUEUE_ALLOC,
- * GET_HW_INFO, VIOMMU_ALLOC (SMMUv3), VDEVICE_ALLOC, HWPT_INVALIDATE of a vIOMMU.
+ * GET_HW_INFO, VIOMMU_ALLOC (SMMUv3), VDEVICE_ALLOC, VEVENTQ_ALLOC, HWPT_INVALIDATE of a
+ * vIOMMU.
  * Understood, and answered as on hardware without: dirty bits (the flag,
- * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP), VEVENTQ_ALLOC, HW_QUEUE_ALLOC.
+ * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP), HW_QUEUE_ALLOC.
  * And, as on Linux, the calls of a
  * VFIO container for the IOAS that VFIO_IOAS named: GET_API_VERSION,
  * CHECK_EXTENSION, SET_IOMMU (type 1 and 1v2), IOMMU_GET_INFO, MAP_DMA, UNMAP_DMA.
@@ -205,6 +208,49 @@ bool uiommu_iommufd_fault_ready(struct uiommu_iommufd_fault *f);
  * Hardware: the accesses fail.
  */
 void uiommu_iommufd_fault_close(struct uiommu_iommufd_fault *f);
+
+/* ---- the files of a VM's event queues ---- */
+
+/**
+ * uiommu_iommufd_veventq_read() - read() of an event queue
+ * @q:     the queue
+ * @as:    who reads
+ * @off:   position; 0
+ * @bytes: any
+ * @user:  where to, in @as
+ *
+ * Whole events, each a struct iommufd_vevent_header and, unless it says
+ * IOMMU_VEVENTQ_FLAG_LOST_EVENTS, the event of the queue's type (SMMUv3: 32 bytes, with
+ * the VM's StreamID). Sequence numbers count every event, also those that found the
+ * queue full: a gap says how many. Never blocks; there is no write().
+ *
+ * Context:  as uiommu_iommufd_ioctl().
+ * Hardware: none.
+ * Return:   how many bytes; 0: there is nothing, or the first does not fit; or
+ *   -UIOMMU_ESPIPE  @off
+ *   -UIOMMU_EFAULT  it cannot be written; it stays to be read
+ */
+int64_t uiommu_iommufd_veventq_read(struct uiommu_iommufd_veventq *q, struct uiommu_as *as,
+				    uint64_t off, uint64_t bytes, uint64_t user);
+
+/**
+ * uiommu_iommufd_veventq_ready() - would a read() find something?
+ * @q: the queue
+ *
+ * What poll() says as EPOLLIN; EPOLLOUT it says always.
+ *
+ * Context: any thread.
+ * Return:  true if so
+ */
+bool uiommu_iommufd_veventq_ready(struct uiommu_iommufd_veventq *q);
+
+/**
+ * uiommu_iommufd_veventq_close() - the last copy of a queue's file is closed
+ * @q: not used any more by its file; the object stays until it is destroyed
+ *
+ * Context:  as uiommu_iommufd_put(), which it ends with. Cannot fail.
+ */
+void uiommu_iommufd_veventq_close(struct uiommu_iommufd_veventq *q);
 
 /* ---- for VFIO ---- */
 

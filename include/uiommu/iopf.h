@@ -92,7 +92,7 @@ struct uiommu_iopf_group {
 
 /**
  * uiommu_domain_set_iopf() - faults of a domain go to a handler
- * @dom:     PAGING, attached to nothing
+ * @dom:     PAGING or NESTED, attached to nothing
  * @handler: stays valid as long as @dom; NULL: nobody, as at first
  * @ctx:     handed to it
  *
@@ -102,7 +102,7 @@ struct uiommu_iopf_group {
  * Context:   takes the instance lock.
  * Hardware:  none.
  * Return:    0, or (nothing changed)
- *   -UIOMMU_EINVAL  not PAGING
+ *   -UIOMMU_EINVAL  neither PAGING nor NESTED
  *   -UIOMMU_EBUSY   it is attached
  */
 int uiommu_domain_set_iopf(struct uiommu_domain *dom, const struct uiommu_iopf_handler *handler,

@@ -152,14 +152,15 @@ static inline void uiommu_unbind_pgtable(struct uiommu_domain *parent, struct ui
  * @type:   IOMMU_VIOMMU_TYPE_* of the Linux uAPI (1: SMMUv3)
  * @event:  told of each event that hardware recorded for a device of the VM's, in the
  *          VM's own terms (SMMUv3: a record with the VM's StreamID). In the context of
- *          observer.fault, which is not told of it. NULL: the observer is
- * @ctx:    handed to @event
+ *          observer.fault, which is told of it only where this returns false, or is NULL
+ * @ctx:    handed to @event; like @event good until every reader has left who was inside
+ *          when uiommu_viommu_free() returned (host->retire)
  */
 struct uiommu_viommu_config {
 	struct uiommu_domain *parent;
 	struct uiommu_dev *dev;
 	unsigned type;
-	void (*event)(void *ctx, const void *record, size_t bytes);
+	bool (*event)(void *ctx, const void *record, size_t bytes);
 	void *ctx;
 };
 

@@ -122,6 +122,10 @@ void uiommu_vdevice_end(struct uiommu_vdevice *vd) UIOMMU_MUST_HOLD(uiommu_insta
 /* Those behind @iommu; NULL: all. */
 void uiommu_viommu_end_all(struct uiommu *u, const struct uiommu_iommu *iommu)
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
+/* By what (dev, pasid) translates; NULL: nothing. A PASID that has nothing of its own is
+ * the RID's user's, where that one has a table of PASIDs. Within read_enter(). */
+const struct uiommu_attach *uiommu_attach_serving(const struct uiommu_dev *dev,
+						  uiommu_pasid_t pasid);
 /* Has the device's VM been told of @f? */
 bool uiommu_viommu_tell(const struct uiommu_fault *f);
 

@@ -35,6 +35,8 @@ struct slot {
 	struct slot *last;		/* (l) */
 	struct uiommu_iopf_pool *pool;	/* (i) */
 	struct uiommu_domain *dom;	/* (i) whose handler has it */
+	uiommu_pasid_t at;			/* what @dom is attached to: the RID's where a
+						   guest's table has the PASID */
 	unsigned refs;			/* (l) the handler, a cancel, what is owed */
 	bool answered;			/* (l) */
 };
@@ -359,7 +361,7 @@ static struct slot *gather(struct uiommu_iopf_pool *p, struct uiommu_dev *dev,
 static struct uiommu_domain *judge(struct uiommu_iopf_pool *p, struct uiommu_dev *dev,
 				   struct slot *g, const struct uiommu_page_request *r)
 {
-	const struct uiommu_attach *att = uiommu_index_get(dev, r->pasid);
+	const struct uiommu_attach *att = uiommu_attach_serving(dev, r->pasid);
 	struct uiommu_domain *dom = att ? att->link->dom : NULL;
 
 	p->stats.groups++;
@@ -372,6 +374,7 @@ static struct uiommu_domain *judge(struct uiommu_iopf_pool *p, struct uiommu_dev
 		return NULL;
 	}
 	p->stats.delivered++;
+	g->at = att->pasid;
 	return dom;
 }
 
@@ -457,7 +460,7 @@ static struct slot *take_open(struct uiommu_iopf_pool *p, uiommu_pasid_t pasid,
 
 	lock(p);
 	for (g = p->open; g; g = g->next)
-		if (!dom || (g->dom == dom && g->req.pasid == pasid))
+		if (!dom || (g->dom == dom && g->at == pasid))
 			break;
 	if (g) {
 		link_out(g);
@@ -545,7 +548,7 @@ int uiommu_domain_set_iopf(struct uiommu_domain *dom, const struct uiommu_iopf_h
 {
 	int err = 0;
 
-	if (dom->type != UIOMMU_DOMAIN_PAGING)
+	if (dom->type != UIOMMU_DOMAIN_PAGING && dom->type != UIOMMU_DOMAIN_NESTED)
 		return -UIOMMU_EINVAL;
 	core_lock(dom->u);
 	if (!list_empty(&dom->links)) {

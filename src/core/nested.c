@@ -361,15 +361,22 @@ int uiommu_cache_invalidate(struct uiommu_viommu *v, const struct uiommu_user_da
 	return err;
 }
 
-/* A PASID that has nothing of its own is one of the RID's user's. */
+const struct uiommu_attach *uiommu_attach_serving(const struct uiommu_dev *dev,
+						  uiommu_pasid_t pasid)
+{
+	const struct uiommu_attach *att = uiommu_index_get(dev, pasid), *rid;
+
+	if (att)
+		return att;
+	rid = uiommu_index_get(dev, UIOMMU_NO_PASID);
+	return rid && rid->link->dom->type == UIOMMU_DOMAIN_NESTED ? rid : NULL;
+}
+
 static bool is_users(const struct uiommu_fault *f)
 {
-	const struct uiommu_attach *att = NULL;
+	uiommu_pasid_t pasid = f->flags & UIOMMU_FAULT_HAS_PASID ? f->pasid : UIOMMU_NO_PASID;
+	const struct uiommu_attach *att = uiommu_attach_serving(f->dev, pasid);
 
-	if (f->flags & UIOMMU_FAULT_HAS_PASID)
-		att = uiommu_index_get(f->dev, f->pasid);
-	if (!att)
-		att = uiommu_index_get(f->dev, UIOMMU_NO_PASID);
 	return att && att->link->dom->type == UIOMMU_DOMAIN_NESTED;
 }
 
@@ -382,7 +389,5 @@ bool uiommu_viommu_tell(const struct uiommu_fault *f)
 	if (!vd || !vd->viommu->cfg.event || !is_users(f))
 		return false;
 	bytes = f->iommu->ops->viommu_event(vd, f, record);
-	if (bytes)
-		vd->viommu->cfg.event(vd->viommu->cfg.ctx, record, bytes);
-	return bytes;
+	return bytes && vd->viommu->cfg.event(vd->viommu->cfg.ctx, record, bytes);
 }

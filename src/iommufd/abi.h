@@ -78,6 +78,8 @@
 
 #define UIOMMU_ABI_IOMMU_VIOMMU_TYPE_DEFAULT	0u
 #define UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_DEFAULT	0u
+#define UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3	1u
+#define UIOMMU_ABI_IOMMU_VEVENTQ_FLAG_LOST_EVENTS	(1u << 0)
 #define UIOMMU_ABI_IOMMU_HW_QUEUE_TYPE_DEFAULT	0u
 
 /* the VFIO container's calls, which Linux answers on the same file */
@@ -288,6 +290,15 @@ struct uiommu_abi_iommu_veventq_alloc {
 	uint32_t __reserved;
 };
 
+struct uiommu_abi_iommufd_vevent_header {
+	uint32_t flags;
+	uint32_t sequence;
+};
+
+struct uiommu_abi_iommu_vevent_arm_smmuv3 {
+	uint64_t evt[4];		/* little-endian */
+};
+
 struct uiommu_abi_iommu_hw_queue_alloc {
 	uint32_t size;
 	uint32_t flags;
@@ -367,6 +378,8 @@ UIOMMU_ABI_ASSERT(iommu_hwpt_invalidate, 32, entry_num, 24);
 UIOMMU_ABI_ASSERT(iommu_viommu_alloc, 40, data_uptr, 32);
 UIOMMU_ABI_ASSERT(iommu_vdevice_alloc, 24, virt_id, 16);
 UIOMMU_ABI_ASSERT(iommu_veventq_alloc, 32, out_veventq_fd, 24);
+UIOMMU_ABI_ASSERT(iommufd_vevent_header, 8, sequence, 4);
+UIOMMU_ABI_ASSERT(iommu_vevent_arm_smmuv3, 32, evt, 0);
 UIOMMU_ABI_ASSERT(iommu_hw_queue_alloc, 40, length, 32);
 UIOMMU_ABI_ASSERT(vfio_iommu_type1_info, 24, cap_offset, 16);
 UIOMMU_ABI_ASSERT(vfio_iommu_type1_info_cap_iova_range, 16, nr_iovas, 8);

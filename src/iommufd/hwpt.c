@@ -151,6 +151,8 @@ static void free_nested(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 {
 	uiommu_iobj_remove(ctx, &hwpt->obj);
 	uiommu_domain_free(hwpt->dom);
+	if (hwpt->fault)
+		hwpt->fault->users--;
 	hwpt->viommu->obj.users--;
 	hwpt->parent->obj.users--;
 	uiommu_iommufd_free(ctx, hwpt, sizeof(*hwpt));
@@ -237,7 +239,7 @@ static int alloc_nested(const struct uiommu_icall *c, struct uiommu_iommufd_dev 
 	const struct uiommu_user_data user = { cmd->data_type, buf, cmd->data_len };
 	int ret;
 
-	if (cmd->flags || !cmd->data_len)
+	if (cmd->flags & ~UIOMMU_ABI_IOMMU_HWPT_FAULT_ID_VALID || !cmd->data_len)
 		return -UIOMMU_EOPNOTSUPP;
 	if (uiommu_device_iommu(idev->dev) != iv->iommu)
 		return -UIOMMU_EINVAL;

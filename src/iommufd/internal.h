@@ -34,6 +34,7 @@ enum uiommu_iobj_type {
 	UIOMMU_IOBJ_VIOMMU,
 	UIOMMU_IOBJ_VDEVICE,
 	UIOMMU_IOBJ_FAULT,
+	UIOMMU_IOBJ_VEVENTQ,
 };
 
 struct uiommu_iobj {
@@ -215,9 +216,14 @@ void uiommu_hwpt_unmap_msi(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 
 /* ---- a VM's slice of an IOMMU ---- */
 
+/* (q): under @lock, which is taken where events come; the others as everywhere */
 struct uiommu_iviommu {
 	struct uiommu_iobj obj;
 	struct uiommu_viommu *v;		/* (i) */
+	const struct uiommu_host *host;		/* (i) */
+	struct uiommu_lock lock;
+	struct uiommu_iommufd_veventq *queue;	/* (q)(c) or NULL */
+	struct uiommu_retire retire;
 	struct uiommu_iommu *iommu;		/* (i) */
 	struct uiommu_hwpt *parent;		/* (i) holds a user of it */
 };
@@ -229,10 +235,17 @@ struct uiommu_ivdevice {
 	struct uiommu_iommufd_dev *idev;	/* (i) */
 };
 
+void uiommu_iviommu_lock(struct uiommu_iviommu *iv);
+void uiommu_iviommu_unlock(struct uiommu_iviommu *iv);
+struct uiommu_iviommu *uiommu_icall_find_viommu(const struct uiommu_icall *c, uint32_t id);
+/* Of an event of hardware's: false, nobody of the VM's listens. */
+bool uiommu_veventq_tell(void *viommu, const void *record, size_t bytes);
+void uiommu_veventq_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv);
 void uiommu_ivdevice_free(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
 /* The device goes, the number stays taken. */
 void uiommu_ivdevice_orphan(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
+
 /* ---- fault queues ---- */
 
 /* Faults of a page table that is attached nowhere go to queue @id. -ENOENT. */

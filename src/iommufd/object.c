@@ -97,6 +97,9 @@ void uiommu_iobj_destroy(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
 	case UIOMMU_IOBJ_VDEVICE:
 		uiommu_ivdevice_free(ctx, uiommu_container_of(obj, struct uiommu_ivdevice, obj));
 		break;
+	case UIOMMU_IOBJ_VEVENTQ:
+		uiommu_veventq_free(ctx, obj);
+		break;
 	case UIOMMU_IOBJ_FAULT:
 		uiommu_fault_free(ctx, obj);
 		break;

@@ -8,20 +8,43 @@
  */
 #include "internal.h"
 
-static struct uiommu_iviommu *find_viommu(const struct uiommu_icall *c, uint32_t id)
+struct uiommu_iviommu *uiommu_icall_find_viommu(const struct uiommu_icall *c, uint32_t id)
 {
 	struct uiommu_iobj *obj = uiommu_iobj_find(c->ctx, id, UIOMMU_IOBJ_VIOMMU);
 
 	return obj ? uiommu_container_of(obj, struct uiommu_iviommu, obj) : NULL;
 }
 
+void uiommu_iviommu_lock(struct uiommu_iviommu *iv)
+{
+	if (iv->host->lock)
+		iv->host->lock(iv->host->ctx, &iv->lock);
+}
+
+void uiommu_iviommu_unlock(struct uiommu_iviommu *iv)
+{
+	if (iv->host->unlock)
+		iv->host->unlock(iv->host->ctx, &iv->lock);
+}
+
 /* ---- VIOMMU_ALLOC ---- */
+
+static void free_retired(struct uiommu_retire *r)
+{
+	struct uiommu_iviommu *iv = uiommu_container_of(r, struct uiommu_iviommu, retire);
+	const struct uiommu_host *h = iv->host;
+
+	if (h->lock_fini)
+		h->lock_fini(h->ctx, &iv->lock);
+	h->free(h->ctx, iv, sizeof(*iv));
+}
 
 static int init_viommu(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, unsigned type,
 		       struct uiommu_iommufd_dev *idev)
 {
 	const struct uiommu_viommu_config cfg = {
 		.parent = iv->parent->dom, .dev = idev->dev, .type = type,
+		.event = uiommu_veventq_tell, .ctx = iv,
 	};
 	int ret = uiommu_iobj_add(ctx, &iv->obj, UIOMMU_IOBJ_VIOMMU);
 
@@ -41,11 +64,18 @@ static int create_viommu(struct uiommu_iommufd *ctx, struct uiommu_hwpt *parent,
 
 	if (!iv)
 		return -UIOMMU_ENOMEM;
+	iv->host = ctx->cfg.host;
 	iv->parent = parent;
 	iv->iommu = uiommu_device_iommu(idev->dev);
-	ret = init_viommu(ctx, iv, type, idev);
+	ret = iv->host->lock_init ?
+		iv->host->lock_init(iv->host->ctx, &iv->lock, UIOMMU_LOCK_SPIN) : 0;
 	if (ret) {
 		uiommu_iommufd_free(ctx, iv, sizeof(*iv));
+		return ret;
+	}
+	ret = init_viommu(ctx, iv, type, idev);
+	if (ret) {
+		free_retired(&iv->retire);
 		return ret;
 	}
 	parent->obj.users++;
@@ -58,7 +88,12 @@ void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv)
 	uiommu_iobj_remove(ctx, &iv->obj);
 	uiommu_viommu_free(iv->v);
 	iv->parent->obj.users--;
-	uiommu_iommufd_free(ctx, iv, sizeof(*iv));
+	/* an event that is being told may still look at it */
+	iv->retire.fn = free_retired;
+	if (iv->host->retire)
+		iv->host->retire(iv->host->ctx, &iv->retire);
+	else
+		free_retired(&iv->retire);
 }
 
 /* As Linux looks: the device, what its IOMMU can, then the parent. */
@@ -147,7 +182,7 @@ void uiommu_ivdevice_orphan(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *
 static int vdevice_alloc(const struct uiommu_icall *c, struct uiommu_ivdevice **out)
 {
 	const struct uiommu_abi_iommu_vdevice_alloc *cmd = c->cmd;
-	struct uiommu_iviommu *iv = find_viommu(c, cmd->viommu_id);
+	struct uiommu_iviommu *iv = uiommu_icall_find_viommu(c, cmd->viommu_id);
 	struct uiommu_iommufd_dev *idev = uiommu_icall_find_dev(c, cmd->dev_id);
 
 	if (!iv || !idev)
@@ -266,20 +301,7 @@ int uiommu_icall_hwpt_invalidate(const struct uiommu_icall *c)
 	return ret;
 }
 
-/* ---- what hangs on a vIOMMU ---- */
-
-#define VEVENTQ_DEPTH_MAX	(1u << 19)
-
-int uiommu_icall_veventq_alloc(const struct uiommu_icall *c)
-{
-	const struct uiommu_abi_iommu_veventq_alloc *cmd = c->cmd;
-
-	if (cmd->flags || cmd->__reserved || cmd->type == UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_DEFAULT)
-		return -UIOMMU_EOPNOTSUPP;
-	if (!cmd->veventq_depth || cmd->veventq_depth > VEVENTQ_DEPTH_MAX)
-		return -UIOMMU_EINVAL;
-	return find_viommu(c, cmd->viommu_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
-}
+/* ---- HW_QUEUE_ALLOC ---- */
 
 /* No SMMU here gives a VM a queue of its own. */
 int uiommu_icall_hw_queue_alloc(const struct uiommu_icall *c)
@@ -292,5 +314,5 @@ int uiommu_icall_hw_queue_alloc(const struct uiommu_icall *c)
 		return -UIOMMU_EINVAL;
 	if (cmd->nesting_parent_iova > UINT64_MAX - (cmd->length - 1))
 		return -UIOMMU_EOVERFLOW;
-	return find_viommu(c, cmd->viommu_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
+	return uiommu_icall_find_viommu(c, cmd->viommu_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
 }

@@ -477,13 +477,14 @@ struct told {
 	uint64_t record[2];
 };
 
-static void on_event(void *ctx, const void *record, size_t bytes)
+static bool on_event(void *ctx, const void *record, size_t bytes)
 {
 	struct told *t = ctx;
 
 	t->n++;
 	assert_int_equal(bytes, sizeof(t->record));
 	memcpy(t->record, record, bytes);
+	return true;
 }
 
 static void report(struct rig *r, uint32_t sid, unsigned flags)

@@ -83,7 +83,7 @@ static int setup(void **state)
 {
 	struct env *e = calloc(1, sizeof(*e));
 
-	e->r = rig_create_with(&(struct rig_options){ .nesting = true });
+	e->r = rig_create_with(&(struct rig_options){ .nesting = true, .faults = true });
 	e->ctx = rig_iommufd(e->r);
 	for (unsigned i = 0; i < RIG_DEVS; i++)
 		assert_int_equal(uiommu_iommufd_bind(e->ctx, e->r->fns[i].dev, &e->dev[i],
@@ -417,6 +417,168 @@ static void errors_of_invalidate(void **state)
 	assert_int_equal(c.entry_num, 256);
 }
 
+/* ---- what the guest is told ---- */
+
+#define BUF	(RIG_VA + (RAM_PAGES + 2) * PAGE)
+#define EVENT	(sizeof(struct uiommu_abi_iommufd_vevent_header) + 32)
+
+static int veventq(struct env *e, uint32_t v, uint32_t depth, uint32_t type,
+		   struct uiommu_abi_iommu_veventq_alloc *out)
+{
+	*out = (struct uiommu_abi_iommu_veventq_alloc){
+		.size = sizeof(*out), .viommu_id = v, .type = type, .veventq_depth = depth };
+	return CALL(e, IOMMU_VEVENTQ_ALLOC, *out);
+}
+
+/* The guest's process asks for what it has not. */
+static void fault(struct env *e, unsigned page)
+{
+	assert_int_equal(rig_read64(e->r, 0, -1, VA + page * PAGE), 0);
+	uiommu_smmuv3_poll(e->r->iommu);
+}
+
+static uint32_t header(struct env *e, uint64_t at, uint32_t *flags)
+{
+	struct uiommu_abi_iommufd_vevent_header h;
+
+	memcpy(&h, rig_ptr(e->r, BUF + at), sizeof(h));
+	*flags = h.flags;
+	return h.sequence;
+}
+
+static void a_guests_events_are_read(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	struct uiommu_abi_iommu_veventq_alloc c;
+	struct uiommu_iommufd_veventq *q;
+	uint64_t evt[4];
+	uint32_t flags;
+
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), 0);
+	fault(e, 1);				/* nobody of the VM's listens: the host is told */
+	assert_int_equal(e->r->faults, 1);
+	assert_int_equal(veventq(e, vm.v, 3, 1, &c), 0);
+	q = e->r->as.fds[c.out_veventq_fd]->object;
+	assert_false(uiommu_iommufd_veventq_ready(q));
+#define READ(n) uiommu_iommufd_veventq_read(q, &e->r->as, 0, n, BUF)
+	assert_int_equal(READ(4096), 0);
+	fault(e, 1);
+	fault(e, 2);
+	assert_int_equal(e->r->faults, 1);
+	assert_true(uiommu_iommufd_veventq_ready(q));
+	assert_true(e->r->as.fds[c.out_veventq_fd]->count > 0);
+	assert_int_equal(READ(EVENT - 1), 0);	/* does not fit: stays */
+	assert_int_equal(uiommu_iommufd_veventq_read(q, &e->r->as, 8, EVENT, BUF),
+			 -UIOMMU_ESPIPE);
+	assert_int_equal(uiommu_iommufd_veventq_read(q, &e->r->as, 0, EVENT, RIG_HOLE),
+			 -UIOMMU_EFAULT);
+	assert_int_equal(READ(EVENT + 3), EVENT);
+	assert_int_equal(header(e, 0, &flags), 0);
+	assert_int_equal(flags, 0);
+	memcpy(evt, rig_ptr(e->r, BUF + 8), sizeof(evt));
+	assert_int_equal(FGET(EVT_Number, evt[0]), EVT_F_TRANSLATION);
+	assert_int_equal(FGET(EVT_StreamID, evt[0]), VSID);
+	assert_int_equal(evt[2], VA + PAGE);
+	/* three fit, two are lost: the gap says how many */
+	for (unsigned i = 3; i < 7; i++)
+		fault(e, i);
+	assert_int_equal(READ(4096), 3 * EVENT + 8);
+	assert_int_equal(header(e, 2 * EVENT, &flags), 3);
+	assert_int_equal(header(e, 3 * EVENT, &flags), 5);
+	assert_int_equal(flags, UIOMMU_ABI_IOMMU_VEVENTQ_FLAG_LOST_EVENTS);
+	assert_int_equal(READ(4096), 0);
+	fault(e, 7);
+	assert_int_equal(READ(4096), EVENT);
+	assert_int_equal(header(e, 0, &flags), 6);
+	assert_int_equal(flags, 0);
+	/* lost ones behind which there is room again are told by the gap alone */
+	for (unsigned i = 0; i < 4; i++)
+		fault(e, 8 + i);
+	assert_int_equal(READ(EVENT), EVENT);
+	fault(e, 12);
+	assert_int_equal(READ(4096), 3 * EVENT);
+	assert_int_equal(header(e, 2 * EVENT, &flags), 11);
+#undef READ
+}
+
+/* The guest's CD lets accesses wait; its VMM serves what it asks for. */
+static void a_guests_page_faults_are_served(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	struct uiommu_abi_iommu_fault_alloc q = { .size = sizeof(q) };
+	struct uiommu_abi_iommu_hwpt_alloc c = nested_on(vm.v, e->id[0]);
+	struct uiommu_abi_iommu_hwpt_pgfault pf;
+	struct uiommu_abi_iommu_hwpt_page_response resp = { .code = 0 };
+	struct uiommu_iommufd_fault *f;
+	uint64_t ste[2], v = 0;
+	uint32_t hwpt;
+
+	guest_ste(e, ste);
+	e->cds[CD_S_WORD] |= FPREP(CD_S, 1);
+	c.flags = UIOMMU_ABI_IOMMU_HWPT_FAULT_ID_VALID;
+	c.fault_id = 99;
+	assert_int_equal(nested_with(e, c, ste, &hwpt), -UIOMMU_ENOENT);
+	assert_int_equal(CALL(e, IOMMU_FAULT_QUEUE_ALLOC, q), 0);
+	f = e->r->as.fds[q.out_fault_fd]->object;
+	c.fault_id = q.out_fault_id;
+	assert_int_equal(nested_with(e, c, ste, &hwpt), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, q.out_fault_id), -UIOMMU_EBUSY);
+	assert_int_equal(attach(e, 0, 0, hwpt), 0);
+	assert_int_equal(rig_dma(e->r, 0, -1, VA + PAGE, &v, 8, false), -UIOMMU_EAGAIN);
+	uiommu_smmuv3_poll(e->r->iommu);
+	assert_int_equal(uiommu_iommufd_fault_read(f, &e->r->as, 0, sizeof(pf), BUF), sizeof(pf));
+	memcpy(&pf, rig_ptr(e->r, BUF), sizeof(pf));
+	assert_int_equal(pf.dev_id, e->id[0]);
+	assert_int_equal(pf.addr, VA + PAGE);
+	guest_map(e, VA + PAGE, 77);
+	resp.cookie = pf.cookie;
+	memcpy(rig_ptr(e->r, BUF), &resp, sizeof(resp));
+	assert_int_equal(uiommu_iommufd_fault_write(f, &e->r->as, 0, sizeof(resp), BUF),
+			 sizeof(resp));
+	assert_int_equal(e->r->resumed[UIOMMU_SIM_RESUME_RETRY], 1);
+	assert_int_equal(rig_dma(e->r, 0, -1, VA + PAGE, &v, 8, false), 0);
+	assert_int_equal(v, 77);
+	/* one that is taken away while somebody waits is answered */
+	assert_int_equal(rig_dma(e->r, 0, -1, VA + 2 * PAGE, &v, 8, false), -UIOMMU_EAGAIN);
+	uiommu_smmuv3_poll(e->r->iommu);
+	assert_int_equal(attach(e, 0, 0, e->parent), 0);
+	assert_int_equal(e->r->resumed[UIOMMU_SIM_RESUME_ABORT], 1);
+	assert_int_equal(uiommu_iommufd_fault_read(f, &e->r->as, 0, sizeof(pf), BUF), 0);
+	/* and where nobody serves them, the access fails at once */
+	assert_int_equal(attach(e, 0, 0, vm.hwpt), 0);
+	assert_int_equal(rig_dma(e->r, 0, -1, VA + 2 * PAGE, &v, 8, false), -UIOMMU_EAGAIN);
+	uiommu_smmuv3_poll(e->r->iommu);
+	assert_int_equal(e->r->resumed[UIOMMU_SIM_RESUME_ABORT], 2);
+}
+
+static void errors_of_veventq_alloc(void **state)
+{
+	struct env *e = *state;
+	struct vm vm = make_vm(e);
+	struct uiommu_abi_iommu_veventq_alloc c, first;
+
+	assert_int_equal(veventq(e, vm.v, 0, 1, &c), -UIOMMU_EINVAL);
+	assert_int_equal(veventq(e, vm.v, (1u << 19) + 1, 1, &c), -UIOMMU_EINVAL);
+	assert_int_equal(veventq(e, vm.v, 8, 0, &c), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(veventq(e, vm.v, 8, 2, &c), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(veventq(e, vm.hwpt, 8, 1, &c), -UIOMMU_ENOENT);
+	e->r->no_files = true;
+	assert_int_equal(veventq(e, vm.v, 8, 1, &c), -UIOMMU_EFAULT);
+	e->r->no_files = false;
+	assert_int_equal(veventq(e, vm.v, 8, 1, &first), 0);
+	assert_int_equal(veventq(e, vm.v, 8, 1, &c), -UIOMMU_EEXIST);
+	/* the file holds the queue, the queue the slice */
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, first.out_veventq_id), -UIOMMU_EBUSY);
+	rig_close_fd(e->r, (int)first.out_veventq_fd);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.hwpt), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.vd), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), -UIOMMU_EBUSY);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, first.out_veventq_id), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, vm.v), 0);
+}
+
 /* What IOAS_COPY shares is a parent's memory too. */
 static void a_parent_made_of_a_copy(void **state)
 {
@@ -484,6 +646,8 @@ int main(void)
 		CASE(a_guest_runs), CASE(what_holds_what), CASE(a_tombstone),
 		CASE(errors_of_hwpt_alloc), CASE(errors_of_viommu_alloc),
 		CASE(errors_of_vdevice_alloc), CASE(errors_of_attach), CASE(errors_of_invalidate),
+		CASE(a_guests_events_are_read),
+		CASE(a_guests_page_faults_are_served), CASE(errors_of_veventq_alloc),
 		CASE(a_parent_made_of_a_copy), CASE(invariant_13_no_memory_at_any_point),
 	};
 

@@ -244,6 +244,8 @@ static void file_put(void *ctx, struct uiommu_file *f)
 		uiommu_iommufd_put(f->object);
 	else if (f->kind == uiommu_iommufd_fault_kind)
 		uiommu_iommufd_fault_close(f->object);
+	else if (f->kind == uiommu_iommufd_veventq_kind)
+		uiommu_iommufd_veventq_close(f->object);
 	((struct rig *)ctx)->num_files--;
 	free(f);
 }
