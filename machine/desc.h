@@ -48,6 +48,7 @@ struct desc_function {
 	int its;				/* index, or -1: no message interrupts */
 	uint32_t device_id;
 	int group;				/* -1: one of its own */
+	bool shared;				/* its StreamID is another function's too */
 	struct uiommu_sim_edu_config edu;
 	struct uiommu_dev_resv resv[UIOMMU_RESV_MAX];
 	unsigned num_resv;

@@ -203,7 +203,7 @@ static int by_rid(const void *a, const void *b)
 	return x->rid < y->rid ? -1 : x->rid > y->rid;
 }
 
-/* Two functions that want to be one: as a RID, a StreamID or a DeviceID. */
+/* Two functions that want to be one: as a RID or a DeviceID. */
 static int clash(const struct dt *t, const struct desc_function *f, const struct desc_function *o)
 {
 	const struct desc *d = t->d;
@@ -211,10 +211,6 @@ static int clash(const struct dt *t, const struct desc_function *f, const struct
 	if (f->segment == o->segment && f->rid == o->rid)
 		return uiommu_dt_error(t, f->node, "property reg gives it %s, which %s has already",
 				       f->name, uiommu_dt_name(t, o->node));
-	if (f->smmu == o->smmu && f->sid == o->sid)
-		return uiommu_dt_error(t, f->node, "iommu-map gives it StreamID 0x%x of %s, "
-				       "which %s has already", f->sid, d->smmus[f->smmu].name,
-				       o->name);
 	if (f->its >= 0 && f->its == o->its && f->device_id == o->device_id)
 		return uiommu_dt_error(t, f->node, "msi-map gives it DeviceID 0x%x of %s, "
 				       "which %s has already", f->device_id, d->its[f->its].name,
@@ -230,6 +226,60 @@ static int functions_clash(const struct dt *t)
 		for (unsigned j = 0; j < i; j++)
 			if (clash(t, &f[i], &f[j]))
 				return -UIOMMU_EINVAL;
+	return 0;
+}
+
+/* ---- functions that are one to the SMMU ---- */
+
+static bool is_one(const struct desc_function *f, const struct desc_function *o)
+{
+	return f->smmu == o->smmu && f->sid == o->sid;
+}
+
+static int share(const struct dt *t, struct desc_function *f, struct desc_function *o)
+{
+	const char *smmu = t->d->smmus[f->smmu].name;
+
+	if (f->edu.pasid_bits != o->edu.pasid_bits || f->edu.ats || o->edu.ats)
+		return uiommu_dt_error(t, f->node, "iommu-map gives it StreamID 0x%x of %s, which "
+				       "%s has: they have one PASID table, so they must have as "
+				       "many PASIDs, and no ATS", f->sid, smmu, o->name);
+	if (f->group >= 0 && o->group >= 0 && f->group != o->group)
+		return uiommu_dt_error(t, f->node, "property uiommu,group: %s has StreamID 0x%x of "
+				       "%s too, and another group", o->name, f->sid, smmu);
+	f->shared = o->shared = true;
+	if (o->group < 0)
+		o->group = f->group;
+	f->group = o->group;
+	return 0;
+}
+
+/* What nobody has numbered gets a number that the core does not pick itself. */
+static void number_groups(struct desc_function *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j <= i && f[i].shared && f[i].group < 0; j++)
+			if (is_one(&f[i], &f[j]))
+				f[i].group = (int)(n + j);
+}
+
+static int share_streams(const struct dt *t)
+{
+	struct desc_function *f = t->d->functions;
+	unsigned n = t->d->num_functions;
+
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (is_one(&f[i], &f[j]) && share(t, &f[i], &f[j]))
+				return -UIOMMU_EINVAL;
+	number_groups(f, n);
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < n; j++)
+			if (f[i].group >= 0 && f[i].group == f[j].group && f[i].shared &&
+			    !f[j].shared)
+				return uiommu_dt_error(t, f[j].node, "property uiommu,group: those "
+						       "of group %d have one StreamID, this one "
+						       "has not", f[j].group);
 	return 0;
 }
 
@@ -254,6 +304,8 @@ int uiommu_desc_from_dtb(const void *dtb, size_t dtb_bytes, struct desc *d, char
 		ret = hosts(&t);
 	if (!ret)
 		ret = functions_clash(&t);
+	if (!ret)
+		ret = share_streams(&t);
 	if (!ret)
 		qsort(d->functions, d->num_functions, sizeof(d->functions[0]), by_rid);
 	return ret;

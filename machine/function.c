@@ -300,6 +300,7 @@ static int add_device(struct mach_fn *f)
 		.num_stream_ids = 1,
 		.pasid_bits = f->d->edu.pasid_bits,
 		.group = f->d->group,
+		.shared = f->d->shared,
 		.default_type = is_direct(f->d) ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
 		.resv = f->d->resv,
 		.num_resv = f->d->num_resv,

@@ -163,6 +163,54 @@ static void reserved_memory(void **state)
 	assert_int_equal(f[1].num_resv, 0);
 }
 
+/* Every function becomes RID 00:00.0: one to the SMMU, and a group. */
+#define ONE_STREAM "/ { pcie@30000000 { iommu-map-mask = <0xff>;" \
+	"	iommu-map = <0 &smmu 0x40 0x200>; "
+#define AND_AT(bus, props) "pci@" bus ",0 { edu@0,0 { " props " }; };"
+#define END "}; };"
+
+static void one_stream_of_two_functions(void **state)
+{
+	const struct desc_function *f = d.functions;
+
+	assert_int_equal(read_changed(NULL, ONE_STREAM END), 0);
+	assert_int_equal(f[0].sid, 0x40);
+	assert_int_equal(f[1].sid, 0x40);
+	assert_true(f[0].shared && f[1].shared);
+	assert_int_equal(f[0].group, 2);
+	assert_int_equal(f[1].group, 2);
+	assert_int_equal(read_changed(NULL, ONE_STREAM AND_AT("2", "uiommu,group = <9>;") END), 0);
+	assert_int_equal(f[0].group, 9);
+	assert_int_equal(f[1].group, 9);
+	assert_int_equal(read_changed(NULL, NULL), 0);
+	assert_false(f[0].shared);
+}
+
+static void mistakes_with_one_stream(void **state)
+{
+	static const struct {
+		const char *change, *sentence;
+	} rows[] = {
+		{ ONE_STREAM AND_AT("2", "uiommu,pasid-bits = <3>;") END,
+		  "pci@2,0/edu@0,0: iommu-map gives it StreamID 0x40 of iommu@2b400000, which "
+		  "0000:01:00.0 has: they have one PASID table" },
+		{ ONE_STREAM AND_AT("1", "uiommu,ats;") END, "and no ATS" },
+		{ ONE_STREAM AND_AT("1", "uiommu,group = <4>;") AND_AT("2", "uiommu,group = <5>;")
+		  END, "edu@0,0: property uiommu,group: 0000:01:00.0 has StreamID 0x40" },
+		{ "/ { pcie@30000000 { iommu-map-mask = <0xff>;"
+		  "iommu-map = <0 &smmu 0x40 0x200>; pci@1,0 { edu@0,0 { uiommu,group = <4>; };"
+		  "edu@1,0 { compatible = \"pci1234,11e8\"; reg = <0x10800 0 0 0 0>;"
+		  "uiommu,group = <4>; }; }; }; };",
+		  "/edu@1,0: property uiommu,group: those of group 4 have one StreamID" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read_changed(NULL, rows[i].change), -UIOMMU_EINVAL);
+		if (!strstr(err, rows[i].sentence))
+			fail_msg("\"%s\", not \"%s\"", err, rows[i].sentence);
+	}
+}
+
 static void mistakes_in_reserved_memory(void **state)
 {
 	static const struct {
@@ -260,9 +308,6 @@ static const struct mistake {
 	  "property iommu-map: entry 0 covers 0xff01 RIDs from 0x100" },
 	{ "iommu-map = <0x0100 &smmu 0x40 0x200>;", "iommu-map = <0x0100 &smmu 0x3f0 0x200>;",
 	  "gives RID 0x0200 StreamID 0x4f0, but iommu@2b400000 has only 10 bits" },
-	{ "iommu-map = <0x0100 &smmu 0x40 0x200>;",
-	  "iommu-map-mask = <0xff>; iommu-map = <0 &smmu 0x40 0x200>;",
-	  "iommu-map gives it StreamID 0x40 of iommu@2b400000, which 0000:01:00.0 has" },
 	{ "iommu-map = <", "iommu-map-mask = <0x10000>; iommu-map = <",
 	  "property iommu-map-mask is 65536, not in" },
 	{ "msi-map = <0x0100 &its 0x8100 0x200>;", "msi-map = <0x0100 &smmu 0x8100 0x200>;",
@@ -369,6 +414,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(another_smmu_and_segment),
 		cmocka_unit_test(reserved_memory),
 		cmocka_unit_test(mistakes_in_reserved_memory),
+		cmocka_unit_test(one_stream_of_two_functions),
+		cmocka_unit_test(mistakes_with_one_stream),
 		cmocka_unit_test(each_mistake_has_its_sentence),
 		cmocka_unit_test(a_blob_cut_short),
 		cmocka_unit_test(a_blob_with_a_wrong_byte),

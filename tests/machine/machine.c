@@ -343,6 +343,49 @@ static void two_smmus(void **state)
 	munmap(mem, 2 * PAGE);
 }
 
+/* S3: functions on one PASID table. What one attaches both have, until both have left. */
+static void one_table_for_two_functions(void **state)
+{
+	size_t n = dts_compile(NULL, "/ { pcie@30000000 { iommu-map-mask = <0xff>;"
+		"	iommu-map = <0 &smmu 0x40 0x200>; }; };", dtb);
+	uint8_t *mem[2] = { rig_pages(2), rig_pages(2) };
+	uint32_t ioas[2], hwpt[2];
+
+	assert_true(n);
+	rig_start(r, dtb, n, false);
+	for (unsigned i = 0; i < 2; i++)
+		rig_bind(r, i);
+	for (unsigned i = 0; i < 2; i++) {
+		ioas[i] = rig_ioas(r);
+		hwpt[i] = rig_hwpt(r, 0, ioas[i]);
+		assert_int_equal(rig_map(r, ioas[i], mem[i], 2 * PAGE, IOVA), 0);
+		memset(mem[i], 'a' + (int)i, 256);
+		set_pasid(r, i, 1, X);
+	}
+	assert_int_equal(rig_attach(r, 0, 0, hwpt[0]), 0);
+	assert_int_equal(rig_attach(r, 1, 0, hwpt[0]), 0);
+	assert_int_equal(rig_attach(r, 1, X, hwpt[1]), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		memset(mem[0] + PAGE, 0, 256);
+		memset(mem[1] + PAGE, 0, 256);
+		assert_true(rig_copies(r, i, 0, IOVA, IOVA + PAGE));
+		assert_true(rig_copies(r, i, 1, IOVA, IOVA + PAGE));
+		assert_int_equal(mem[0][PAGE], 'a');
+		assert_int_equal(mem[1][PAGE], 'b');
+	}
+	assert_int_equal(rig_attach(r, 0, X, hwpt[1]), 0);
+	assert_int_equal(rig_detach(r, 1, X), 0);
+	assert_true(rig_copies(r, 1, 1, IOVA, IOVA + PAGE));
+	assert_int_equal(rig_detach(r, 0, X), 0);
+	assert_int_equal(rig_dma(r, 1, 1, IOVA, 64, false), DMA_ABORTED);
+	/* a reset of one blocks what both are to the SMMU, and gives it back */
+	assert_int_equal(vfio_ioctl(r, 0, VFIO_DEVICE_RESET, NULL), 0);
+	assert_true(rig_copies(r, 1, 0, IOVA, IOVA + PAGE));
+	rig_stop(r);
+	for (unsigned i = 0; i < 2; i++)
+		munmap(mem[i], 2 * PAGE);
+}
+
 /* Reserved memory of the machine file: a hole in IOVA_RANGES, and a device that is not
  * given away because firmware uses it. */
 static void reserved_memory(void **state)
@@ -458,6 +501,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(closed_and_opened_again),
 		cmocka_unit_test(other_machines),
 		cmocka_unit_test(two_smmus),
+		cmocka_unit_test(one_table_for_two_functions),
 		cmocka_unit_test(reserved_memory),
 		cmocka_unit_test(a_failed_smmu_is_brought_back),
 		cmocka_unit_test(what_cannot_be_built),
