@@ -2,6 +2,7 @@
 /* baremetal.c - the shared scenarios on QEMU's machine; which, its arguments say */
 #include "board.h"
 #include "differ.h"
+#include "scenarios.h"
 
 struct world world;
 
@@ -66,6 +67,11 @@ int main(void)
 	make_world();
 	if (arg_word("differ"))
 		return differ();
+	if (arg_word("scenarios")) {
+		scenarios_all();
+		say("end\n");
+		return 0;
+	}
 	say("arguments? %s\n", board.args);
 	return 1;
 }

@@ -1,99 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* differ.c - a case goes through an SMMU, and what came of it is written down */
 #include "differ.h"
+#include "raw.h"
 
-#include "src/port/port.h"
-#include "src/smmuv3/fields.h"
-
-#define QUEUE_LG2	7
-#define CMDQ		DIFFER_QUEUES
-#define EVTQ		(DIFFER_QUEUES + 0x1000)
-#define LOADED		(DIFFER_QUEUES + 0x2000)	/* what a read has brought */
+#define LOADED		RAW_MEMORY		/* what a read has brought */
 #define UNTOUCHED	0xa5a5a5a5u
-
-/* ---- the SMMU, by hand ---- */
-
-static uint32_t rd(unsigned reg)
-{
-	return port_read32(&world.mmio, reg);
-}
-
-static void wr(unsigned reg, uint32_t v)
-{
-	port_write32(&world.mmio, reg, v);
-}
-
-static bool cr0(uint32_t v)
-{
-	wr(SMMU_CR0, v);
-	for (unsigned i = 0; i < 100000; i++)
-		if (rd(SMMU_CR0ACK) == v)
-			return true;
-	return false;
-}
-
-#define QUEUES_ON	(FMASK(CR0_CMDQEN) | FMASK(CR0_EVENTQEN))
-
-static void command(uint64_t w0, uint64_t w1)
-{
-	uint32_t prod = rd(SMMU_CMDQ_PROD);
-
-	port_store64((uint64_t *)world_word(CMDQ) + (prod & 127) * 2, w0);
-	port_store64((uint64_t *)world_word(CMDQ) + (prod & 127) * 2 + 1, w1);
-	prod = (prod + 1) & 255;
-	wr(SMMU_CMDQ_PROD, prod);
-	while ((rd(SMMU_CMDQ_CONS) & FMASK(CMDQ_CONS_RD)) != prod)
-		;
-}
-
-static void forget_all(void)
-{
-	command(FPREP(CMD_Opcode, CMD_CFGI_STE_RANGE), CMD_CFGI_STE_RANGE_Range_ALL);
-	command(FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
-	command(FPREP(CMD_Opcode, CMD_SYNC), 0);
-}
 
 bool differ_begin(void)
 {
-	if (!cr0(0))
-		return false;
 	/* where blocks of 512 MiB and 1 GiB begin, which may be taken for tables */
 	for (uint64_t pa = RAM; pa < RAM + 0x10000; pa += 8)
 		*world_word(pa) = 0;
-	for (uint64_t pa = CMDQ; pa < LOADED + 0x1000; pa += 8)
-		*world_word(pa) = 0;
-	port_write64(&world.mmio, SMMU_CMDQ_BASE, CMDQ | QUEUE_LG2);
-	port_write64(&world.mmio, SMMU_EVENTQ_BASE, EVTQ | QUEUE_LG2);
-	wr(SMMU_CMDQ_PROD, 0);
-	wr(SMMU_CMDQ_CONS, 0);
-	wr(SMMU_EVENTQ_PROD, 0);
-	wr(SMMU_EVENTQ_CONS, 0);
-	wr(SMMU_GERRORN, rd(SMMU_GERROR));
-	return cr0(QUEUES_ON);
-}
-
-static void point_to(uint64_t strtab, uint32_t cfg, uint32_t cr2)
-{
-	cr0(QUEUES_ON);
-	port_write64(&world.mmio, SMMU_STRTAB_BASE, strtab);
-	wr(SMMU_STRTAB_BASE_CFG, cfg);
-	wr(SMMU_CR2, cr2);
-	forget_all();
-	cr0(QUEUES_ON | FMASK(CR0_SMMUEN));
+	return raw_begin(7);
 }
 
 static void take_events(struct differ_result *out)
 {
-	uint32_t prod = rd(SMMU_EVENTQ_PROD), cons = rd(SMMU_EVENTQ_CONS) & 255;
+	uint64_t w[EVT_WORDS];
 
-	for (; cons != (prod & 255); cons = (cons + 1) & 255) {
-		volatile uint64_t *e = world_word(EVTQ) + (cons & 127) * EVT_WORDS;
-
+	while (raw_event(w)) {
 		for (unsigned i = 0; i < EVT_WORDS && !out->events; i++)
-			out->event[i] = e[i];
+			out->event[i] = w[i];
 		out->events++;
 	}
-	wr(SMMU_EVENTQ_CONS, cons | (prod & (uint32_t)FMASK(EVENTQ_PROD_OVFLG)));
 }
 
 /* ---- memory ---- */
@@ -150,7 +79,7 @@ static void look(const struct differ_case *c, struct differ_result *out)
 
 static uint32_t loaded(void)
 {
-	cr0(QUEUES_ON);			/* what is off lets everything pass: GBPA.ABORT is 0 */
+	raw_cr0(RAW_QUEUES_ON);			/* what is off lets everything pass: GBPA.ABORT is 0 */
 	world.store(LOADED);
 	return *world_word32(LOADED);
 }
@@ -159,7 +88,7 @@ void differ_run(const struct differ_case *c, struct differ_result *out)
 {
 	*out = (struct differ_result){ 0 };
 	install(c);
-	point_to(c->strtab, c->strtab_cfg, c->cr2);
+	raw_enable(c->strtab, c->strtab_cfg, c->cr2);
 	if (c->read)
 		world.load(c->iova);
 	else

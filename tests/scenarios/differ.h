@@ -14,7 +14,6 @@
 
 #define DIFFER_TABLES		(RAM + (512u << 20))	/* where structures are */
 #define DIFFER_TABLES_END	(DIFFER_TABLES + (64u << 20))
-#define DIFFER_QUEUES		DIFFER_TABLES_END
 #define DIFFER_DATA		(RAM + (256u << 20))	/* where accesses are to arrive */
 #define DIFFER_DATA_END		(DIFFER_DATA + (128u << 20))
 #define DIFFER_MAX_WORDS	768u

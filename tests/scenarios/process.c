@@ -65,12 +65,6 @@ static void env_free(void *ctx, void *p, size_t bytes)
 	free(p);
 }
 
-static void env_irq(void *ctx, enum uiommu_sim_irq line)
-{
-	if (irq_fn[line])
-		irq_fn[line](irq_arg[line]);
-}
-
 /* ---- the device ---- */
 
 static int access_sim(uint64_t iova, bool write, void *buf)
@@ -126,6 +120,154 @@ static void write64(void *ctx, uint64_t off, uint64_t v)
 
 static const struct uiommu_mmio_ops mmio_ops = { read32, write32, read64, write64 };
 
+/* ---- a host: one thread, and interrupts that wait while a lock is held ---- */
+
+#define CLASSES 24
+
+static uint64_t next_block = RAM_FREE;
+static void *spare[CLASSES];		/* of 64 << i bytes */
+static unsigned live, locks, pending;
+
+static unsigned size_class(size_t bytes)
+{
+	unsigned i = 0;
+
+	while ((size_t)64 << i < bytes)
+		i++;
+	return i;
+}
+
+static void *host_alloc(void *ctx, size_t bytes)
+{
+	unsigned i = size_class(bytes);
+	void *p = i < CLASSES ? spare[i] : NULL;
+
+	if (p) {
+		spare[i] = *(void **)p;
+	} else {
+		next_block = (next_block + ((uint64_t)64 << i) - 1) & ~(((uint64_t)64 << i) - 1);
+		p = (void *)(uintptr_t)next_block;
+		next_block += (uint64_t)64 << i;
+		if (next_block > RAM + (256u << 20))
+			return NULL;
+	}
+	live++;
+	return memset(p, 0, (size_t)64 << i);
+}
+
+static void host_free(void *ctx, void *p, size_t bytes)
+{
+	unsigned i = size_class(bytes);
+
+	if (!p)
+		return;
+	*(void **)p = spare[i];
+	spare[i] = p;
+	live--;
+}
+
+static int host_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
+{
+	*out = world.mmio;
+	return 0;
+}
+
+static void host_mmio_unmap(void *ctx, struct uiommu_mmio *mmio)
+{
+}
+
+static uint64_t host_now_ns(void *ctx)
+{
+	static uint64_t now;
+
+	return now += 1000;
+}
+
+static void host_relax(void *ctx)
+{
+}
+
+static void host_log(void *ctx, enum uiommu_log_level level, const char *line)
+{
+	char said[200] = "# ";
+
+	strncat(said, line, sizeof(said) - 3);
+	world.say(said);
+}
+
+static void deliver(void)
+{
+	for (unsigned i = 0; !locks && pending && i < 4; i++) {
+		if (!(pending >> i & 1))
+			continue;
+		pending &= ~(1u << i);
+		if (irq_fn[i])
+			irq_fn[i](irq_arg[i]);
+	}
+}
+
+static int host_lock_init(void *ctx, struct uiommu_lock *lock, enum uiommu_lock_kind kind)
+{
+	return 0;
+}
+
+static void host_lock_fini(void *ctx, struct uiommu_lock *lock)
+{
+}
+
+static void host_lock(void *ctx, struct uiommu_lock *lock)
+{
+	locks++;
+}
+
+static void host_unlock(void *ctx, struct uiommu_lock *lock)
+{
+	if (!--locks)
+		deliver();
+}
+
+static void env_irq(void *ctx, enum uiommu_sim_irq line)
+{
+	pending |= 1u << line;
+	deliver();
+}
+
+static int host_irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void *arg)
+{
+	irq_fn[irq] = fn;
+	irq_arg[irq] = arg;
+	return 0;
+}
+
+static void host_irq_release(void *ctx, unsigned irq)
+{
+	irq_fn[irq] = NULL;
+}
+
+#define STEP_2							\
+	.table_alloc = host_alloc, .table_free = host_free,	\
+	.alloc = host_alloc, .free = host_free,			\
+	.mmio_map = host_mmio_map, .mmio_unmap = host_mmio_unmap, \
+	.now_ns = host_now_ns, .relax = host_relax, .log = host_log
+
+static const struct uiommu_host polled = { STEP_2 };
+static const struct uiommu_host with_irqs = {
+	STEP_2,
+	.lock_init = host_lock_init, .lock_fini = host_lock_fini,
+	.lock = host_lock, .unlock = host_unlock,
+	.irq_request = host_irq_request, .irq_release = host_irq_release,
+};
+
+static const struct uiommu_host *host_get(bool irqs)
+{
+	return irqs ? &with_irqs : &polled;
+}
+
+static unsigned host_live(void)
+{
+	return live;
+}
+
 /* ---- all of it ---- */
 
 /* IDR0 to IDR5 as QEMU 9.1 to 11.1 have them, as far as ours can say it. */
@@ -171,7 +313,9 @@ void process_begin(uint32_t sid, void (*say)(const char *line))
 	}
 	world = (struct world){
 		.mmio = { .ops = &mmio_ops, .bytes = 0x20000 },
-		.sid = sid, .rid = sid,
+		.smmu = { .name = "smmuv3", .mmio_bytes = 0x20000, .coherent = true, .has_irqs = true,
+			  .irq_evtq = UIOMMU_SIM_IRQ_EVTQ, .irq_gerror = UIOMMU_SIM_IRQ_GERROR },
+		.sid = sid, .rid = sid, .host = host_get, .live = host_live,
 		.write = dma_write, .load = dma_load, .store = dma_store, .say = say,
 	};
 	sim = NULL;

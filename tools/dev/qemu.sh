@@ -7,6 +7,7 @@
 #   qemu.sh                 all of it
 #   qemu.sh sample          all of it, fewer random configurations: ./dev test's part
 #   qemu.sh smoke           host/baremetal/qemu-virt-aarch64, booted bare
+#   qemu.sh scenarios       tests/scenarios, on QEMU and in a process: the same transcript
 #   qemu.sh differ [COUNT [RUN]]   random configurations through both
 #   qemu.sh --seed N [--reads]     one of them, and what both make of it
 #   qemu.sh kernel          qemu-kernel.sh: Debian's kernel, and `uiommu walk' of its memory
@@ -122,14 +123,15 @@ smoke() {
 	[ "$rc" = 0 ] || passed 1 "smoke ends with 0 (124: not in time), not $rc"
 }
 
-shared="tests/scenarios/baremetal.c tests/scenarios/gen.c tests/scenarios/differ.c"
+shared="baremetal gen differ raw text all driver caches errors"
 
 # The images of tests/scenarios, and the process that plays the same.
 scenario_image() {
 	[ -z "${have_image:-}" ] || return
 	# shellcheck disable=SC2086
-	build baremetal $(printf "$top/%s " $shared)
-	configure release && ninja_quiet release tests/scenarios/compare || exit 1
+	build baremetal $(printf "$top/tests/scenarios/%s.c " $shared)
+	configure release &&
+		ninja_quiet release tests/scenarios/compare tests/scenarios/transcript || exit 1
 	have_image=1
 }
 
@@ -155,6 +157,22 @@ differ() {
 	passed $rc "no difference that is not explained"
 }
 
+# The lines of both; what differs must be what is listed, to the last line.
+scenarios() {
+	local rc
+
+	scenario_image
+	boot baremetal -append scenarios >"$out/scenarios.qemu" 2>"$out/qemu.err"
+	rc=$?
+	[ "$rc" = 0 ] || tail -n 3 "$out/qemu.err"
+	build/release/tests/scenarios/transcript >"$out/scenarios.ours"
+	diff "$out/scenarios.ours" "$out/scenarios.qemu" | grep '^[<>]' >"$out/scenarios.diff"
+	grep '^[<>]' tests/scenarios/differences.txt | diff - "$out/scenarios.diff"
+	passed $? "the scenarios: $(wc -l <"$out/scenarios.qemu") lines on QEMU, $(grep -c '^[<>]' \
+		tests/scenarios/differences.txt) listed differences"
+	passed $rc "and an end"
+}
+
 one_seed() {
 	scenario_image
 	"$compare" --show "$1" "$2"
@@ -175,6 +193,7 @@ smoke) smoke ;;
 kernel)
 	find_qemu
 	QEMU=$qemu exec "$top/tools/dev/qemu-kernel.sh" ;;
+scenarios) scenarios ;;
 differ) differ "${2:-20000}" "${3:-$run}" 0 ;;
 --seed)
 	[ $# -gt 1 ] || die "--seed wants a number"
@@ -182,12 +201,14 @@ differ) differ "${2:-20000}" "${3:-$run}" 0 ;;
 	exit ;;
 sample)
 	smoke
+	scenarios
 	differ 5000 "$run" 0
 	differ 40 "$run" 1 ;;
 all)
 	smoke
+	scenarios
 	differ 25000 "$run" 0
 	differ 300 "$run" 1 ;;
-*) die "usage: ./dev qemu [sample | smoke | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
+*) die "usage: ./dev qemu [sample | smoke | scenarios | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
 esac
 finish
