@@ -188,7 +188,7 @@ static void decode(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_st
 		.mev = FGET(STE_MEV, w[1]),
 		.ppar = FGET(STE_PPAR, w[1]),
 		.cont = FGET(STE_V, w[0]) ? (unsigned)FGET(STE_CONT, w[1]) : 0,
-		.content = content_of(w),
+		.content = s->cfg.conflicts ? content_of(w) : 0,
 		.vms = vms(s, w),
 		.regime = el2 ? SIM_EL2 : SIM_NH,
 		.vmid = s->cfg.stage2 && !el2 ? (uint16_t)FGET(STE_S2VMID, w[2]) : 0,

@@ -66,15 +66,14 @@ bool uiommu_sim_walk_find(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint6
 	return false;
 }
 
+/* It was not found just now, or the walk would have begun behind it. */
 void uiommu_sim_walk_fill(struct uiommu_sim_smmuv3 *s, struct sim_tag tag, uint64_t va,
 			  const struct sim_walk *walk)
 {
 	struct sim_tlb *tlb = &s->tlb;
 	uint64_t key = key_of(tag, walk->granule_lg2, walk->level, va);
-	struct sim_walk_way *w = find(tlb, tag, key);
+	struct sim_walk_way *w = &set_of(tlb, key, ids_of(tag))[tlb->walk_victim++ % WAYS];
 
-	if (!w)
-		w = &set_of(tlb, key, ids_of(tag))[tlb->walk_victim++ % WAYS];
 	*w = (struct sim_walk_way){ .stamp = ++tlb->now, .key = key, .ids = ids_of(tag),
 				    .limits = walk->limits, .table = walk->table };
 	tlb->any_walk = true;

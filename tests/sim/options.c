@@ -514,6 +514,50 @@ static void vms_pidm_is_illegal_without_mpam(void **state)
 	assert_int_equal(rd(*state, CMDQ_CONS) >> 24, 1);
 }
 
+/* ---- ID registers ---- */
+
+static void id_registers_of_options(void **state)
+{
+	static const struct {
+		unsigned reg, bit;
+	} t[] = { { IDR0, 11 }, { IDR0, 17 }, { IDR0, 23 }, { IDR0, 26 }, { IDR3, 5 }, { IDR3, 7 },
+		  { IDR3, 9 }, { IDR3, 12 }, { IDR3, 13 }, { IDR3, 17 }, { IDR5, 7 } };
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct bed *b;
+
+	(void)state;
+	for (unsigned on = 0; on < 2; on++) {
+		c.ats = c.pri = true;
+		c.no_split_ats = c.vmw = c.ats_record = c.abort_only = c.pps = c.stt = on;
+		c.e0pd = c.epan = c.ds = on;
+		c.bbml = 2 * on;
+		c.mpam_partid_max = on;
+		b = bed_raw(&c);
+		for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+			assert_int_equal(rd(b, t[i].reg) >> t[i].bit & 1, on);
+		bed_free(b);
+	}
+}
+
+/* without split-stage ATS its EATS is not legal */
+static void no_split_ats(void **state)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct bed *b;
+	struct s1 s;
+	uint64_t v;
+
+	(void)state;
+	c.ats = c.no_split_ats = true;
+	b = bed_new(&c);
+	s = stream_s1(b, SID, ASID);
+	put_ste(b, SID, ste_s1(s.cd, 0, 0) | 7 << 1, (uint64_t)2 << 28);
+	put_ste_s2(b, SID, s2_word2(39, 1), bed_alloc(b, 4096));
+	assert_int_equal(dma_read(b, SID, VA, &v), ABORTED);
+	expect_event(b, EV(C_BAD_STE, SID), 0, 0, 0);
+	bed_free(b);
+}
+
 /* ---- configurations that contradict themselves ---- */
 
 static void refused(void **state)
@@ -574,6 +618,8 @@ int main(void)
 		CASE(f_cfg_conflict),
 		CASE(f_vms_fetch),
 		CASE(vms_pidm_is_illegal_without_mpam),
+		CASE(id_registers_of_options),
+		CASE(no_split_ats),
 		CASE(refused),
 		CASE(hd_without_ha),
 	};
