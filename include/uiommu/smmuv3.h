@@ -52,6 +52,12 @@ struct uiommu_smmuv3_msi {
  *              the instance lock. NULL: the lowest that is free here
  * @vmid_free:  takes one back: hardware has forgotten all of it. Goes with @vmid_alloc
  * @vmid_ctx:   handed to both
+ * @firmware_ids: StreamIDs whose DMA firmware has started and that goes on (an RMR node
+ *              of IORT, a picture on the screen): they bypass from the moment the SMMU
+ *              is on until a device with that number is added. If the SMMU is found off
+ *              and lets everything pass, it does so until it is on. Not kept
+ * @num_firmware_ids: how many
+ * @sync_batches: a CMD_SYNC in at most every 64 commands, for hardware that wants that
  * @cmdq_lg2:   entries of the command queue, log2; 0: as many as fit 4 KiB. Cut at
  *              what hardware can do
  * @evtq_lg2:   entries of the event queue, likewise
@@ -71,6 +77,9 @@ struct uiommu_smmuv3_config {
 	int (*vmid_alloc)(void *ctx, uint32_t *vmid);
 	void (*vmid_free)(void *ctx, uint32_t vmid);
 	void *vmid_ctx;
+	const uint32_t *firmware_ids;
+	unsigned num_firmware_ids;
+	bool sync_batches;
 	unsigned cmdq_lg2, evtq_lg2, priq_lg2;
 };
 
@@ -84,13 +93,15 @@ struct uiommu_smmuv3_config {
  *            of the host.
  * Hardware:  takes it over as it is found, also running. From the first register
  *            write on nothing passes (GBPA.ABORT; where it is not implemented, a line
- *            in the log says so) until devices are added: every StreamID aborts.
+ *            in the log says so) until devices are added: every StreamID aborts, except
+ *            @cfg->firmware_ids.
  * Ownership: the caller's, until uiommu_smmuv3_remove() or uiommu_destroy().
  * Return:    0, or (hardware is off and aborts, nothing stays)
  *   -UIOMMU_EINVAL      no name, too few bytes of registers, or one function for VMIDs
  *                       without the other
  *   -UIOMMU_EOPNOTSUPP  it lacks something that is needed; a line in the log says what
  *   -UIOMMU_ENOMEM      the host gave no memory
+ *   -UIOMMU_ERANGE      @firmware_ids has one that it cannot look up
  *   -UIOMMU_ETIMEDOUT, -UIOMMU_EIO  it does not acknowledge, or does not take commands
  *   others              as host->mmio_map() and host->irq_request() returned
  */

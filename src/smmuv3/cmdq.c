@@ -406,13 +406,22 @@ bool uiommu_smmuv3_cmdq_is_dead(struct smmu *s)
 	return dead;
 }
 
+static void add_sync(struct smmu_batch *b)
+{
+	b->cmd[b->n][0] = FPREP(CMD_Opcode, CMD_SYNC) | FPREP(CMD_SYNC_CS, CMD_SYNC_CS_SIG_NONE);
+	b->cmd[b->n++][1] = 0;
+}
+
 void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1)
 {
 	uint64_t end;
 
 	/* an error here comes up again in the sync: the queue is dead then */
-	if (b->n == SMMU_BATCH)
+	if (b->n == SMMU_BATCH) {
+		if (s->sync_batches)
+			add_sync(b);
 		flush(s, b, &end);
+	}
 	b->cmd[b->n][0] = w0;
 	b->cmd[b->n++][1] = w1;
 }
@@ -429,8 +438,7 @@ int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 	uint64_t end;
 	int err;
 
-	b->cmd[b->n][0] = FPREP(CMD_Opcode, CMD_SYNC) | FPREP(CMD_SYNC_CS, CMD_SYNC_CS_SIG_NONE);
-	b->cmd[b->n++][1] = 0;
+	add_sync(b);
 	err = flush(s, b, &end);
 	if (!err)
 		err = wait_for(s, end);

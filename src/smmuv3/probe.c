@@ -182,7 +182,7 @@ static int set_gbpa_abort(struct smmu *s)
 
 static int quiet(struct smmu *s)
 {
-	int err = set_gbpa_abort(s);
+	int err = s->keep_open ? 0 : set_gbpa_abort(s);
 
 	if (!err)
 		err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, 0);
@@ -311,7 +311,8 @@ static int enable(struct smmu *s)
 		err = start_irqs(s);
 	if (err)
 		return err;
-	return set_acked(s, SMMU_CR0, SMMU_CR0ACK, cr0 | FMASK(CR0_SMMUEN));
+	err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, cr0 | FMASK(CR0_SMMUEN));
+	return err || !s->keep_open ? err : set_gbpa_abort(s);
 }
 
 /* Interrupts off in hardware, then nobody calls us any more. */
@@ -332,6 +333,7 @@ static int start(struct smmu *s)
 	/* errors from before are not ours: acknowledged, so that ours show */
 	smmu_write(s, SMMU_GERRORN, smmu_read(s, SMMU_GERROR));
 	err = enable(s);
+	s->keep_open = false;
 	if (err)
 		stop(s);
 	return err;
@@ -447,11 +449,26 @@ static struct smmu *make(struct uiommu *u, const struct uiommu_smmuv3_config *cf
 	s->msi_priq = cfg->msi_priq;
 	s->reset = cfg->reset;
 	s->reset_ctx = cfg->reset_ctx;
+	s->sync_batches = cfg->sync_batches;
 	s->vmid_alloc = cfg->vmid_alloc;
 	s->vmid_free = cfg->vmid_free;
 	s->vmid_ctx = cfg->vmid_ctx;
 	copy_name(s, cfg->name);
 	return s;
+}
+
+/* What firmware has started goes on: nothing reads the table yet. */
+static int open_firmware(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
+{
+	int err;
+
+	s->off = true;
+	err = uiommu_smmuv3_strtab_open(s, cfg->firmware_ids, cfg->num_firmware_ids);
+	s->off = false;
+	s->keep_open = cfg->num_firmware_ids &&
+		       !(smmu_read(s, SMMU_CR0ACK) & FMASK(CR0_SMMUEN)) &&
+		       !(smmu_read(s, SMMU_GBPA) & FMASK(GBPA_ABORT));
+	return err;
 }
 
 /* With its registers mapped: everything else. */
@@ -466,7 +483,9 @@ static int bring_up(struct uiommu *u, struct smmu *s, const struct uiommu_smmuv3
 	s->base.pasid_bits = s->caps.pasid_bits;
 	s->base.caps = (s->caps.stalls ? UIOMMU_IOMMU_STALL : 0) |
 		       (s->caps.pri ? UIOMMU_IOMMU_PRI : 0);
-	err = uiommu_iommu_register(u, &s->base);
+	err = open_firmware(s, cfg);
+	if (!err)
+		err = uiommu_iommu_register(u, &s->base);
 	if (err) {
 		free_memory(s);
 		return err;

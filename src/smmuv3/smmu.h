@@ -94,6 +94,8 @@ struct smmu {
 	int (*reset)(void *ctx);		/* (i) */
 	void *reset_ctx;			/* (i) */
 	bool off;				/* (u) nothing reads entries: no syncs */
+	bool keep_open;				/* (u) as it was found, until it is on */
+	bool sync_batches;			/* (i) */
 };
 
 /* The PASID table belongs to the device, or to devices that share it; no domain
@@ -308,6 +310,7 @@ int uiommu_smmuv3_strtab_init(struct smmu *s);
 void uiommu_smmuv3_strtab_fini(struct smmu *s);
 int uiommu_smmuv3_strtab_reserve(struct smmu *s, uint32_t sid);
 uint64_t *uiommu_smmuv3_strtab_entry(const struct smmu *s, uint32_t sid);
+int uiommu_smmuv3_strtab_open(struct smmu *s, const uint32_t *sids, unsigned n);
 uint64_t uiommu_smmuv3_strtab_base(const struct smmu *s);
 uint32_t uiommu_smmuv3_strtab_cfg(const struct smmu *s);
 

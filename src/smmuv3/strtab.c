@@ -81,7 +81,7 @@ static int add_leaf(struct smmu *s, uint32_t sid)
 	port_store64(l1, FPREP(L1STD_Span, SPLIT + 1) |
 			 (port_virt_to_pa(s->host, leaf) & FMASK(L1STD_L2Ptr)));
 	port_clean(s->host, l1, sizeof(*l1));
-	return uiommu_smmuv3_cfgi_ste(s, sid, false);
+	return s->off ? 0 : uiommu_smmuv3_cfgi_ste(s, sid, false);
 }
 
 int uiommu_smmuv3_strtab_reserve(struct smmu *s, uint32_t sid)
@@ -102,6 +102,27 @@ uint64_t *uiommu_smmuv3_strtab_entry(const struct smmu *s, uint32_t sid)
 	if (!t->two_level)
 		return &t->top[(size_t)sid * STE_WORDS];
 	return &t->leaf[sid >> SPLIT][(sid & ((1u << SPLIT) - 1)) * STE_WORDS];
+}
+
+/* Before anything reads the table. */
+int uiommu_smmuv3_strtab_open(struct smmu *s, const uint32_t *sids, unsigned n)
+{
+	static const struct smmu_ste_cfg bypass = { .config = STE_Config_BYPASS };
+	uint64_t ste[STE_WORDS];
+
+	uiommu_smmuv3_ste(ste, &bypass);
+	for (unsigned i = 0; i < n; i++) {
+		int err = uiommu_smmuv3_strtab_reserve(s, sids[i]);
+		uint64_t *e;
+
+		if (err)
+			return err;
+		e = uiommu_smmuv3_strtab_entry(s, sids[i]);
+		for (unsigned w = 0; w < STE_WORDS; w++)
+			port_store64(&e[w], ste[w]);
+		port_clean(s->host, e, sizeof(ste));
+	}
+	return 0;
 }
 
 uint64_t uiommu_smmuv3_strtab_base(const struct smmu *s)

@@ -112,6 +112,29 @@ static void one_publish_and_one_sync_for_a_batch(void **state)
 	stop(&r);
 }
 
+/* For hardware that loses count of more. */
+static void a_sync_for_each_full_batch(void **state)
+{
+	struct rig r;
+	unsigned syncs = 0;
+
+	start(&r, 9);
+	smmu(&r)->sync_batches = true;
+	r.total = 0;
+	assert_int_equal(send(&r, 200, nop), 0);
+	assert_int_equal(r.total, 200 + 3 + 1);
+	for (unsigned i = 0, since = 0; i < r.total; i++) {
+		uint64_t pos = smmu(&r)->cmdq.prod - r.total + i;
+		bool sync = FGET(CMD_Opcode, smmu(&r)->cmdq.ring[(pos & 511) * 2]) == CMD_SYNC;
+
+		since = sync ? 0 : since + 1;
+		assert_true(since < 64);
+		syncs += sync;
+	}
+	assert_int_equal(syncs, 4);
+	stop(&r);
+}
+
 static void every_queue_size_wraps(void **state)
 {
 	for (unsigned lg2 = 1; lg2 <= 8; lg2++) {
@@ -268,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_publish_and_one_sync_for_a_batch),
+		cmocka_unit_test(a_sync_for_each_full_batch),
 		cmocka_unit_test(every_queue_size_wraps),
 		cmocka_unit_test(a_full_queue_is_waited_for),
 		cmocka_unit_test(a_refused_command_is_replaced_and_reported),

@@ -183,6 +183,167 @@ static void bring_up_leaves_no_window(void **state)
 	bench_fini(&b);
 }
 
+/* A picture on the screen, which the device reads all the time. */
+static unsigned lost_reads;
+
+static bool try_screen(struct bench *b, uint64_t off, uint64_t v)
+{
+	const struct uiommu_sim_access a = { .stream_id = 0x207, .iova = THOST_PA };
+	struct uiommu_sim_xlat x;
+
+	if (uiommu_sim_smmuv3_translate(b->sim, &a, &x))
+		lost_reads++;
+	return try_dma(b, off, v);
+}
+
+static void what_firmware_started_goes_on(void **state)
+{
+	static const uint32_t ids[] = { 0x207, 0x12 };
+	struct uiommu_smmuv3_config smmu = bench_smmu;
+	struct uiommu_sim_smmuv3_config cfg;
+	struct uiommu_dev_config dc = {
+		.name = "screen", .stream_ids = ids, .num_stream_ids = 1, .group = -1,
+		.default_type = UIOMMU_DOMAIN_IDENTITY,
+	};
+	static const uint32_t beyond = 1u << 20;
+	struct uiommu_dev *dev;
+	struct bench b;
+
+	uiommu_sim_smmuv3_config_init(&cfg);
+	bench_init_sim(&b, &cfg, false);
+	b.hook_write = try_screen;
+	smmu.firmware_ids = ids;
+	smmu.num_firmware_ids = 2;
+	lost_reads = passed = 0;
+	assert_int_equal(uiommu_create(&b.t.host, NULL, &b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(b.u, &smmu, &b.iommu), 0);
+	assert_int_equal(lost_reads, 0);
+	assert_int_equal(uiommu_sim_smmuv3_mmio_read(b.sim, SMMU_GBPA, 4) & FMASK(GBPA_ABORT),
+			 FMASK(GBPA_ABORT));
+	passed = 0;
+	dc.iommu = b.iommu;
+	assert_int_equal(uiommu_device_add(b.u, &dc, &dev), 0);
+	try_screen(&b, 0, 0);
+	assert_int_equal(lost_reads, 0);
+	assert_int_equal(passed, 0);	/* nobody else's does */
+	uiommu_device_remove(dev);
+	try_screen(&b, 0, 0);
+	assert_true(lost_reads);
+	uiommu_smmuv3_remove(b.iommu);
+	/* found running, it is stopped first: whatever it was told before is not known */
+	uiommu_sim_smmuv3_reset(b.sim);
+	uiommu_sim_smmuv3_mmio_write(b.sim, SMMU_CR0, FMASK(CR0_SMMUEN), 4);
+	passed = 0;
+	assert_int_equal(uiommu_smmuv3_probe(b.u, &smmu, &b.iommu), 0);
+	assert_int_equal(passed, 0);
+	uiommu_smmuv3_remove(b.iommu);
+	smmu.firmware_ids = &beyond;
+	smmu.num_firmware_ids = 1;
+	assert_int_equal(uiommu_smmuv3_probe(b.u, &smmu, &b.iommu), -UIOMMU_ERANGE);
+	bench_fini(&b);
+}
+
+/*
+ * The order of the registers: a queue's base and indices before it is on; nothing is
+ * forgotten before commands are taken; interrupts last but SMMUEN, so that no handler
+ * looks at a queue that is not there; errors of before acknowledged before ours can be.
+ */
+static struct {
+	uint64_t off, v;
+} wrote[128];
+static unsigned num_wrote;
+
+static bool note(struct bench *b, uint64_t off, uint64_t v)
+{
+	if (num_wrote < 128) {
+		wrote[num_wrote].off = off;
+		wrote[num_wrote++].v = v;
+	}
+	return true;
+}
+
+static unsigned when(uint64_t off, uint64_t mask)
+{
+	for (unsigned i = 0; i < num_wrote; i++)
+		if (wrote[i].off == off && (wrote[i].v & mask) == mask)
+			return i;
+	fail_msg("0x%llx is not written", (unsigned long long)off);
+	return 0;
+}
+
+static void bring_up_in_order(void **state)
+{
+	static const unsigned tables[] = { SMMU_STRTAB_BASE, SMMU_STRTAB_BASE_CFG, SMMU_CMDQ_BASE,
+					   SMMU_CMDQ_PROD, SMMU_CMDQ_CONS, SMMU_CR1, SMMU_CR2,
+					   SMMU_GERRORN };
+	static const unsigned events[] = { SMMU_EVENTQ_BASE, SMMU_EVENTQ_PROD, SMMU_EVENTQ_CONS,
+					   SMMU_PRIQ_BASE, SMMU_PRIQ_PROD, SMMU_PRIQ_CONS };
+	unsigned cmdq, forgot, evtq, irqs, on;
+	struct uiommu_sim_smmuv3_config cfg;
+	struct bench b;
+
+	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.ats = cfg.pri = true;
+	cfg.priq_max_lg2 = 8;
+	bench_init_sim(&b, &cfg, false);
+	uiommu_sim_smmuv3_fail(b.sim);		/* an error of before */
+	uiommu_sim_smmuv3_reset(b.sim);
+	b.hook_write = note;
+	num_wrote = 0;
+	assert_int_equal(uiommu_create(&b.t.host, NULL, &b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(b.u, &bench_smmu, &b.iommu), 0);
+	cmdq = when(SMMU_CR0, FMASK(CR0_CMDQEN));
+	evtq = when(SMMU_CR0, FMASK(CR0_EVENTQEN) | FMASK(CR0_PRIQEN));
+	irqs = when(SMMU_IRQ_CTRL, FMASK(IRQ_CTRL_EVENTQ_IRQEN) | FMASK(IRQ_CTRL_GERROR_IRQEN));
+	on = when(SMMU_CR0, FMASK(CR0_SMMUEN));
+	assert_int_equal(when(SMMU_GBPA, FMASK(GBPA_ABORT)), 0);
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		assert_true(when(tables[i], 0) < cmdq);
+	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		assert_true(when(events[i], 0) < evtq);
+	for (forgot = cmdq; wrote[forgot].off != SMMU_CMDQ_PROD; forgot++)
+		;
+	assert_true(cmdq < forgot && forgot < evtq && evtq < irqs && irqs < on);
+	assert_int_equal(on, num_wrote - 1);
+	assert_true(wrote[cmdq].v & FMASK(CR0_ATSCHK));
+	bench_fini(&b);
+}
+
+static void tables_of_pasids_of_every_size(void **state)
+{
+	for (unsigned bits = 0; bits <= 20; bits++)
+		for (unsigned two = 0; two < 2; two++) {
+			unsigned used = two || bits < 10 ? bits : 10;
+			struct uiommu_sim_smmuv3_config cfg;
+			struct uiommu_domain *dom;
+			struct uiommu_dev *dev;
+			uiommu_pasid_t last = (1u << used) - 1;
+			uint64_t *page;
+			struct bench b;
+
+			uiommu_sim_smmuv3_config_init(&cfg);
+			cfg.ssidsize = bits;
+			cfg.cd_2level = two;
+			bench_init(&b, &cfg, &bench_smmu, false);
+			dev = bench_add(&b, "d", 1, 20);
+			assert_int_equal(uiommu_device_pasid_bits(dev), used);
+			dom = bench_domain(dev);
+			page = bench_page(&b, 3);
+			bench_map(&b, dom, IOVA, page);
+			if (last) {
+				assert_int_equal(uiommu_attach_device_pasid(dom, dev, last), 0);
+				bench_sees(&b, dev, last, IOVA, 3);
+				bench_sees(&b, dev, 0, IOVA, 0);
+			}
+			assert_int_equal(uiommu_attach_device_pasid(dom, dev, last + 1),
+					 -UIOMMU_EINVAL);
+			assert_int_equal(uiommu_attach_device(dom, dev), 0);
+			bench_sees(&b, dev, 0, IOVA, 3);
+			bench_page_free(&b, page);
+			bench_fini(&b);
+		}
+}
+
 /* Found running, as firmware or a crashed kernel leaves it. */
 static void a_running_smmu_is_taken_over(void **state)
 {
@@ -357,6 +518,9 @@ int main(void)
 		T(overflow_is_said_once),
 		T(interrupts_drain_the_queue),
 		cmocka_unit_test(bring_up_leaves_no_window),
+		cmocka_unit_test(bring_up_in_order),
+		cmocka_unit_test(what_firmware_started_goes_on),
+		cmocka_unit_test(tables_of_pasids_of_every_size),
 		cmocka_unit_test(a_running_smmu_is_taken_over),
 		cmocka_unit_test(what_it_cannot_do_is_said),
 		T(wrong_configurations),
