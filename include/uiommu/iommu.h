@@ -542,12 +542,15 @@ struct uiommu_domain *uiommu_domain_blocked(struct uiommu *u);
 /**
  * struct uiommu_domain_info - what a domain is
  * @type:           its type
+ * @format:         PAGING: the name of its page tables' format (uiommu_pt_ops.name),
+ *                  "arm_s1_4k"; else NULL
  * @pgsizes:        PAGING: bit n set: leaves of 2^n bytes. Else 0
  * @aperture_start: first IOVA that can be mapped, bytes
  * @aperture_last:  last one, inclusive. BLOCKED: 0
  */
 struct uiommu_domain_info {
 	enum uiommu_domain_type type;
+	const char *format;
 	uint64_t pgsizes;
 	uiommu_iova_t aperture_start, aperture_last;
 };

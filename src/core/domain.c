@@ -94,6 +94,7 @@ void uiommu_domain_info(const struct uiommu_domain *dom, struct uiommu_domain_in
 		out->aperture_last = UINT64_MAX;
 	if (dom->type != UIOMMU_DOMAIN_PAGING)
 		return;
+	out->format = dom->pt.ops->name;
 	out->pgsizes = dom->pt.ops->pgsizes;
 	out->aperture_last = last_of(dom->pt.ias_lg2);
 }

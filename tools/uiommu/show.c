@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <uiommu/nested.h>
 #include <uiommu/smmuv3.h>
 
 #include "show.h"
@@ -96,6 +97,16 @@ static void name_pasid(uiommu_pasid_t pasid, char *buf, size_t bytes)
 		snprintf(buf, bytes, "PASID 0x%x", pasid);
 }
 
+/* What an SMMUv3 tags with: stage 2, and what lies on it, has a VMID. */
+static const char *name_tag(const struct uiommu_domain *dom)
+{
+	const struct uiommu_domain *parent = uiommu_domain_parent(dom);
+	struct uiommu_domain_info info;
+
+	uiommu_domain_info(parent ? parent : dom, &info);
+	return info.format && !strncmp(info.format, "arm_s2", 6) ? "VMID" : "ASID";
+}
+
 /* ---- device -> PASIDs -> domains ---- */
 
 static int device_attach(void *ctx, const struct uiommu_attach_status *st)
@@ -110,7 +121,8 @@ static int device_attach(void *ctx, const struct uiommu_attach_status *st)
 	name_pasid(st->pasid, line->name, sizeof(line->name));
 	name_domain(st->dom, dom, sizeof(dom));
 	if (st->tag)
-		snprintf(line->text, sizeof(line->text), "%s %s, ASID %u", arrow, dom, st->tag);
+		snprintf(line->text, sizeof(line->text), "%s %s, %s %u", arrow, dom,
+			 name_tag(st->dom), st->tag);
 	else
 		snprintf(line->text, sizeof(line->text), "%s %s", arrow, dom);
 	return 0;
@@ -139,11 +151,18 @@ static int domain_attach(void *ctx, const struct uiommu_attach_status *st)
 {
 	struct list *l = ctx;
 	struct line *line = add_line(l);
+	char at[32], dom[64];
 
 	if (!line)
 		return -UIOMMU_ENOMEM;
 	snprintf(line->name, sizeof(line->name), "%s", uiommu_device_name(st->dev));
-	name_pasid(st->pasid, line->text, sizeof(line->text));
+	name_pasid(st->pasid, at, sizeof(at));
+	if (!st->nested) {
+		snprintf(line->text, sizeof(line->text), "%s", at);
+		return 0;
+	}
+	name_domain(st->nested, dom, sizeof(dom));
+	snprintf(line->text, sizeof(line->text), "%s, below %s", at, dom);
 	return 0;
 }
 
