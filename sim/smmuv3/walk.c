@@ -139,16 +139,23 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, const s
 	}
 }
 
+static bool writable_clean(const struct sim_cd *cd, uint64_t desc)
+{
+	return cd->hd && desc & D_DBM && desc & D_AP_RO;
+}
+
 /* What a leaf grants: VMSAv8-64, EL1&0 (and EL2&0). Memory that unprivileged
- * accesses may write is never executable by privileged ones. */
-static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, bool write)
+ * accesses may write is never executable by privileged ones. @may_write: it is
+ * writable, or becomes so by being written to (DBM): that is what counts for those. */
+static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, bool write,
+			       bool may_write)
 {
 	bool unpriv = st->desc & D_AP_UNPRIV && !(st->lim & NO_UNPRIV);
 	bool ux = !(st->desc & D_UXN) && !(st->lim & UXN);
-	bool px = !(st->desc & D_PXN) && !(st->lim & PXN) && !(unpriv && write);
+	bool px = !(st->desc & D_PXN) && !(st->lim & PXN) && !(unpriv && may_write);
 	unsigned p = 0;
 
-	if (cd->wxn && write) {
+	if (cd->wxn && may_write) {
 		px = false;
 		ux = ux && !unpriv;
 	}
@@ -163,21 +170,17 @@ static unsigned two_privileges(const struct sim_cd *cd, const struct step *st, b
 static unsigned permissions(const struct sim_cd *cd, const struct step *st, bool dirty)
 {
 	bool write = (dirty || !(st->desc & D_AP_RO)) && !(st->lim & RO), x;
+	bool may_write = write || (writable_clean(cd, st->desc) && !(st->lim & RO));
 	unsigned p;
 
 	if (!cd->one_priv)
-		return two_privileges(cd, st, write);
-	x = !(st->desc & D_UXN) && !(st->lim & UXN) && !(cd->wxn && write);
+		return two_privileges(cd, st, write, may_write);
+	x = !(st->desc & D_UXN) && !(st->lim & UXN) && !(cd->wxn && may_write);
 	p = SIM_PERM_R | (write ? SIM_PERM_W : 0) | (x ? SIM_PERM_X : 0);
 	return p | SIM_PERM_PRIV(p);
 }
 
 /* ---- hardware update ---- */
-
-static bool writable_clean(const struct sim_cd *cd, uint64_t desc)
-{
-	return cd->hd && desc & D_DBM && desc & D_AP_RO;
-}
 
 /* What the leaf has to become; it becomes dirty only for a write that is allowed. */
 static uint64_t updated(const struct sim_txn *t, const struct step *st)

@@ -598,6 +598,30 @@ static void hd_without_ha(void **state)
 	bed_free(b);
 }
 
+/* A page that hardware makes writable counts as writable where execution is asked for:
+ * not for privileged code what unprivileged code may write, and nothing with WXN. */
+static void dbm_counts_as_writable_for_execution(void **state)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct bed *b = bed_new(&c);
+	struct s1 s = stream_s1(b, SID, ASID);
+	uint64_t cd = mem(b, s.cd) | BIT(43) | BIT(42);		/* HA, HD */
+
+	(void)state;
+	set_mem(b, s.cd, cd);
+	map4k(b, s.root, VA, s.page, PTE_RW | PTE_RO | BIT(51));
+	assert_int_equal(as(b, false, false, true), 0);
+	assert_int_equal(as(b, true, false, true), ABORTED);
+	expect_event(b, EV(F_PERMISSION, SID), EV_READ | EV_CLASS_IN | BIT(34) | BIT(33), VA, 0);
+	set_mem(b, s.cd, cd | BIT(36));				/* WXN */
+	cmd(b, OP_CFGI_CD(SID, 0), 1);
+	cmd(b, OP_NH_ASID(ASID), 0);
+	sync(b);
+	assert_int_equal(as(b, false, false, true), ABORTED);
+	expect_event(b, EV(F_PERMISSION, SID), EV_READ | EV_CLASS_IN | BIT(34), VA, 0);
+	bed_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +646,7 @@ int main(void)
 		CASE(no_split_ats),
 		CASE(refused),
 		CASE(hd_without_ha),
+		CASE(dbm_counts_as_writable_for_execution),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
