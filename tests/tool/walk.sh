@@ -71,9 +71,9 @@ word 0x4008 0000000090005003
 walk 1 --sid 2 --iova 0x200123
 says out "F_WALK_EABT"
 says out "FetchAddr  0x90005000"
-word 0x1010 0400000000000000
+word 0x1010 0800000000000000
 walk 3 --sid 2 --iova 0x200123
-says out "not explained: CD.DS"
+says out "not explained: STE.S1PIE, CD.PIE"
 
 want 2 "$uiommu" walk
 says err "--live, --dump or --mem is needed"

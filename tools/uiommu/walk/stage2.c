@@ -9,69 +9,88 @@
 
 /* ---- configuration ---- */
 
-/* The level that S2SL0 starts at, by granule; 0xff: reserved. */
-static unsigned start_level(unsigned granule_lg2, unsigned sl0, bool stt)
+/*
+ * {S2SL0_2, S2SL0} count levels upwards, from another one for the 4 KiB granule; some
+ * only small tables or DS have, some only a large output size. False: reserved.
+ */
+static bool start_level(const struct walk *w, struct geometry *g)
 {
-	static const uint8_t levels[3][4] = {
-		{ 2, 1, 0, 3 }, { 3, 2, 1, 0xff }, { 3, 2, 1, 0xff },
-	};
-	unsigned level = levels[granule_lg2 == 12 ? 0 : granule_lg2 == 14 ? 1 : 2][sl0];
+	unsigned sl0 = (unsigned)FGET(STE_S2SL0, w->ste[2]), gr = g->granule_lg2;
 
-	return level == 3 && granule_lg2 == 12 && !stt ? 0xff : level;
+	if (g->ds && gr == 12 && FGET(STE_S2SL0_2, w->ste[3])) {
+		g->level = -1;
+		return !sl0;
+	}
+	if (gr == 12) {
+		g->level = sl0 == 3 ? 3 : 2 - (int)sl0;
+		return sl0 == 3 ? FGET(IDR3_STT, w->regs->idr3) : sl0 < 2 || w->oas_lg2 > 42;
+	}
+	g->level = 3 - (int)sl0;
+	if (sl0 == 3)
+		return gr == 14 && g->ds;
+	return sl0 < 2 || w->oas_lg2 > (gr == 14 ? 40 : 42);
 }
 
 static const char *geometry_illegal(struct walk *w, unsigned tsz)
 {
 	struct geometry *g = &w->g2;
-	unsigned max = FGET(IDR3_STT, w->regs->idr3) ? 48 : 39, shift, oas = g->oas_lg2;
-	unsigned min = g->granule_lg2 == 16 && g->oas_lg2 == 52 ? 12 : 16;
+	bool more = g->granule_lg2 == 16 || g->ds;
+	unsigned ias = w->oas_lg2, shift, oas = g->oas_lg2;
 
+	if (FGET(IDR0_TTF, w->regs->idr0) & 1 && ias < 40)
+		ias = 40;		/* AArch32 tables have as many */
+	if (ias > 48 && !more)
+		ias = 48;
 	if (!g->granule_lg2)
 		return "STE.S2TG is a granule that IDR5 does not have, or reserved";
-	if (tsz < min || tsz > max || g->ias_lg2 > (w->oas_lg2 < 40 ? 40 : w->oas_lg2))
-		return "STE.S2T0SZ is outside of what this SMMU takes";
-	if (g->level == 0xff)
-		return "STE.S2SL0 is reserved";
-	shift = g->granule_lg2 + (g->granule_lg2 - 3) * (3 - g->level);
+	if (tsz < 64 - ias || tsz > walk_tsz_max(w, g->granule_lg2))
+		return walk_str(w, "STE.S2T0SZ is %u, outside of %u to %u", tsz, 64 - ias,
+				walk_tsz_max(w, g->granule_lg2));
+	if (!start_level(w, g))
+		return "STE.S2SL0 is reserved, or starts too high for IDR5.OAS";
+	shift = g->granule_lg2 + (g->granule_lg2 - 3) * (unsigned)(3 - g->level);
 	if (g->ias_lg2 <= shift || g->ias_lg2 > shift + g->granule_lg2 - 3 + 4)
 		return "STE.S2SL0 does not go with S2T0SZ: the first table would be none, or more "
 		       "than 16 tables";
-	if (g->granule_lg2 != 16 && oas > 48)
+	if (!more && oas > 48)
 		oas = 48;
 	return g->base >> oas ? "STE.S2TTB is beyond the output size" : NULL;
+}
+
+static const char *stage2_illegal(struct walk *w)
+{
+	const uint64_t *s = w->ste;
+	unsigned httu = (unsigned)FGET(IDR0_HTTU, w->regs->idr0);
+	unsigned stall = (unsigned)FGET(IDR0_STALL_MODEL, w->regs->idr0);
+
+	if (!FGET(STE_S2AA64, s[2]))
+		return "STE.S2AA64 (bit 179) is 0";
+	if (FGET(STE_S2ENDI, s[2]))
+		return "STE.S2ENDI is 1: big-endian tables are not known here";
+	if (FGET(STE_S2S, s[2]) && stall == IDR0_STALL_MODEL_TERMINATE)
+		return "STE.S2S is 1 and IDR0.STALL_MODEL says there is no stalling";
+	if (!FGET(STE_S2S, s[2]) && stall == IDR0_STALL_MODEL_STALL)
+		return "STE.S2S is 0 and IDR0.STALL_MODEL says that all faults stall";
+	if ((FGET(STE_S2HA, s[2]) && !httu) || (FGET(STE_S2HD, s[2]) && httu < 2))
+		return "STE.S2HA or S2HD is 1 and IDR0.HTTU does not have it";
+	return geometry_illegal(w, (unsigned)FGET(STE_S2T0SZ, s[2]));
 }
 
 bool walk_stage2_config(struct walk *w)
 {
 	static const uint8_t granules[4] = { 12, 16, 14, 0 };
-	const uint64_t *s = w->ste, idr5 = w->regs->idr5;
-	unsigned g = granules[FGET(STE_S2TG, s[2])], tsz = (unsigned)FGET(STE_S2T0SZ, s[2]);
+	const uint64_t *s = w->ste;
+	unsigned g = walk_granule(w, granules[FGET(STE_S2TG, s[2])]);
 	unsigned oas = walk_size_bits((unsigned)FGET(STE_S2PS, s[2]));
-	unsigned httu = (unsigned)FGET(IDR0_HTTU, w->regs->idr0);
-	const char *blame = NULL;
-	bool has = g == 12 ? FGET(IDR5_GRAN4K, idr5) : g == 14 ? FGET(IDR5_GRAN16K, idr5) :
-		   g == 16 ? FGET(IDR5_GRAN64K, idr5) : false;
+	const char *blame;
 
-	if (FGET(STE_S2DS, s[3]))
-		return walk_refuse(w, "STE.S2DS: 52-bit addresses with small granules are not "
-				   "explained");
 	w->g2 = (struct geometry){
-		.granule_lg2 = has ? g : 0, .ias_lg2 = 64 - tsz,
+		.granule_lg2 = g, .ias_lg2 = 64 - (unsigned)FGET(STE_S2T0SZ, s[2]),
 		.oas_lg2 = oas < w->oas_lg2 ? oas : w->oas_lg2, .base = s[3] & FMASK(STE_S2TTB),
+		.ds = g != 16 && FGET(IDR5_DS, w->regs->idr5) && FGET(STE_S2DS, s[3]),
+		.wide = g == 16 && w->oas_lg2 == 52,
 	};
-	if (has)
-		w->g2.level = start_level(g, (unsigned)FGET(STE_S2SL0, s[2]),
-					  FGET(IDR3_STT, w->regs->idr3));
-	if (!FGET(STE_S2AA64, s[2]))
-		blame = "STE.S2AA64 (bit 179) is 0";
-	else if (FGET(STE_S2ENDI, s[2]))
-		blame = "STE.S2ENDI is 1: big-endian tables are not known here";
-	else if (FGET(STE_S2S, s[2]) && FGET(IDR0_STALL_MODEL, w->regs->idr0) == 1)
-		blame = "STE.S2S is 1 and IDR0.STALL_MODEL says there is no stalling";
-	else if ((FGET(STE_S2HA, s[2]) && !httu) || (FGET(STE_S2HD, s[2]) && httu < 2))
-		blame = "STE.S2HA or S2HD is 1 and IDR0.HTTU does not have it";
-	else
-		blame = geometry_illegal(w, tsz);
+	blame = stage2_illegal(w);
 	return blame ? walk_config_fault(w, EVT_C_BAD_STE, blame) : true;
 }
 
@@ -90,23 +109,24 @@ static const char *exec_refused(struct walk *w, uint64_t d)
 
 static const char *refused(struct walk *w, uint64_t d, const struct purpose *p)
 {
-	bool dirty = FGET(STE_S2HD, w->ste[2]) && d & BIT(51);
-	bool device = !(d >> 4 & 3) && !FGET(STE_S2FWB, w->ste[1]);
+	bool dirty = FGET(STE_S2HA, w->ste[2]) && FGET(STE_S2HD, w->ste[2]) && d & BIT(51);
+	bool fwb = FGET(IDR3_FWB, w->regs->idr3) && FGET(STE_S2FWB, w->ste[1]);
+	bool device = !fwb && !(d >> 4 & 3);
 
-	if (!(d & BIT(6)) && !p->write)
+	if (!(d & BIT(6)) && (p->class == EVT_CLASS_TT || (!p->write && !p->exec)))
 		return "S2AP[0] (bit 6) is 0: not readable";
 	if (p->write && !(d & BIT(7)) && !dirty)
 		return "S2AP[1] (bit 7) is 0: not writable";
-	if (p->class == EVT_CLASS_TT && FGET(STE_S2PTW, w->ste[2]) && device)
+	if (p->class != EVT_CLASS_IN && FGET(STE_S2PTW, w->ste[2]) && device)
 		return "STE.S2PTW is 1 and the table lies in device memory";
 	return p->exec ? exec_refused(w, d) : NULL;
 }
 
 /* ---- levels ---- */
 
-static void show_level(struct walk *w, unsigned level, unsigned shift, uint64_t at, uint64_t desc)
+static void show_level(struct walk *w, int level, unsigned shift, uint64_t at, uint64_t desc)
 {
-	struct report_item *it = walk_step(w, "s2-descriptor", walk_str(w, "stage 2 level %u",
+	struct report_item *it = walk_step(w, "s2-descriptor", walk_str(w, "stage 2 level %d",
 					   level), at, &desc, 1);
 	bool is_leaf = level == 3 || !(desc & BIT(1));
 
@@ -144,23 +164,30 @@ static bool leaf(struct walk *w, uint64_t ipa, uint64_t desc, unsigned shift,
 	return blame ? s2_fault(w, EVT_F_PERMISSION, p, ipa, blame) : true;
 }
 
+static bool valid(const struct geometry *g, int level, uint64_t desc)
+{
+	if (!(desc & BIT(0)))
+		return false;
+	return desc & BIT(1) || (level < 3 && walk_block_allowed(g, level));
+}
+
 static bool descend(struct walk *w, uint64_t ipa, const struct purpose *p, uint64_t *desc,
 		    unsigned *shift)
 {
 	const struct geometry *g = &w->g2;
-	unsigned stride = g->granule_lg2 - 3, level = g->level, top = g->ias_lg2;
+	unsigned stride = g->granule_lg2 - 3, top = g->ias_lg2;
+	int level = g->level;
 	uint64_t table, at;
 
-	*shift = g->granule_lg2 + stride * (3 - level);
+	*shift = g->granule_lg2 + stride * (unsigned)(3 - level);
 	table = g->base & ~(((uint64_t)8 << (top - *shift)) - 1);
 	for (;; level++, top = *shift, *shift -= stride) {
 		at = table + 8 * ((ipa & walk_bits(top - 1, *shift)) >> *shift);
 		if (!w->mem->read(w->mem->ctx, at, desc))
 			return walk_eabt(w, true, p->class, at);
 		show_level(w, level, *shift, at, *desc);
-		if (!(*desc & BIT(0)) || (level == 3 && !(*desc & BIT(1))) ||
-		    (level < 3 && !(*desc & BIT(1)) && !walk_block_allowed(g, level)))
-			return s2_fault(w, EVT_F_TRANSLATION, p, ipa, walk_str(w, "the level %u "
+		if (!valid(g, level, *desc))
+			return s2_fault(w, EVT_F_TRANSLATION, p, ipa, walk_str(w, "the level %d "
 					"descriptor of stage 2 at 0x%" PRIx64 " is not valid (bits "
 					"1:0 are %u)", level, at, (unsigned)(*desc & 3)));
 		if (level == 3 || !(*desc & BIT(1)))

@@ -87,7 +87,6 @@ static const char *stage1_illegal(struct walk *w)
 	const uint64_t *s = w->ste;
 	unsigned fmt = (unsigned)FGET(STE_S1Fmt, s[0]), max = (unsigned)FGET(STE_S1CDMax, s[0]);
 	unsigned ssid = (unsigned)FGET(IDR1_SSIDSIZE, w->regs->idr1);
-	bool nested = FGET(STE_Config, s[0]) == STE_Config_S1_S2;
 
 	if (!FGET(IDR0_S1P, w->regs->idr0))
 		return "STE.Config has stage 1 and IDR0.S1P is 0";
@@ -98,9 +97,42 @@ static const char *stage1_illegal(struct walk *w)
 	if (ssid && max && (fmt == STE_S1Fmt_L2_4K || fmt == STE_S1Fmt_L2_64K) &&
 	    !FGET(IDR0_CD2L, w->regs->idr0))
 		return "STE.S1Fmt is two-level and IDR0.CD2L is 0";
-	if (!nested && (s[0] & FMASK(STE_S1ContextPtr)) >> w->oas_lg2)
+	if ((s[0] & FMASK(STE_S1ContextPtr)) >> w->oas_lg2)
 		return "STE.S1ContextPtr is beyond IDR5.OAS";
 	return NULL;
+}
+
+/* What a device with a cache of its own (ATS) makes ILLEGAL. */
+static const char *ats_illegal(struct walk *w, unsigned config)
+{
+	unsigned eats = (unsigned)FGET(STE_EATS, w->ste[1]);
+	bool stalls = FGET(STE_S2S, w->ste[2]);
+
+	if (!FGET(IDR0_ATS, w->regs->idr0))
+		return NULL;
+	if (eats == STE_EATS_TRANS && config & 2 && stalls)
+		return "STE.EATS is 0b01 and STE.S2S is 1: translation requests cannot stall";
+	if (eats == STE_EATS_S1CHK && (config != STE_Config_S1_S2 || stalls ||
+				       FGET(IDR0_NS1ATS, w->regs->idr0)))
+		return "STE.EATS is 0b10 (split stages), which needs both stages, no stalls, and "
+		       "IDR0.NS1ATS 0";
+	return NULL;
+}
+
+static const char *translation_illegal(struct walk *w, unsigned config)
+{
+	bool world = config == STE_Config_S1 && FGET(IDR0_Hyp, w->regs->idr0);
+	unsigned strw = world ? (unsigned)FGET(STE_STRW, w->ste[1]) : STE_STRW_NSEL1;
+	const char *blame = config & 1 ? stage1_illegal(w) : NULL;
+
+	if (!blame && config & 2 && !FGET(IDR0_S2P, w->regs->idr0))
+		blame = "STE.Config has stage 2 and IDR0.S2P is 0";
+	if (!blame && strw & 1)
+		blame = "STE.STRW (bits 95:94) is 0b01 or 0b11: reserved";
+	if (!blame && FGET(IDR0_S2P, w->regs->idr0) && strw == STE_STRW_NSEL1 &&
+	    !FGET(IDR0_VMID16, w->regs->idr0) && FGET(STE_S2VMID, w->ste[2]) > 0xff)
+		blame = "STE.S2VMID has more than 8 bits and IDR0.VMID16 is 0";
+	return blame ? blame : ats_illegal(w, config);
 }
 
 static bool check_ste(struct walk *w)
@@ -112,14 +144,10 @@ static bool check_ste(struct walk *w)
 		return walk_config_fault(w, EVT_C_BAD_STE, "STE.V (bit 0) is 0");
 	if (config < STE_Config_BYPASS)
 		return true;
-	if (config & 1)
-		blame = stage1_illegal(w);
-	if (!blame && config & 2 && !FGET(IDR0_S2P, w->regs->idr0))
-		blame = "STE.Config has stage 2 and IDR0.S2P is 0";
+	if (config & 3)
+		blame = translation_illegal(w, config);
 	if (blame)
 		return walk_config_fault(w, EVT_C_BAD_STE, blame);
-	if (config & 1 && FGET(STE_STRW, w->ste[1]) && config == STE_Config_S1)
-		return walk_refuse(w, "STE.STRW: translation regimes of EL2 are not explained");
 	return !(config & 2) || walk_stage2_config(w);
 }
 
@@ -146,6 +174,8 @@ bool walk_find_ste(struct walk *w)
 		report_value(it, "S1CDMax", FGET(STE_S1CDMax, w->ste[0]), NULL);
 		report_value(it, "S1DSS", FGET(STE_S1DSS, w->ste[1]), NULL);
 	}
+	if (FGET(STE_Config, w->ste[0]) == STE_Config_S1 && FGET(STE_STRW, w->ste[1]))
+		report_value(it, "STRW", FGET(STE_STRW, w->ste[1]), NULL);
 	if (FGET(STE_Config, w->ste[0]) >= STE_Config_S2) {
 		report_value(it, "S2TTB", w->ste[3] & FMASK(STE_S2TTB), NULL);
 		report_value(it, "S2VMID", FGET(STE_S2VMID, w->ste[2]), NULL);
@@ -189,7 +219,7 @@ static bool second_cd_level(struct walk *w, uint64_t base, unsigned max, unsigne
 	if (!FGET(L1CD_V, l1))
 		return walk_config_fault(w, EVT_C_BAD_SUBSTREAMID, walk_str(w, "V (bit 0) of the "
 					 "L1CD at 0x%" PRIx64 " is 0", pa));
-	if (!w->s2 && ptr >> w->oas_lg2)
+	if (ptr >> w->oas_lg2)
 		return walk_config_fault(w, EVT_C_BAD_SUBSTREAMID, walk_str(w, "L2Ptr of the L1CD "
 					 "at 0x%" PRIx64 " is beyond IDR5.OAS", pa));
 	*at = ptr + 64 * (uint64_t)(w->a.pasid & ((1u << lg2) - 1));
@@ -229,8 +259,12 @@ static const char *cd_illegal(struct walk *w)
 		return "CD.S is 0 and IDR0.STALL_MODEL says that all faults stall";
 	if (FGET(CD_HA, c[0]) && !httu)
 		return "CD.HA is 1 and IDR0.HTTU is 0";
-	if (FGET(CD_HD, c[0]) && (httu < 2 || !FGET(CD_HA, c[0])))
-		return "CD.HD is 1 and IDR0.HTTU (or CD.HA) does not have it";
+	if (FGET(CD_HD, c[0]) && httu < 2)
+		return "CD.HD is 1 and IDR0.HTTU does not have it";
+	if (FGET(CD_S, c[0]) && FGET(STE_S1STALLD, w->ste[1]))
+		return "CD.S is 1 and STE.S1STALLD forbids stalling";
+	if (!FGET(CD_A, c[0]) && FGET(IDR0_TERM_MODEL, w->regs->idr0))
+		return "CD.A is 0 and IDR0.TERM_MODEL says that faults always abort";
 	if (FGET(CD_ENDI, c[0]) && halves)
 		return "CD.ENDI is 1: big-endian tables are not known here";
 	if (!FGET(IDR0_ASID16, w->regs->idr0) && FGET(CD_ASID, c[0]) > 0xff)
@@ -256,9 +290,13 @@ bool walk_find_cd(struct walk *w)
 	blame = cd_illegal(w);
 	if (blame)
 		return walk_config_fault(w, EVT_C_BAD_CD, blame);
-	if (FGET(CD_DS, w->cd.w[2]))
-		return walk_refuse(w, "CD.DS: 52-bit addresses with small granules are not "
+	if (FGET(IDR3_S1PI, w->regs->idr3) &&
+	    (FGET(STE_S1PIE, w->ste[1]) || FGET(CD_PIE, w->cd.w[2])))
+		return walk_refuse(w, "STE.S1PIE, CD.PIE: permission indirection is not "
 				   "explained");
+	w->cd.one_priv = w->el2 && !FGET(CR2_E2H, w->regs->cr2);
+	w->cd.ha = FGET(CD_HA, w->cd.w[0]);
+	w->cd.hd = w->cd.ha && FGET(CD_HD, w->cd.w[0]);
 	oas = walk_size_bits((unsigned)FGET(CD_IPS, w->cd.w[0]));
 	w->cd.oas_lg2 = oas < w->oas_lg2 ? oas : w->oas_lg2;
 	return true;

@@ -15,10 +15,13 @@ void walk_regs_init(struct walk_regs *r)
 		.idr0 = FCONST(IDR0_S1P, 1) | FCONST(IDR0_S2P, 1) |
 			FCONST(IDR0_TTF, IDR0_TTF_AARCH64) | FCONST(IDR0_HTTU, 2) |
 			FCONST(IDR0_ASID16, 1) | FCONST(IDR0_VMID16, 1) | FCONST(IDR0_CD2L, 1) |
-			FCONST(IDR0_ST_LEVEL, 1),
+			FCONST(IDR0_ST_LEVEL, 1) | FCONST(IDR0_Hyp, 1) | FCONST(IDR0_ATS, 1),
 		.idr1 = FCONST(IDR1_SIDSIZE, 32) | FCONST(IDR1_SSIDSIZE, 20),
-		.idr5 = FCONST(IDR5_OAS, IDR5_OAS_48) | FCONST(IDR5_GRAN4K, 1) |
-			FCONST(IDR5_GRAN16K, 1) | FCONST(IDR5_GRAN64K, 1),
+		.idr3 = FCONST(IDR3_XNX, 1) | FCONST(IDR3_FWB, 1) | FCONST(IDR3_STT, 1) |
+			FCONST(IDR3_E0PD, 1) | FCONST(IDR3_EPAN, 1) | FCONST(IDR3_S1PI, 1),
+		.idr5 = FCONST(IDR5_OAS, IDR5_OAS_52) | FCONST(IDR5_GRAN4K, 1) |
+			FCONST(IDR5_GRAN16K, 1) | FCONST(IDR5_GRAN64K, 1) | FCONST(IDR5_DS, 1) |
+			FCONST(IDR5_VAX, 1),
 		.cr0 = FCONST(CR0_SMMUEN, 1),
 		.cr2 = FCONST(CR2_RECINVSID, 1),
 	};
@@ -272,6 +275,8 @@ static bool whole(struct walk *w)
 	if (!walk_find_ste(w))
 		return false;
 	config = (unsigned)FGET(STE_Config, w->ste[0]);
+	w->el2 = config == STE_Config_S1 && FGET(IDR0_Hyp, w->regs->idr0) &&
+		 FGET(STE_STRW, w->ste[1]) == STE_STRW_EL2;
 	if (config < STE_Config_BYPASS)
 		return silent_abort(w, "STE.Config is 0b0xx: DMA is aborted, and no event written");
 	overrides(w);

@@ -65,13 +65,18 @@ struct walk;
 
 /* one half of stage 1, or stage 2 */
 struct geometry {
-	unsigned granule_lg2, ias_lg2, oas_lg2, level;
+	unsigned granule_lg2, ias_lg2, oas_lg2;
+	int level;			/* of the root; -1 with 4 KiB and more than 48 bits */
+	bool ds;			/* descriptors with bits 51:50 in 9:8 */
+	bool wide;			/* 64 KiB and IDR5.OAS 52: bits 51:48 in 15:12 */
 	uint64_t base;
 };
 
 struct walk_cd {
 	uint64_t w[8];
 	unsigned oas_lg2;
+	bool one_priv;			/* EL2 without E2H: one half, no unprivileged */
+	bool ha, hd;			/* hardware sets AF; makes DBM pages writable */
 };
 
 struct walk {
@@ -82,6 +87,7 @@ struct walk {
 	struct walk_result *res;
 	uint64_t ste[8];
 	bool s1, s2;			/* what the STE has */
+	bool el2;			/* the stream world is EL2 */
 	unsigned oas_lg2;		/* of the SMMU */
 	struct geometry g2;		/* @s2 */
 	struct walk_cd cd;
@@ -91,7 +97,9 @@ struct walk {
 /* reading for somebody's sake, in a record's terms: EVT_CLASS_* */
 struct purpose {
 	unsigned class;
-	bool write, exec;		/* the access to be permitted; @class IN: the DMA's own */
+	/* the access to be permitted; @class IN: the DMA's own; TT: @write is an update of a
+	 * descriptor, which reads too */
+	bool write, exec;
 };
 
 struct report_item *walk_step(struct walk *w, const char *kind, const char *name, uint64_t at,
@@ -110,7 +118,11 @@ unsigned walk_size_bits(unsigned code);		/* IPS, S2PS, OAS */
 uint64_t walk_bits(unsigned hi, unsigned lo);
 /* the address in a table or leaf descriptor for an output aligned to 2^lg2 */
 uint64_t walk_address(const struct geometry *g, uint64_t desc, unsigned lg2);
-bool walk_block_allowed(const struct geometry *g, unsigned level);
+bool walk_block_allowed(const struct geometry *g, int level);
+/* the granule that a TG field means, if IDR5 has it; else 0 */
+unsigned walk_granule(const struct walk *w, unsigned lg2);
+/* T0SZ and its like: the most that there can be */
+unsigned walk_tsz_max(const struct walk *w, unsigned granule_lg2);
 
 /* false: the walk has ended */
 bool walk_find_ste(struct walk *w);
