@@ -15,13 +15,13 @@ json() {
 }
 
 start() {
-	rm -f "$work/in"
+	rm -f "$work/in" "$work/said"
 	mkfifo "$work/in"
 	"$uiommu" run --quiet -- "$prog" waits <"$work/in" >"$work/said" 2>"$work/complaints" &
 	server=$!
 	exec 7>"$work/in"
 	n=0
-	until grep -q ready "$work/said" || [ $n -gt 1500 ]; do
+	until grep -qs ready "$work/said" || [ $n -gt 1500 ]; do
 		sleep 0.02
 		n=$((n + 1))
 	done
