@@ -42,6 +42,7 @@ static void start(struct bench *b, bool threads)
 	struct uiommu_sim_smmuv3_config cfg;
 
 	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.ats = true;
 	bench_init(b, &cfg, &bench_smmu, threads);
 }
 
@@ -113,7 +114,21 @@ static void pasids(unsigned n)
 
 /* ---- unmap with many attachments ---- */
 
-static void unmaps(unsigned n, unsigned devices)
+/* With a TLB of its own, that keeps nothing here: each forgets when it is told. */
+static struct uiommu_dev *add_with_ats(struct bench *b, uint32_t sid)
+{
+	const char name[] = { 'a' + sid / 8 % 26, '0' + sid % 8, 0 };
+	const struct uiommu_dev_config cfg = {
+		.name = name, .iommu = b->iommu, .stream_ids = &sid, .num_stream_ids = 1,
+		.pasid_bits = 10, .group = -1, .default_type = UIOMMU_DOMAIN_BLOCKED, .ats = true,
+	};
+	struct uiommu_dev *dev = NULL;
+
+	ok(uiommu_device_add(b->u, &cfg, &dev));
+	return dev;
+}
+
+static void unmaps(unsigned n, unsigned devices, bool ats)
 {
 	struct uiommu_dev *dev[64];
 	struct uiommu_domain *dom;
@@ -122,7 +137,8 @@ static void unmaps(unsigned n, unsigned devices)
 
 	start(&b, false);
 	for (unsigned i = 0; i < devices; i++)
-		dev[i] = bench_add(&b, (char[]){ 'a' + i / 8, '0' + i % 8, 0 }, i, 10);
+		dev[i] = ats ? add_with_ats(&b, i)
+			     : bench_add(&b, (char[]){ 'a' + i / 8, '0' + i % 8, 0 }, i, 10);
 	dom = bench_domain(dev[0]);
 	for (unsigned i = 0; i < n; i++)
 		ok(uiommu_attach_device_pasid(dom, dev[i % devices], 1 + i));
@@ -134,8 +150,8 @@ static void unmaps(unsigned n, unsigned devices)
 			ok(uiommu_unmap(dom, 0x10000 + k * PAGE, PAGE, NULL));
 		spent += now() - t;
 	}
-	printf("  %2u attachments on %2u devices: %6.0f ns\n", n, devices,
-	       (double)spent / (OPS / 64 * 64));
+	printf("  %2u attachments on %2u devices%s: %6.0f ns\n", n, devices,
+	       ats ? ", ATS" : "     ", (double)spent / (OPS / 64 * 64));
 	bench_fini(&b);
 }
 
@@ -223,10 +239,12 @@ int main(void)
 	pasids(1000);
 	pasids((1u << 20) - 1);
 	printf("unmap of 4 KiB\n");
-	unmaps(1, 1);
-	unmaps(8, 8);
-	unmaps(64, 64);
-	unmaps(64, 1);
+	for (unsigned ats = 0; ats < 2; ats++) {
+		unmaps(1, 1, ats);
+		unmaps(8, 8, ats);
+		unmaps(64, 64, ats);
+		unmaps(64, 1, ats);
+	}
 	printf("a map and an unmap of 4 KiB\n");
 	for (unsigned mode = 0; mode < 3; mode++)
 		for (unsigned way = 0; way < 3; way++)
