@@ -91,6 +91,7 @@ struct uiommu_link {
 	const struct uiommu_host *host;		/* (i) */
 	uint32_t tag;				/* (i)(drv) by link_init(); 0: none */
 	unsigned users;				/* (u) attachments */
+	unsigned num_ats;			/* (r) those in the list whose device has ATS */
 	struct uiommu_list attaches;		/* (r) */
 	struct uiommu_link *parent;		/* (i) NESTED: the parent's, held */
 	struct uiommu_list children;		/* (r) links of domains nested on this one */

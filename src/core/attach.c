@@ -62,17 +62,36 @@ static void free_attach(struct uiommu_retire *r)
 	host_free(att->host, att, sizeof(*att));
 }
 
+/* Counted before it is in the list, so that nobody passes it by who must not. */
+static void enlist(struct uiommu_attach *att)
+{
+	struct uiommu_link *l = att->link;
+
+	if (att->dev->ats)
+		__atomic_store_n(&l->num_ats, l->num_ats + 1, __ATOMIC_RELAXED);
+	list_add(&l->attaches, &att->node);
+}
+
+static void delist(struct uiommu_attach *att)
+{
+	struct uiommu_link *l = att->link;
+
+	list_del(&l->attaches, &att->node);
+	if (att->dev->ats)
+		__atomic_store_n(&l->num_ats, l->num_ats - 1, __ATOMIC_RELAXED);
+}
+
 /* Readers of the list find it from here on. A base is there always. */
 static void show(struct uiommu_attach *att)
 {
 	if (!att->base)
-		list_add(&att->link->attaches, &att->node);
+		enlist(att);
 }
 
 static void hide(struct uiommu_attach *att)
 {
 	if (!att->base)
-		list_del(&att->link->attaches, &att->node);
+		delist(att);
 }
 
 /* Never seen by anybody: gone at once. */
@@ -677,7 +696,7 @@ static void unstart(struct uiommu_dev *dev) UIOMMU_MUST_HOLD(uiommu_instance_loc
 static void unstart(struct uiommu_dev *dev)
 {
 	forget_rid(dev);
-	list_del(&dev->blocked.link->attaches, &dev->blocked.node);
+	delist(&dev->blocked);
 	end_base(dev->def);
 }
 

@@ -289,9 +289,8 @@ static void tell_guests(struct job *j, const struct uiommu_link *child)
 	}
 }
 
-static void walk_link(struct job *j, const void *what)
+static void tell_each(struct job *j, const struct gone *g)
 {
-	const struct gone *g = what;
 	struct many m = count_all(g->link);
 	struct uiommu_node *n;
 
@@ -302,6 +301,15 @@ static void walk_link(struct job *j, const void *what)
 		if (uiommu_smmuv3_ats_on(att->dev) && as_one(&m, att, &it.global))
 			tell(j, &it);
 	}
+}
+
+static void walk_link(struct job *j, const void *what)
+{
+	const struct gone *g = what;
+	struct uiommu_node *n;
+
+	if (__atomic_load_n(&g->link->num_ats, __ATOMIC_RELAXED))
+		tell_each(j, g);
 	list_for_each(n, &g->link->children)
 		tell_guests(j, uiommu_container_of(n, struct uiommu_link, sibling));
 }
