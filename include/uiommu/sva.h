@@ -14,8 +14,9 @@
  *   invalidate  uiommu_mm_invalidate() after an entry was taken away or changed to
  *               something else, and before the page is used again
  *   die         uiommu_mm_die() before the table goes; binds may stay behind
- *   pin         where CPUs broadcast TLB maintenance by ASID and the IOMMU listens:
- *               the number that the CPUs use, held as long as a device is bound
+ *   pin         where CPUs broadcast TLB maintenance by ASID: the number that they use,
+ *               held as long as a device is bound. Translations are tagged with it where
+ *               no other address space has it already; nothing relies on broadcasts
  *
  * An address space without a process (map and unmap on a PASID) needs none of this:
  * uiommu_pasid_alloc() draws from the same numbers, and any PAGING domain can be

@@ -25,7 +25,7 @@ void uiommu_smmuv3_cd_of(uint64_t cd[CD_WORDS], const struct smmu_master *m,
 		cd[CD_S_WORD] |= FPREP(CD_S, 1);
 	if (dom->sva.mair)
 		cd[CD_MAIR_WORD] = dom->sva.mair;
-	if (dom->sva.asid)	/* as CPUs use it for the same table */
+	if (link->tag == dom->sva.asid)		/* as CPUs use it for the same table */
 		cd[CD_ASET_WORD] &= ~FMASK(CD_ASET);
 	if (dom->dead)
 		make_dead(cd);

@@ -65,6 +65,19 @@ static int take_theirs(struct smmu *s, uint32_t *out)
 	return 0;
 }
 
+/*
+ * The number that CPUs use for the same table, if nobody has it here. Else another one
+ * will do: broadcasts are not listened to (CR2.PTM), every invalidation is a command.
+ */
+static int take_asid(struct smmu *s, uint32_t pinned, uint32_t *out)
+{
+	if (!pinned || pinned >> s->caps.asid_bits || taken(s->asids, pinned))
+		return take_lowest(s->asids, s->caps.asid_bits, out);
+	s->asids[pinned / 64] |= (uint64_t)1 << pinned % 64;
+	*out = pinned;
+	return 0;
+}
+
 int uiommu_smmuv3_link_init(struct uiommu_link *link)
 {
 	struct smmu *s = to_smmu(link->iommu);
@@ -74,7 +87,7 @@ int uiommu_smmuv3_link_init(struct uiommu_link *link)
 		return 0;
 	}
 	if (!uiommu_smmuv3_is_stage2(link->dom))
-		return take_lowest(s->asids, s->caps.asid_bits, &link->tag);
+		return take_asid(s, link->dom->sva.asid, &link->tag);
 	if (s->vmid_alloc)
 		return take_theirs(s, &link->tag);
 	return take_lowest(s->vmids, s->caps.vmid_bits, &link->tag);

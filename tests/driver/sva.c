@@ -662,12 +662,93 @@ static void recovery_answers_what_waits(void **state)
 	bench_fini(&b);
 }
 
+/* ---- a number that CPUs have picked ---- */
+
+static int pin_asid(void *ctx, uint32_t *asid)
+{
+	*asid = *(uint32_t *)ctx;
+	return 0;
+}
+
+static void unpin_asid(void *ctx)
+{
+}
+
+static struct uiommu_mm *pinned_mm(struct bench *b, struct proc *p, uint32_t *asid)
+{
+	const struct uiommu_mm_config cfg = {
+		.name = "pinned", .table = &p->pt, .ctx = asid, .pin_asid = pin_asid,
+		.unpin_asid = unpin_asid,
+	};
+	struct uiommu_mm *mm = NULL;
+
+	assert_int_equal(uiommu_mm_create(b->u, &cfg, &mm), 0);
+	return mm;
+}
+
+static int tag_of(void *ctx, const struct uiommu_attach_status *st)
+{
+	*(uint32_t *)ctx = st->tag;
+	return 0;
+}
+
+/*
+ * Taken where it is free. Where a domain has it already both go on, each with a tag of
+ * its own: what one unmaps is gone, what the other has stays.
+ */
+static void a_pinned_asid_that_is_taken(void **state)
+{
+	struct bench *b = *state;
+	struct uiommu_dev *dev = bench_add(b, "d", 1, 8);
+	struct uiommu_domain *dom = bench_domain(dev);
+	uint32_t asid = 0x123, tag = 0, theirs = 0;
+	uint64_t *page = bench_page(b, 1);
+	struct uiommu_sva *s[2];
+	struct uiommu_mm *mm;
+	struct proc p, q;
+
+	proc_init(&p, b, "p", false);
+	proc_init(&q, b, "q", false);
+	mm = pinned_mm(b, &p, &asid);
+	put_in(&p, VA, 5);
+	put_in(&q, VA, 6);
+	bench_map(b, dom, VA, page);
+	assert_int_equal(uiommu_sva_bind_device(dev, mm, &s[0]), 0);
+	uiommu_device_for_each_attach(dev, tag_of, &tag);
+	assert_int_equal(tag, 0x123);
+	bench_sees(b, dev, uiommu_sva_pasid(s[0]), VA, 5);
+	uiommu_sva_unbind_device(s[0]);
+	/* now a domain is there first */
+	assert_int_equal(uiommu_attach_device(dom, dev), 0);
+	uiommu_device_for_each_attach(dev, tag_of, &theirs);
+	asid = theirs;
+	assert_int_equal(uiommu_sva_bind_device(dev, mm, &s[0]), 0);
+	s[1] = bound(dev, &q);
+	uiommu_domain_for_each_attach(((struct smmu_master *)dev->drv)->rid->dom, tag_of, &tag);
+	assert_int_equal(tag, theirs);
+	for (unsigned i = 0; i < 2; i++) {
+		bench_sees(b, dev, 0, VA, 1);
+		bench_sees(b, dev, uiommu_sva_pasid(s[0]), VA, 5);
+		bench_sees(b, dev, uiommu_sva_pasid(s[1]), VA, 6);
+	}
+	assert_int_equal(uiommu_unmap(dom, VA, PAGE, NULL), 0);
+	bench_sees(b, dev, 0, VA, 0);
+	bench_sees(b, dev, uiommu_sva_pasid(s[0]), VA, 5);
+	uiommu_sva_unbind_device(s[0]);
+	uiommu_sva_unbind_device(s[1]);
+	assert_int_equal(uiommu_mm_destroy(mm), 0);
+	proc_fini(&p);
+	proc_fini(&q);
+	bench_page_free(b, page);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(invariant_10_the_picture_of_s3),
 		T(a_pasid_is_used_again),
+		T(a_pinned_asid_that_is_taken),
 		T(a_process_that_ended),
 		T(an_access_waits_for_its_page),
 		T(no_stall_where_nobody_waits),
