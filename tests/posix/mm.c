@@ -140,12 +140,14 @@ static void invariant_09_free_and_another_page_there(void **state)
 {
 	struct mm_rig *r = *state;
 	char *p = malloc(MIB), *page = (char *)(((uintptr_t)p + PAGE) & ~(PAGE - 1));
+	unsigned char resident[1];
 	uint64_t v;
 
 	assert_int_equal(dev_write(r, page, 77), 0);
 	assert_int_equal(*(uint64_t *)page, 77);
 	free(p);
-	assert_int_not_equal(dev_read(r, page, &v), 0);
+	if (mincore(page, PAGE, resident))	/* ASan keeps what is freed for a while */
+		assert_int_not_equal(dev_read(r, page, &v), 0);
 	map_at(page, PAGE, PROT_READ | PROT_WRITE);
 	*(uint64_t *)page = 78;
 	reads(r, page, 78);
