@@ -399,6 +399,8 @@ static void storm_fault(void *ctx, struct uiommu_iopf_group *g)
 {
 	struct storm *s = ctx;
 
+	if (!(g->requests->grpid % 4))
+		sched_yield();
 	pthread_mutex_lock(&s->m);
 	s->handed++;
 	g->handler.prev = NULL;
@@ -479,6 +481,15 @@ static void *storm_answer(void *arg)
 	}
 }
 
+/* Nothing that came in before is still with the handler. */
+static void storm_is_over(struct storm *s, const struct uiommu_dev *dev, uiommu_pasid_t pasid)
+{
+	pthread_mutex_lock(&s->m);
+	for (const struct uiommu_iopf_group *g = s->list; g; g = g->handler.next)
+		s->wrong += g->dev == dev && g->requests->pasid == pasid;
+	pthread_mutex_unlock(&s->m);
+}
+
 /* Takes domains away and puts others there, resets, and looks that nothing is open. */
 static void *storm_move(void *arg)
 {
@@ -491,6 +502,7 @@ static void *storm_move(void *arg)
 		if (uiommu_replace_device_pasid(s->dom[i / 7 & 1], dev, p))
 			s->wrong++;
 		uiommu_detach_device_pasid(dev, p);
+		storm_is_over(s, dev, p);
 		if (uiommu_attach_device_pasid(s->dom[i & 1], dev, p))
 			s->wrong++;
 		if (!(i % 16) && uiommu_device_reset_prepare(dev))
