@@ -34,7 +34,8 @@ enum uiommu_dma_mode {
  * @mode: see above
  * @last: the last IOVA that the device can send, 0xffffffff for 32 bits; UINT64_MAX:
  *        as far as the format goes, but no more than 2^36 pages. Whoever attaches the
- *        domain to a device that sends less gives the least of them here
+ *        domain to several devices gives the least of theirs here, and takes for @dev
+ *        one that has the reserved ranges of all
  * @out:  only set on success
  *
  * Context:   takes the instance lock; may call host->alloc(), host->table_alloc().

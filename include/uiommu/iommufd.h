@@ -318,6 +318,9 @@ void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev);
  *   -UIOMMU_ENOMEM      no memory, or the program may not pin so much
  *   -UIOMMU_ENOSPC      no ASID is left
  *   -UIOMMU_EIO         the IOMMU does not answer; the device ends BLOCKED
+ *
+ * An IOMMU that failed and could not be recovered, or does not answer after a reset, has
+ * left the device BLOCKED without asking here: -UIOMMU_EINVAL until it has been detached.
  */
 int uiommu_iommufd_attach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, uint32_t *pt_id);
 
