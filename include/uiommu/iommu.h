@@ -868,6 +868,21 @@ typedef int (*uiommu_attach_fn)(void *ctx, const struct uiommu_attach_status *st
 int uiommu_device_for_each_attach(struct uiommu_dev *dev, uiommu_attach_fn fn, void *ctx);
 
 /**
+ * uiommu_device_has() - is a domain attached there, still?
+ * @dev:   the device
+ * @pasid: UIOMMU_NO_PASID or a PASID
+ * @dom:   what the caller has attached there
+ *
+ * For who attaches on behalf of others: hardware that fails takes things away that
+ * nobody has detached.
+ *
+ * Context:   any; takes no lock: within host->read_enter().
+ * Return:    true if (@dev, @pasid) has @dom
+ */
+bool uiommu_device_has(const struct uiommu_dev *dev, uiommu_pasid_t pasid,
+		       const struct uiommu_domain *dom);
+
+/**
  * uiommu_domain_for_each_attach() - what a domain is attached to
  * @dom: the domain
  * @fn:  called for each, by IOMMU, in the order of attaching, after them for those of

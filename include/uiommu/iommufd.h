@@ -320,7 +320,8 @@ void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev);
  *   -UIOMMU_EIO         the IOMMU does not answer; the device ends BLOCKED
  *
  * An IOMMU that failed and could not be recovered, or does not answer after a reset, has
- * left the device BLOCKED without asking here: -UIOMMU_EINVAL until it has been detached.
+ * left the device BLOCKED without asking here: an attach then finds nothing there. A page
+ * table that was made for an IOAS by the attach before may be gone.
  */
 int uiommu_iommufd_attach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, uint32_t *pt_id);
 

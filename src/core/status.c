@@ -35,6 +35,17 @@ int uiommu_device_for_each_attach(struct uiommu_dev *dev, uiommu_attach_fn fn, v
 	return ret;
 }
 
+bool uiommu_device_has(const struct uiommu_dev *dev, uiommu_pasid_t pasid,
+		       const struct uiommu_domain *dom)
+{
+	unsigned token = host_read_enter(dev->host);
+	const struct uiommu_attach *att = uiommu_index_get(dev, pasid);
+	bool has = att && att->link->dom == dom;
+
+	host_read_leave(dev->host, token);
+	return has;
+}
+
 /* What the RID has by default stays in its list while it has something else. */
 static bool in_effect(const struct uiommu_attach *att)
 {

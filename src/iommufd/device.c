@@ -400,10 +400,38 @@ static int attach_ioas(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid,
 	return ret;
 }
 
+static void detach(struct uiommu_iommufd_dev *idev, struct uiommu_iattach *att)
+{
+	const uiommu_pasid_t pasid = (uiommu_pasid_t)att->r.start;
+
+	if (!has_it_in_common(idev, pasid))
+		uiommu_detach_device_pasid(idev->dev, pasid);
+	leave(idev, pasid, att->hwpt);
+	uiommu_ranges_remove(&idev->attaches, &att->r);
+	put_hwpt(idev->ctx, att->hwpt);
+	uiommu_iommufd_free(idev->ctx, att, sizeof(*att));
+}
+
+/* Hardware that did not answer has left (device, PASID) BLOCKED: then nothing is
+ * attached there, and an attach begins anew. */
+static void forget_lost(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid)
+{
+	struct uiommu_iommufd_dev *d;
+
+	for_each_in_group(d, idev) {
+		struct uiommu_iattach *att = find_attach(d, pasid);
+
+		if (att && !uiommu_device_has(d->dev, pasid, att->hwpt->dom))
+			detach(d, att);
+	}
+}
+
 static int attach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid, uint32_t *pt_id)
 {
-	struct uiommu_iobj *obj = uiommu_iobj_find(idev->ctx, *pt_id, UIOMMU_IOBJ_ANY);
+	struct uiommu_iobj *obj;
 
+	forget_lost(idev, pasid);
+	obj = uiommu_iobj_find(idev->ctx, *pt_id, UIOMMU_IOBJ_ANY);
 	if (!obj)
 		return -UIOMMU_ENOENT;
 	switch (obj->type) {
@@ -430,18 +458,6 @@ int uiommu_iommufd_attach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid,
 }
 
 /* ---- detach, bind, unbind ---- */
-
-static void detach(struct uiommu_iommufd_dev *idev, struct uiommu_iattach *att)
-{
-	const uiommu_pasid_t pasid = (uiommu_pasid_t)att->r.start;
-
-	if (!has_it_in_common(idev, pasid))
-		uiommu_detach_device_pasid(idev->dev, pasid);
-	leave(idev, pasid, att->hwpt);
-	uiommu_ranges_remove(&idev->attaches, &att->r);
-	put_hwpt(idev->ctx, att->hwpt);
-	uiommu_iommufd_free(idev->ctx, att, sizeof(*att));
-}
 
 void uiommu_iommufd_detach(struct uiommu_iommufd_dev *idev, uiommu_pasid_t pasid)
 {

@@ -292,6 +292,8 @@ static void invariant_04_attach_status_from_both_ends(void **state)
 	snprintf(want, sizeof(want), " 0000:01:00.0+9->%p/2 rid2+0->%p/2", (void *)r.d2,
 		 (void *)r.d2);
 	assert_string_equal(p.s, want);
+	assert_true(uiommu_device_has(r.dev, 0, r.d1) && uiommu_device_has(r.dev, 9, r.d2));
+	assert_false(uiommu_device_has(r.dev, 9, r.d1) || uiommu_device_has(r.dev, 1, r.d1));
 	assert_int_equal(uiommu_device_for_each_attach(r.dev, stop_at_2, &n), 17);
 	n = 0;
 	uiommu_device_for_each_attach(r.dev, count, &n);

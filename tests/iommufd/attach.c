@@ -454,6 +454,33 @@ static void invariant_13_an_attach_during_a_reset(void **state)
 	assert_int_equal(uiommu_device_reset_done(e->r->fns[1].dev), 0);
 }
 
+/* ---- hardware that fails ---- */
+
+/* Nobody can recover it here: all is BLOCKED, and that it was attached is forgotten. */
+static void invariant_13_what_failing_hardware_took_away(void **state)
+{
+	struct env *e = *state;
+	uint32_t a = space(e, 1), b = space(e, 2), pt = b;
+	uint32_t ha = table(e, 0, a, PASID_FLAG), hb = table(e, 0, b, PASID_FLAG);
+
+	assert_int_equal(attach(e, 0, 0, ha), 0);
+	assert_int_equal(attach(e, 0, 3, hb), 0);
+	assert_int_equal(uiommu_iommufd_attach(e->dev[1], 0, &pt), 0);
+	uiommu_sim_smmuv3_fail(e->r->smmu);
+	assert_int_equal(uiommu_iommu_recover(e->r->iommu), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(sees(e, 0, -1), 0);
+	/* the same, another, none: never 0, as nothing can be attached */
+	assert_true(attach(e, 0, 0, ha) < 0);
+	assert_true(attach(e, 0, 3, ha) < 0);
+	assert_true(attach(e, 1, 0, b) < 0);
+	/* and nothing is held by what is not there */
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, ha), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, hb), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, pt), -UIOMMU_ENOENT);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, a), 0);
+	assert_int_equal(rig_destroy_obj(e->r, e->ctx, b), 0);
+}
+
 /* ---- doorbells ---- */
 
 static unsigned rung;
@@ -669,6 +696,7 @@ int main(void)
 		TR(invariant_13_reserved_ranges_of_a_refused_attach),
 		T(a_device_that_must_not_be_blocked_is_not_given),
 		TS(invariant_13_an_attach_during_a_reset),
+		T(invariant_13_what_failing_hardware_took_away),
 		T(doorbells_follow_the_rid),
 		T(the_window_is_finite),
 		T(hwpt_alloc_arguments),
