@@ -295,7 +295,57 @@ static void guest_tables(uint64_t target)
 	world_word(root)[va >> 12 & 511] = target | 3 | 1u << 6 | 1u << 10 | 3u << 8 | 1u << 11;
 }
 
-static struct uiommu_domain *guest_domain(struct uiommu_domain *parent)
+#define GUEST_SID	0x55u			/* what the guest calls the device */
+
+static void guest_leaf(uint64_t target)
+{
+	world_word(GUEST + 0x4000)[GUEST_VA >> 12 & 511] =
+		target | 3 | 1u << 6 | 1u << 10 | 3u << 8 | 1u << 11;
+	port_dma_wmb();
+}
+
+/* What the guest has in its command queue. */
+static void guest_says(struct uiommu_viommu *v, const char *what, uint64_t w0, uint64_t w1)
+{
+	const uint64_t cmd[2] = { w0, w1 };
+	const struct uiommu_user_data inv = { .type = 1, .data = cmd, .bytes = sizeof(cmd) };
+	size_t handled;
+
+	done(what, uiommu_cache_invalidate(v, &inv, 1, &handled));
+}
+
+/* With and without the word that belongs to it, and with one that does not. */
+static void guest_changes(struct uiommu_viommu *v)
+{
+	const uint64_t va = GUEST_VA & FMASK(CMD_TLBI_NH_VA_Address);
+	const uint64_t asid = FPREP(CMD_TLBI_NH_ASID_ASID, 77);
+
+	dma(GUEST_VA + 0x20, 0x6101);
+	guest_leaf(0x20001000);
+	tell("the guest changes its leaf to page B");
+	dma(GUEST_VA + 0x20, 0x6102);
+	guest_says(v, "TLBI_NH_VA of another ASID",
+		   FPREP(CMD_Opcode, CMD_TLBI_NH_VA) | FPREP(CMD_TLBI_NH_VA_ASID, 78), va);
+	dma(GUEST_VA + 0x20, 0x6103);
+	guest_says(v, "TLBI_NH_VA", FPREP(CMD_Opcode, CMD_TLBI_NH_VA) | asid, va);
+	dma(GUEST_VA + 0x20, 0x6104);
+	guest_leaf(0x20000000);
+	guest_says(v, "back, and TLBI_NH_ASID", FPREP(CMD_Opcode, CMD_TLBI_NH_ASID) | asid, 0);
+	dma(GUEST_VA + 0x20, 0x6105);
+	*world_word(GUEST) = 0;
+	port_dma_wmb();
+	tell("the guest takes its CD away");
+	dma(GUEST_VA + 0x20, 0x6106);
+	guest_says(v, "CFGI_CD of a device that it has not",
+		   FPREP(CMD_Opcode, CMD_CFGI_CD) | FPREP(CMD_CFGI_CD_StreamID, world.sid), 1);
+	guest_says(v, "CFGI_CD of its own",
+		   FPREP(CMD_Opcode, CMD_CFGI_CD) | FPREP(CMD_CFGI_CD_StreamID, GUEST_SID), 1);
+	guest_says(v, "TLBI_NSNH_ALL", FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
+	dma(GUEST_VA + 0x20, 0x6107);
+	guest_says(v, "CMD_SYNC", FPREP(CMD_Opcode, CMD_SYNC), 0);
+}
+
+static struct uiommu_domain *guest_domain(struct uiommu_domain *parent, struct uiommu_viommu *v)
 {
 	const uint64_t ste[2] = {
 		FPREP(STE_V, 1) | FPREP(STE_Config, STE_Config_S1) | GUEST_IPA,
@@ -305,7 +355,7 @@ static struct uiommu_domain *guest_domain(struct uiommu_domain *parent)
 	struct uiommu_domain *dom = NULL;
 
 	done("a guest's tables on it",
-	     uiommu_domain_alloc_nested(parent, NULL, r.dev, &user, &dom));
+	     uiommu_domain_alloc_nested(parent, v, r.dev, &user, &dom));
 	return dom;
 }
 
@@ -318,7 +368,7 @@ static void nested(void)
 	map(parent, "the guest's tables", GUEST_IPA, GUEST, 0x5000, RW);
 	map(parent, "page A at IPA 0x20000000", 0x20000000, page(0), PAGE, RW);
 	guest_tables(0x20000000);
-	dom = guest_domain(parent);
+	dom = guest_domain(parent, NULL);
 	if (!dom)
 		return;
 	done("attach", uiommu_attach_device(dom, r.dev));
@@ -340,6 +390,45 @@ static void nested(void)
 	done("free the parent", uiommu_domain_free(parent));
 	done("free the guest's", uiommu_domain_free(dom));
 	done("free the parent", uiommu_domain_free(parent));
+}
+
+static bool on_guest_event(void *ctx, const void *record, size_t bytes)
+{
+	const uint64_t *evt = record;
+
+	tell("  the guest is told: event 0x%x of 0x%x", FGET(EVT_Number, evt[0]),
+	     FGET(EVT_StreamID, evt[0]));
+	return bytes == 32;
+}
+
+/* A VM's slice of the SMMU, by which the guest says what it changed. */
+static void guest(void)
+{
+	struct uiommu_viommu_config cfg = { .dev = r.dev, .type = 1, .event = on_guest_event };
+	struct uiommu_viommu *v = NULL;
+	struct uiommu_vdevice *vd = NULL;
+	struct uiommu_domain *dom;
+
+	cfg.parent = make("a VM's memory", UIOMMU_DOMAIN_ALLOC_NEST_PARENT);
+	if (!cfg.parent)
+		return;
+	map(cfg.parent, "the guest's tables", GUEST_IPA, GUEST, 0x5000, RW);
+	map(cfg.parent, "pages A and B at IPA 0x20000000", 0x20000000, page(0), 2 * PAGE, RW);
+	guest_tables(0x20000000);
+	done("its slice", uiommu_viommu_alloc(&cfg, &v));
+	dom = v ? guest_domain(cfg.parent, v) : NULL;
+	if (!dom)
+		return;
+	done("attach a stranger's", uiommu_attach_device(dom, r.dev));
+	done("the device is the VM's", uiommu_vdevice_alloc(v, r.dev, GUEST_SID, &vd));
+	done("attach", uiommu_attach_device(dom, r.dev));
+	dma(GUEST_VA + PAGE, 0x6100);
+	guest_changes(v);
+	uiommu_detach_device_pasid(r.dev, UIOMMU_NO_PASID);
+	uiommu_vdevice_free(vd);
+	done("free the guest's", uiommu_domain_free(dom));
+	done("free the slice", uiommu_viommu_free(v));
+	done("free the VM's memory", uiommu_domain_free(cfg.parent));
 }
 
 /* ---- when much goes wrong ---- */
@@ -382,6 +471,7 @@ void scenario_driver(bool irqs)
 	one_stage("stage 2", UIOMMU_DOMAIN_ALLOC_NEST_PARENT);
 	replacements();
 	nested();
+	guest();
 	recovery();
 	tear_down();
 }
