@@ -288,6 +288,16 @@ static int wait_for(struct smmu *s, uint64_t pos)
 	}
 }
 
+/* A message of the value 0 into the command itself, whose low half is not 0. */
+static void ask_for_message(struct smmu *s, uint64_t *sync)
+{
+	port_store64(&sync[0], FPREP(CMD_Opcode, CMD_SYNC) |
+			       FPREP(CMD_SYNC_CS, CMD_SYNC_CS_SIG_IRQ) |
+			       FPREP(CMD_SYNC_MSH, SH_ISH) |
+			       FPREP(CMD_SYNC_MSIAttr, MEMATTR_OIWB));
+	port_store64(&sync[1], port_virt_to_pa(s->host, sync) & FMASK(CMD_SYNC_MSIAddress));
+}
+
 static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
 	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
@@ -301,6 +311,8 @@ static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
 	q->atc_open = op == CMD_ATC_INV || (q->atc_open && op != CMD_SYNC);
 	for (unsigned i = 0; i < CMD_WORDS; i++)
 		port_store64(&to[i], cmd[i]);
+	if (op == CMD_SYNC && s->caps.sync_msg)
+		ask_for_message(s, to);
 	port_clean(s->host, to, CMD_WORDS * 8);
 }
 
@@ -326,6 +338,27 @@ static unsigned share(struct smmu *s, const struct smmu_batch *b, unsigned n)
 	if (s->cmdq.dead || (b->wait && r < n && !((uint64_t)(n - 1) >> s->cmdq.lg2)))
 		return 0;
 	return r < n ? (unsigned)r : n;
+}
+
+#define LOOKS	100u
+
+/*
+ * For the CMD_SYNC in front of @end. Memory is looked at without a lock and without a
+ * register; who looks late finds another command in the place, and then CONS behind it:
+ * whoever put it there had read that. So, and after errors, it ends as without messages.
+ */
+static int wait_for_sync(struct smmu *s, uint64_t end)
+{
+	const uint64_t *sync = slot(&s->cmdq, end - 1);
+
+	for (unsigned i = 0; s->caps.sync_msg && i < LOOKS; i++) {
+		if (!port_load64(sync)) {
+			port_dma_rmb();
+			return 0;
+		}
+		host_relax(s->host);
+	}
+	return wait_for(s, end);
 }
 
 /* As many as there is room for, in one publish; adds to *@done. -EIO: dead. */
@@ -441,7 +474,7 @@ int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 	add_sync(b);
 	err = flush(s, b, &end);
 	if (!err)
-		err = wait_for(s, end);
+		err = wait_for_sync(s, end);
 	if (b->wait)
 		end_wait(s, b->wait);
 	/* which one it was, and whether it was ours, hardware does not keep */

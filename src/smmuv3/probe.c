@@ -104,6 +104,7 @@ static void read_caps(struct smmu_caps *c, const uint32_t *idr, bool coherent)
 	c->ril = FGET(IDR3_RIL, idr[3]);
 	c->hyp = FGET(IDR0_Hyp, idr[0]);
 	c->msi = FGET(IDR0_MSI, idr[0]);
+	c->sync_msg = c->msi && c->coherent;
 	c->ats = FGET(IDR0_ATS, idr[0]);
 	c->stalls = FGET(IDR0_STALL_MODEL, idr[0]) == IDR0_STALL_MODEL_STALL_AND_TERMINATE;
 	c->sid_bits = min(FGET(IDR1_SIDSIZE, idr[1]), 32);

@@ -17,6 +17,7 @@
 struct smmu_caps {
 	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi, pri;
 	bool stage1, stage2, vax52, dirty, ats;
+	bool sync_msg;				/* a CMD_SYNC can say in memory that it is done */
 	unsigned granules;			/* bit n: one of 2^n bytes */
 	unsigned sid_bits, pasid_bits, asid_bits, vmid_bits;
 	unsigned cmdq_lg2, evtq_lg2, priq_lg2;	/* largest */
@@ -66,6 +67,7 @@ struct smmu_priq {
 struct smmu_strtab {
 	struct uiommu_lock lock;		/* STEs against a quarantine: see ats.c */
 	unsigned closings;			/* lock: quarantines so far */
+	unsigned ats_devices;			/* (a), changed under lock: with ATS on */
 	uint64_t *top;				/* (i)(h) */
 	uint64_t **leaf;			/* (u) two levels: by L1 index */
 	unsigned sid_bits;			/* (i) */

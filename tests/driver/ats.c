@@ -579,6 +579,37 @@ static void invariant_09_a_silent_device_is_closed_before_unmap_returns(void **s
 	stop(&r);
 }
 
+/* Nothing but what was cleaned is seen: the one store that closes an STE too. */
+static void a_silent_device_without_coherent_walks(void **state)
+{
+	struct uiommu_smmuv3_config smmu = bench_smmu;
+	struct uiommu_sim_smmuv3_config cfg = with_ats();
+	struct rig r;
+
+	cfg.coherent = false;
+	smmu.coherent = false;
+	memset(&r, 0, sizeof(r));
+	bench_init_sim(&r.b, &cfg, false);
+	bench_make_noncoherent(&r.b);
+	r.b.atc_inv = atc_inv;
+	assert_int_equal(uiommu_create(&r.b.t.host, NULL, &r.b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(r.b.u, &smmu, &r.b.iommu), 0);
+	add(&r, 0, false, false);
+	r.dom = bench_domain(r.d[0].dev);
+	for (unsigned i = 0; i < 2; i++) {
+		r.page[i] = bench_page(&r.b, 5 + i);
+		bench_clean(&r.b.t, r.page[i], PAGE);
+		bench_map(&r.b, r.dom, (i + 1) * MIB, r.page[i]);
+	}
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	sees(&r, 0, ANY, MIB, 5);
+	sees(&r, 0, ANY, 2 * MIB, 6);
+	r.d[0].silent = true;
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	kept(&r, 0, ANY, 2 * MIB, 0);
+	stop(&r);
+}
+
 static struct uiommu_domain *has(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 {
 	return uiommu_device_link(dev, pasid)->dom;
@@ -1031,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(a_reset_window),
 		cmocka_unit_test(invariant_09_what_could_not_be_told_while_it_was_off),
 		cmocka_unit_test(invariant_09_a_silent_device_is_closed_before_unmap_returns),
+		cmocka_unit_test(a_silent_device_without_coherent_walks),
 		cmocka_unit_test(invariant_13_silent_in_replace_ends_blocked),
 		cmocka_unit_test(invariant_09_silent_in_detach_and_removal),
 		cmocka_unit_test(invariant_09_unmap_reaches_a_guests_device),

@@ -563,6 +563,81 @@ static void tables_that_another_smmu_cannot_walk(void **state)
 	stop(&r);
 }
 
+/* One stage 2 table behind two SMMUs: a VMID of each, and one unmap reaches both. */
+static void invariant_01_a_stage_2_table_behind_two_smmus(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg = both();
+	struct uiommu_smmuv3_config smmu = bench_smmu;
+	struct bench *b2 = calloc(1, sizeof(*b2));
+	struct uiommu_dev_config dc = { .name = "e", .num_stream_ids = 1, .group = -1 };
+	struct uiommu_domain *pad;
+	struct uiommu_dev *dev2;
+	const uint32_t sid = 1;
+	struct uiommu_sim_env env;
+	struct rig r;
+
+	start(&r, &cfg);
+	env = bench_env(&r.b);
+	env.lock = env.unlock = NULL;
+	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &b2->sim), 0);
+	r.b.t.mmio_ctx = b2;
+	smmu.has_irqs = false;
+	assert_int_equal(uiommu_smmuv3_probe(r.b.u, &smmu, &b2->iommu), 0);
+	dc.iommu = b2->iommu;
+	dc.stream_ids = &sid;
+	assert_int_equal(uiommu_device_add(r.b.u, &dc, &dev2), 0);
+	pad = domain(r.dev, PARENT);
+	assert_int_equal(uiommu_attach_device(pad, r.dev), 0);		/* VMID 1 here */
+	assert_int_equal(uiommu_replace_device_pasid(r.s2, r.dev, 0), 0);
+	assert_int_equal(uiommu_attach_device(r.s2, dev2), 0);		/* VMID 1 there */
+	assert_int_equal(FGET(STE_S2VMID, ste(&r.b, 1)[STE_S2VMID_WORD]), 2);
+	assert_int_equal(FGET(STE_S2VMID, ste(b2, 1)[STE_S2VMID_WORD]), 1);
+	bench_sees(&r.b, r.dev, 0, MIB, 6);
+	bench_sees(b2, dev2, 0, MIB, 6);
+	assert_int_equal(uiommu_unmap(r.s2, MIB, PAGE, NULL), 0);
+	bench_sees(&r.b, r.dev, 0, MIB, 0);
+	bench_sees(b2, dev2, 0, MIB, 0);
+	uiommu_smmuv3_remove(b2->iommu);
+	uiommu_sim_smmuv3_destroy(b2->sim);
+	free(b2);
+	stop(&r);
+}
+
+/* Hardware that sees nothing but what was cleaned. */
+static void walks_that_do_not_see_caches(void **state)
+{
+	struct uiommu_smmuv3_config smmu = bench_smmu;
+	struct uiommu_sim_smmuv3_config cfg = both();
+	struct uiommu_domain *dom;
+	struct uiommu_dev *dev;
+	uint64_t *page;
+	struct bench b;
+
+	cfg.coherent = false;
+	cfg.httu = 2;
+	smmu.coherent = false;
+	bench_init_sim(&b, &cfg, false);
+	bench_make_noncoherent(&b);
+	b.noise[0] = FPREP(STE_V, 1) | FPREP(STE_Config, STE_Config_BYPASS);
+	assert_int_equal(uiommu_create(&b.t.host, NULL, &b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(b.u, &smmu, &b.iommu), 0);
+	dev = bench_add(&b, "d", 0x77, 0);
+	page = bench_page(&b, 4);
+	bench_clean(&b.t, page, PAGE);
+	dom = domain(dev, PARENT);
+	bench_map(&b, dom, MIB, page);
+	assert_int_equal(uiommu_attach_device(dom, dev), 0);
+	assert_int_equal(FGET(STE_S2IR0, ste(&b, 0x77)[2]), CACHE_NC);
+	bench_sees(&b, dev, 0, MIB, 4);
+	bench_sees(&b, dev, 0, MIB + PAGE, 0);
+	assert_int_equal(uiommu_unmap(dom, MIB, PAGE, NULL), 0);
+	bench_sees(&b, dev, 0, MIB, 0);
+	/* marks in memory that a CPU's cache hides are of no use */
+	assert_int_equal(uiommu_domain_alloc_paging(dev, DIRTY, &dom), -UIOMMU_EOPNOTSUPP);
+	bench_page_free(&b, page);
+	bench_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -578,6 +653,8 @@ int main(void)
 		cmocka_unit_test(without_the_tlbi_they_would_be_reached),
 		cmocka_unit_test(written_pages_are_marked),
 		cmocka_unit_test(tables_that_another_smmu_cannot_walk),
+		cmocka_unit_test(invariant_01_a_stage_2_table_behind_two_smmus),
+		cmocka_unit_test(walks_that_do_not_see_caches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
