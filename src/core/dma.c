@@ -359,7 +359,7 @@ static int make_space(struct uiommu_dma *dma, struct uiommu_dev *dev, enum uiomm
 static int make(struct uiommu_dma *dma, struct uiommu_dev *dev, enum uiommu_dma_mode mode,
 		uiommu_iova_t last)
 {
-	int err = uiommu_domain_alloc_paging(dev, UIOMMU_DOMAIN_ALLOC_PASID, &dma->dom);
+	int err = uiommu_domain_alloc_paging(dev, 0, &dma->dom);
 
 	if (err)
 		return err;

@@ -5,6 +5,8 @@
  */
 #include "bench.h"
 
+#include <uiommu/dma.h>
+
 #define MIB	((uint64_t)1 << 20)
 #define GIB	((uint64_t)1 << 30)
 #define PARENT	UIOMMU_DOMAIN_ALLOC_NEST_PARENT
@@ -638,6 +640,32 @@ static void walks_that_do_not_see_caches(void **state)
 	bench_fini(&b);
 }
 
+/* DMA domains take the stage that is there. */
+static void dma_without_stage_1(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg = both();
+	struct uiommu_dma *dma;
+	uiommu_iova_t iova;
+	struct uiommu_dev *dev;
+	uint64_t *page;
+	struct bench b;
+
+	cfg.no_stage1 = true;
+	bench_init(&b, &cfg, &bench_smmu, false);
+	dev = bench_add(&b, "d", 1, 4);
+	page = bench_page(&b, 8);
+	assert_int_equal(uiommu_dma_create(dev, 0, UINT64_MAX, &dma), 0);
+	assert_int_equal(uiommu_attach_device(uiommu_dma_domain(dma), dev), 0);
+	assert_int_equal(uiommu_dma_map(dma, thost_pa(&b.t, page), PAGE, RW, &iova), 0);
+	bench_sees(&b, dev, 0, iova, 8);
+	uiommu_dma_unmap(dma, iova, PAGE);
+	bench_sees(&b, dev, 0, iova, 0);
+	uiommu_detach_device_pasid(dev, 0);
+	assert_int_equal(uiommu_dma_destroy(dma), 0);
+	bench_page_free(&b, page);
+	bench_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -654,6 +682,7 @@ int main(void)
 		cmocka_unit_test(written_pages_are_marked),
 		cmocka_unit_test(tables_that_another_smmu_cannot_walk),
 		cmocka_unit_test(invariant_01_a_stage_2_table_behind_two_smmus),
+		cmocka_unit_test(dma_without_stage_1),
 		cmocka_unit_test(walks_that_do_not_see_caches),
 	};
 
