@@ -35,22 +35,12 @@ bool uiommu_smmuv3_quarantined(const struct uiommu_dev *dev)
 	return state(dev) & SMMU_DEV_QUARANTINE;
 }
 
-static void become(struct smmu *s, struct uiommu_dev *dev, unsigned now)
-{
-	unsigned n = s->strtab.ats_devices;
-
-	n += !!(now & SMMU_DEV_ATS);
-	n -= !!(dev->drv_state & SMMU_DEV_ATS);
-	__atomic_store_n(&s->strtab.ats_devices, n, __ATOMIC_RELEASE);
-	__atomic_store_n(&dev->drv_state, now, __ATOMIC_RELEASE);
-}
-
 void uiommu_smmuv3_set_state(struct uiommu_dev *dev, unsigned on, unsigned off)
 {
 	struct smmu *s = to_smmu(dev->iommu);
 
 	host_lock(s->host, &s->strtab.lock);
-	become(s, dev, (dev->drv_state & ~off) | on);
+	__atomic_store_n(&dev->drv_state, (dev->drv_state & ~off) | on, __ATOMIC_RELEASE);
 	host_unlock(s->host, &s->strtab.lock);
 }
 
@@ -86,7 +76,7 @@ static bool close_streams(struct smmu *s, struct uiommu_dev *dev)
 	host_lock(s->host, &s->strtab.lock);
 	was = dev->drv_state;
 	if (!(was & (SMMU_DEV_QUARANTINE | SMMU_DEV_GONE))) {
-		become(s, dev, SMMU_DEV_QUARANTINE);
+		__atomic_store_n(&dev->drv_state, SMMU_DEV_QUARANTINE, __ATOMIC_RELEASE);
 		s->strtab.closings++;
 		for (unsigned i = 0; i < dev->num_streams; i++) {
 			uint64_t *ste = uiommu_smmuv3_strtab_entry(s, dev->streams[i].id);
@@ -335,8 +325,7 @@ void uiommu_smmuv3_atc_invalidate(const struct uiommu_link *link, const struct u
 	};
 
 	port_dma_mb();
-	if (__atomic_load_n(&to_smmu(link->iommu)->strtab.ats_devices, __ATOMIC_ACQUIRE))
-		run(to_smmu(link->iommu), walk_link, &what);
+	run(to_smmu(link->iommu), walk_link, &what);
 }
 
 void uiommu_smmuv3_atc_ask_each(struct smmu *s, const uint64_t *cmd, size_t n)

@@ -67,7 +67,6 @@ struct smmu_priq {
 struct smmu_strtab {
 	struct uiommu_lock lock;		/* STEs against a quarantine: see ats.c */
 	unsigned closings;			/* lock: quarantines so far */
-	unsigned ats_devices;			/* (a), changed under lock: with ATS on */
 	uint64_t *top;				/* (i)(h) */
 	uint64_t **leaf;			/* (u) two levels: by L1 index */
 	unsigned sid_bits;			/* (i) */
