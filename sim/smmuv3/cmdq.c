@@ -291,15 +291,13 @@ static bool illegal(const struct uiommu_sim_smmuv3 *s, const struct command *c, 
 
 static void complete(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	uint64_t addr = w[1] & FMASK(CMD_SYNC_MSIAddress);
-	uint32_t data = (uint32_t)FGET(CMD_SYNC_MSIData, w[0]);
-
 	s->stats.syncs++;
 	if (FGET(CMD_SYNC_CS, w[0]) == CMD_SYNC_CS_SIG_SEV && s->cfg.sev)
 		uiommu_sim_irq(s, UIOMMU_SIM_EVENT_SEV);
 	if (FGET(CMD_SYNC_CS, w[0]) != CMD_SYNC_CS_SIG_IRQ)
 		return;
-	if (s->cfg.msi && addr && s->env.write(s->env.ctx, addr, &data, 4))
+	if (!uiommu_sim_message(s, w[1] & FMASK(CMD_SYNC_MSIAddress),
+				(uint32_t)FGET(CMD_SYNC_MSIData, w[0])))
 		uiommu_sim_gerror(s, FMASK(GERROR_MSI_CMDQ_ABT_ERR));
 	uiommu_sim_irq(s, UIOMMU_SIM_IRQ_SYNC);
 }

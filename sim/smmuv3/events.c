@@ -92,7 +92,7 @@ void uiommu_sim_event_fetch(struct uiommu_sim_smmuv3 *s, const struct sim_txn *t
 	uint64_t w[EVT_WORDS];
 
 	header(w, t, code);
-	w[3] = addr & FMASK(EVT_F_STE_FETCH_FetchAddr);
+	w[3] = addr & FMASK(EVT_F_STE_FETCH_FetchAddr) & sim_bits(s->cfg.oas_lg2 - 1, 0);
 	uiommu_sim_event_record(s, t, w);
 }
 

@@ -170,12 +170,17 @@ struct msi_source {
 	uint64_t error;
 };
 
+bool uiommu_sim_message(struct uiommu_sim_smmuv3 *s, uint64_t addr, uint32_t data)
+{
+	if (!s->cfg.msi || !addr)
+		return true;
+	return !s->env.write(s->env.ctx, addr & sim_bits(s->cfg.oas_lg2 - 1, 0), &data, 4);
+}
+
 static void send_msi(struct uiommu_sim_smmuv3 *s, const struct msi_source *m)
 {
-	uint64_t addr = s->reg[m->addr] & FMASK(GERROR_IRQ_CFG0_ADDR);
-	uint32_t data = (uint32_t)s->reg[m->data];
-
-	if (s->cfg.msi && addr && s->env.write(s->env.ctx, addr, &data, 4))
+	if (!uiommu_sim_message(s, s->reg[m->addr] & FMASK(GERROR_IRQ_CFG0_ADDR),
+				(uint32_t)s->reg[m->data]))
 		uiommu_sim_gerror(s, m->error);
 }
 

@@ -369,6 +369,9 @@ static inline bool sim_reg_bit(const struct uiommu_sim_smmuv3 *s, enum sim_reg r
 	return s->reg[r] & mask;
 }
 
+/* A message: @addr 0 is none; what is above the output size is cut off. false: aborted. */
+bool uiommu_sim_message(struct uiommu_sim_smmuv3 *s, uint64_t addr, uint32_t data);
+
 /* memory as the SMMU sees it: aligned 64-bit words, low address first */
 int uiommu_sim_read_words(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w, unsigned n);
 

@@ -235,6 +235,8 @@ static void sync_msi(void **state)
 	cmd(b, 0x46 | (uint64_t)1 << 32, at);		/* SIG_NONE: no message */
 	cmd(b, 0x46 | 1 << 12 | (uint64_t)1 << 32, 0);	/* no address: none either */
 	assert_true(mem(b, at) == (uint64_t)0xcafef00d << 32);
+	cmd(b, 0x46 | 1 << 12 | (uint64_t)5 << 32, at | BIT(50));	/* cut to the output size */
+	assert_true(mem(b, at) == ((uint64_t)0xcafef00d << 32 | 5));
 	assert_int_equal(active_errors(b), 0);
 	cmd(b, 0x46 | 1 << 12, NOWHERE);
 	assert_int_equal(active_errors(b), BIT(4));	/* MSI_CMDQ_ABT_ERR */

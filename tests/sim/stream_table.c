@@ -276,6 +276,25 @@ static void ste_override_of_privilege_and_instruction(void **state)
 	expect_event(b, EV(F_PERMISSION, SID), EV_CLASS_IN, VA + 0x2000, 0);
 }
 
+/* a table beyond the output size; FetchAddr has no bits there */
+static void fetch_address_is_cut_to_output_size(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg;
+	struct bed *b;
+	uint64_t v;
+
+	(void)state;
+	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.oas_lg2 = 40;
+	b = bed_new(&cfg);
+	wr(b, CR0, 12);
+	wr64(b, STRTAB_BASE, BIT(45) | NOWHERE);
+	wr(b, CR0, 13);
+	assert_int_equal(dma_read(b, SID, RAM, &v), -UIOMMU_EFAULT);
+	expect_event(b, EV(F_STE_FETCH, SID), 0, 0, NOWHERE + SID * 64);
+	bed_free(b);
+}
+
 /* the whole range of SIDSIZE; the last STE is where no memory is */
 static void sidsize_0_and_32(void **state)
 {
@@ -330,6 +349,7 @@ int main(void)
 		CASE(streamid_out_of_range_not_recorded_without_recinvsid),
 		CASE(ste_fetch_aborted),
 		cmocka_unit_test(sidsize_0_and_32),
+		cmocka_unit_test(fetch_address_is_cut_to_output_size),
 		cmocka_unit_test(strtab_two_level_every_split),
 		CASE(strtab_span_limits_the_lower_table),
 		CASE(strtab_span_too_large),
