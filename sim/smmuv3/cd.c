@@ -140,8 +140,8 @@ static bool legal(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste, 
 		return false;		/* TERM_MODEL */
 	if (!stall_legal(s, ste, FGET(CD_S, w[0])) || !httu_legal(s, w))
 		return false;
-	if (FGET(CD_ENDI, w[0]) && !(cd->tt[0].disabled && cd->tt[1].disabled))
-		return false;		/* TTENDIAN */
+	if (!sim_endian_legal(s, cd->big_endian) && !(cd->tt[0].disabled && cd->tt[1].disabled))
+		return false;
 	if (!s->cfg.asid16 && cd->asid > 0xff)
 		return false;
 	return decode_half(s, cd, &cd->tt[0], false, (unsigned)FGET(CD_TG0, w[0]),
@@ -156,6 +156,7 @@ static void decode(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste,
 	/* EL2 without E2H has one half, which cannot be disabled, one privilege, no ASID */
 	bool one = ste->regime == SIM_EL2 && !sim_reg_bit(s, R_CR2, FMASK(CR2_E2H));
 	bool e0pd = s->cfg.e0pd && !one, ds = s->cfg.ds && FGET(CD_DS, w[2]);
+	bool had = !s->cfg.no_had;
 
 	*cd = (struct sim_cd){
 		.abort = FGET(CD_A, w[0]),
@@ -168,15 +169,16 @@ static void decode(const struct uiommu_sim_smmuv3 *s, const struct sim_ste *ste,
 		.ha = FGET(CD_HA, w[0]),
 		.hd = FGET(CD_HA, w[0]) && FGET(CD_HD, w[0]),
 		.one_priv = one,
+		.big_endian = FGET(CD_ENDI, w[0]),
 		.aset = !one && FGET(CD_ASET, w[0]),
 		.asid = one ? 0 : (uint16_t)FGET(CD_ASID, w[0]),
 		.oas_lg2 = output_size(s, (unsigned)FGET(CD_IPS, w[0])),
 		.tt = {
 			{ .disabled = !one && FGET(CD_EPD0, w[0]), .tbi = FGET(CD_TBI0, w[0]),
-			  .had = FGET(CD_HAD0, w[1]), .e0pd = e0pd && FGET(CD_E0PD0, w[1]),
+			  .had = had && FGET(CD_HAD0, w[1]), .e0pd = e0pd && FGET(CD_E0PD0, w[1]),
 			  .ds = ds, .base = w[1] & FMASK(CD_TTB0) },
 			{ .disabled = one || FGET(CD_EPD1, w[0]), .tbi = FGET(CD_TBI1, w[0]),
-			  .had = FGET(CD_HAD1, w[2]), .e0pd = e0pd && FGET(CD_E0PD1, w[2]),
+			  .had = had && FGET(CD_HAD1, w[2]), .e0pd = e0pd && FGET(CD_E0PD1, w[2]),
 			  .ds = ds, .base = w[2] & FMASK(CD_TTB1) },
 		},
 	};

@@ -81,6 +81,8 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 {
 	static const uint8_t stall_model[] = { IDR0_STALL_MODEL_TERMINATE,
 		IDR0_STALL_MODEL_STALL_AND_TERMINATE, IDR0_STALL_MODEL_STALL };
+	static const uint8_t endian[] = { IDR0_TTENDIAN_LITTLE, IDR0_TTENDIAN_MIXED,
+		IDR0_TTENDIAN_BIG };
 	const struct uiommu_sim_smmuv3_config *c = &s->cfg;
 
 	s->reg[R_IDR0] = FPREP(IDR0_S1P, !c->no_stage1) | FPREP(IDR0_S2P, c->stage2) |
@@ -94,7 +96,7 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 			 FPREP(IDR0_COHACC, c->coherent) | FPREP(IDR0_ASID16, c->asid16) |
 			 FPREP(IDR0_MSI, c->msi) | FPREP(IDR0_SEV, c->sev) |
 			 FPREP(IDR0_CD2L, c->cd_2level && c->ssidsize) |
-			 FPREP(IDR0_TTENDIAN, IDR0_TTENDIAN_LITTLE) |
+			 FPREP(IDR0_TTENDIAN, endian[c->endian]) |
 			 FPREP(IDR0_STALL_MODEL, stall_model[c->stall]) |
 			 FPREP(IDR0_ST_LEVEL, c->st_2level ? IDR0_ST_LEVEL_TWO_LEVEL :
 							     IDR0_ST_LEVEL_LINEAR);
@@ -102,8 +104,8 @@ static void set_id_registers(struct uiommu_sim_smmuv3 *s)
 			 FPREP(IDR1_EVENTQS, c->evtq_max_lg2) |
 			 FPREP(IDR1_CMDQS, c->cmdq_max_lg2) |
 			 FPREP(IDR1_PRIQS, c->pri ? c->priq_max_lg2 : 0) |
-			 FPREP(IDR1_ATTR_PERMS_OVR, 1);
-	s->reg[R_IDR3] = FPREP(IDR3_HAD, 1) | FPREP(IDR3_XNX, c->stage2 && c->xnx) |
+			 FPREP(IDR1_ATTR_PERMS_OVR, !c->no_overrides);
+	s->reg[R_IDR3] = FPREP(IDR3_HAD, !c->no_had) | FPREP(IDR3_XNX, c->stage2 && c->xnx) |
 			 FPREP(IDR3_RIL, c->range_inv) | FPREP(IDR3_PPS, c->pps) |
 			 FPREP(IDR3_MPAM, c->mpam_partid_max != 0) | FPREP(IDR3_STT, c->stt) |
 			 FPREP(IDR3_BBML, c->bbml) | FPREP(IDR3_E0PD, c->e0pd) |
@@ -439,7 +441,7 @@ static bool options_ok(const struct uiommu_sim_smmuv3_config *c, const struct ui
 		return false;
 	if (((c->no_split_ats || c->ats_record) && !c->ats) || (c->pps && !c->pri))
 		return false;
-	if ((c->vmw && !c->stage2) || c->bbml > 2 || c->mpam_partid_max > 65535 ||
+	if ((c->vmw && !c->stage2) || c->bbml > 2 || c->endian > 2 || c->mpam_partid_max > 65535 ||
 	    (c->mpam_partid_max && (c->no_stage1 || !c->stage2)) ||
 	    (c->ds && !c->gran4k && !c->gran16k))
 		return false;

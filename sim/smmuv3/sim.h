@@ -109,7 +109,7 @@ struct sim_ste {
 	struct {
 		unsigned granule_lg2, ias_lg2, oas_lg2;
 		int level;
-		bool ds, affd, ptw, ha, hd, stall, record;
+		bool ds, big_endian, affd, ptw, ha, hd, stall, record;
 		uint64_t base;
 	} t2;
 };
@@ -126,6 +126,7 @@ struct sim_cd {
 	bool abort, record, stall;	/* CD.A, CD.R, CD.S */
 	bool affd, wxn, pan, epan, ha, hd;
 	bool one_priv;			/* regime EL2 without E2H */
+	bool big_endian;
 	bool aset;			/* whose ASIDs: the CPUs', or ours alone */
 	uint16_t asid;
 	unsigned oas_lg2;	/* effective IPS */
@@ -444,6 +445,18 @@ unsigned uiommu_sim_strtab_split(const struct uiommu_sim_smmuv3 *s);
 static inline uint64_t sim_bits(unsigned hi, unsigned lo)
 {
 	return (~(uint64_t)0 >> (63 - hi)) & (~(uint64_t)0 << lo);
+}
+
+/* a descriptor between memory and here */
+static inline uint64_t sim_order(bool big_endian, uint64_t desc)
+{
+	return big_endian ? __builtin_bswap64(desc) : desc;
+}
+
+/* ENDI and S2ENDI */
+static inline bool sim_endian_legal(const struct uiommu_sim_smmuv3 *s, bool big)
+{
+	return s->cfg.endian == 1 || big == (s->cfg.endian == 2);
 }
 
 /* what one entry of @level covers; levels are -1 to 3 */

@@ -103,7 +103,7 @@ static bool stall_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 bool uiommu_sim_s2_legal(const struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 {
-	if (!FGET(STE_S2AA64, w[2]) || FGET(STE_S2ENDI, w[2]))
+	if (!FGET(STE_S2AA64, w[2]) || !sim_endian_legal(s, FGET(STE_S2ENDI, w[2])))
 		return false;		/* IDR0.TTF, IDR0.TTENDIAN */
 	if ((FGET(STE_S2HA, w[2]) && s->cfg.httu < 1) ||
 	    (FGET(STE_S2HD, w[2]) && s->cfg.httu < 2))
@@ -118,6 +118,7 @@ void uiommu_sim_s2_decode(const struct uiommu_sim_smmuv3 *s, const uint64_t *w,
 	ste->t2.ias_lg2 = 64 - (unsigned)FGET(STE_S2T0SZ, w[2]);
 	ste->t2.oas_lg2 = s2_output(s, w);
 	ste->t2.ds = s2_ds(s, w);
+	ste->t2.big_endian = FGET(STE_S2ENDI, w[2]);
 	start_level(s, w, &ste->t2.level);
 	ste->t2.affd = FGET(STE_S2AFFD, w[2]);
 	ste->t2.ptw = FGET(STE_S2PTW, w[2]);
@@ -188,6 +189,7 @@ static enum sim_end walk(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct 
 			uiommu_sim_event_walk_eabt(s, t, f, st->pa);
 			return SIM_ABORT;
 		}
+		st->desc = sim_order(t->ste->t2.big_endian, st->desc);
 		if (!(st->desc & D_VALID))
 			return fault(s, t, f, EVT_F_TRANSLATION);
 		if (st->level == 3 || !(st->desc & D_TABLE))
@@ -232,16 +234,17 @@ static uint64_t update(const struct sim_txn *t, uint64_t desc, unsigned need)
 }
 
 /* false: somebody else changed it, look again */
-static bool apply(struct uiommu_sim_smmuv3 *s, struct step *st, uint64_t set, enum sim_end *end)
+static bool apply(struct uiommu_sim_smmuv3 *s, bool be, struct step *st, uint64_t set,
+		  enum sim_end *end)
 {
-	uint64_t old = st->desc;
+	uint64_t old = sim_order(be, st->desc);
 
 	*end = SIM_OK;
-	if (s->env.cas64(s->env.ctx, st->pa, &old, st->desc | set)) {
+	if (s->env.cas64(s->env.ctx, st->pa, &old, sim_order(be, st->desc | set))) {
 		*end = SIM_ABORT;
 		return true;
 	}
-	if (old != st->desc)
+	if (old != sim_order(be, st->desc))
 		return false;
 	st->desc |= set;
 	return true;
@@ -259,7 +262,7 @@ static enum sim_end find_leaf(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, st
 		if (end != SIM_OK)
 			return end;
 		set = update(t, st->desc, need);
-		if (!set || apply(s, st, set, &end))
+		if (!set || apply(s, t->ste->t2.big_endian, st, set, &end))
 			break;
 		end = SIM_ABORT;
 	}

@@ -197,8 +197,8 @@ static void decode(struct uiommu_sim_smmuv3 *s, const uint64_t *w, struct sim_st
 		/* without substreams both fields are IGNORED */
 		.s1cdmax = s->cfg.ssidsize ? (unsigned)FGET(STE_S1CDMax, w[0]) : 0,
 		.s1dss = (unsigned)FGET(STE_S1DSS, w[1]),
-		.privcfg = (unsigned)FGET(STE_PRIVCFG, w[1]),
-		.instcfg = (unsigned)FGET(STE_INSTCFG, w[1]),
+		.privcfg = s->cfg.no_overrides ? 0 : (unsigned)FGET(STE_PRIVCFG, w[1]),
+		.instcfg = s->cfg.no_overrides ? 0 : (unsigned)FGET(STE_INSTCFG, w[1]),
 		.ctxptr = w[0] & FMASK(STE_S1ContextPtr),
 		.cd_stamp = ++s->stamp,
 	};

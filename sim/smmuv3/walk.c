@@ -112,7 +112,10 @@ static enum sim_end read_desc(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, st
 	if (end != SIM_OK)
 		return end;
 	s->stats.pte_fetches++;
-	return uiommu_sim_read_words(s, pa, &st->desc, 1) ? walk_eabt(s, t, pa) : SIM_OK;
+	if (uiommu_sim_read_words(s, pa, &st->desc, 1))
+		return walk_eabt(s, t, pa);
+	st->desc = sim_order(t->cd->big_endian, st->desc);
+	return SIM_OK;
 }
 
 /* SIM_OK: st->desc is a leaf */
@@ -199,18 +202,19 @@ static uint64_t updated(const struct sim_txn *t, const struct step *st)
 static enum sim_end update(struct uiommu_sim_smmuv3 *s, struct sim_txn *t, struct step *st,
 			   bool *again)
 {
-	uint64_t new = updated(t, st), old = st->desc, pa = st->at;
+	bool be = t->cd->big_endian;
+	uint64_t new = updated(t, st), old = sim_order(be, st->desc), pa = st->at;
 	enum sim_end end;
 
 	*again = false;
-	if (new == old)
+	if (new == st->desc)
 		return SIM_OK;
 	end = uiommu_sim_fetch_addr(s, t, &pa, SIM_CLASS_TT, SIM_PERM_R | SIM_PERM_W);
 	if (end != SIM_OK)
 		return end;
-	if (s->env.cas64(s->env.ctx, pa, &old, new))
+	if (s->env.cas64(s->env.ctx, pa, &old, sim_order(be, new)))
 		return walk_eabt(s, t, pa);
-	*again = old != st->desc;
+	*again = old != sim_order(be, st->desc);
 	st->desc = new;
 	return SIM_OK;
 }

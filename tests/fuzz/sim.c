@@ -137,6 +137,7 @@ static struct uiommu_sim_smmuv3 *create(uint64_t bits)
 	c.ds = bits >> 11 & 1;
 	c.conflicts = bits >> 12 & 1;
 	c.stt = c.e0pd = c.epan = bits >> 13 & 1;
+	c.endian = bits >> 13 & 1;
 	c.vmw = c.ats_record = bits >> 14 & 1;
 	c.mpam_partid_max = bits >> 14 & 1;
 	c.pps = c.no_split_ats = bits >> 15 & 1;

@@ -301,6 +301,101 @@ static void epan(void **state)
 	(void)state;
 }
 
+/* ---- TTENDIAN, HAD, ATTR_PERMS_OVR ---- */
+
+static void swap_table(struct bed *b, uint64_t table)
+{
+	for (unsigned i = 0; i < 512; i++)
+		set_mem(b, table + i * 8, __builtin_bswap64(mem(b, table + i * 8)));
+}
+
+/* big-endian tables of both stages, which hardware updates in their order */
+static void big_endian_tables(void **state)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+
+	(void)state;
+	for (unsigned e = 0; e < 3; e++) {
+		struct bed *b;
+		struct s1 s;
+		uint64_t table = 0, s2;
+
+		c.endian = e;
+		b = bed_new(&c);
+		assert_int_equal(rd(b, IDR0) >> 21 & 3, e == 0 ? 2 : e == 1 ? 0 : 3);
+		s = stream_s1(b, SID, ASID);
+		map4k(b, s.root, VA, s.page, PTE_USER | PTE_NG);		/* AF 0 */
+		set_mem(b, s.cd, mem(b, s.cd) | BIT(15) | BIT(43));		/* ENDI, HA */
+		for (unsigned level = 0; level < 4; level++) {
+			table = level ? __builtin_bswap64(mem(b, table + (VA >> (48 - 9 * level) &
+				511) * 8)) & 0xfffffffff000u : s.root;
+			swap_table(b, table);
+		}
+		assert_true(where(b, SID, VA) == (e ? s.page : 1));
+		if (e)
+			assert_true(__builtin_bswap64(mem(b, table + (VA >> 12 & 511) * 8)) &
+				    PTE_AF);
+		else
+			assert_int_equal(event(b).w[0] & 0xff, C_BAD_CD);
+		s2 = bed_alloc(b, 4096);
+		map_s2(b, s2, 12, 1, 0, 30, (RAM & ~(BIT(30) - 1)) | (S2_RW & ~BIT(10)));
+		swap_table(b, s2);
+		put_ste(b, SID, 1 | 6 << 1, 0);
+		put_ste_s2(b, SID, s2_word2(39, 1) | BIT(52) | BIT(56), s2);	/* S2ENDI, S2HA */
+		cmd(b, OP_CFGI_STE(SID), 0);
+		assert_true(where(b, SID, 0x123) == (e ? RAM + 0x123 : 1));
+		if (e)
+			assert_true(__builtin_bswap64(mem(b, s2)) & BIT(10));
+		else
+			assert_int_equal(event(b).w[0] & 0xff, C_BAD_STE);
+		/* and little-endian ones are not for those that have big ones only */
+		put_ste_s2(b, SID, s2_word2(39, 1), s2);
+		cmd(b, OP_CFGI_STE(SID), 0);
+		cmd(b, 0x30, 0);
+		where(b, SID, 0x123);
+		assert_int_equal(event(b).w[0] & 0xff, e == 2 ? C_BAD_STE : F_TRANSLATION);
+		bed_free(b);
+	}
+}
+
+static void had_is_ignored_where_it_is_not(void **state)
+{
+	for (unsigned no = 0; no < 2; no++) {
+		struct uiommu_sim_smmuv3_config c = full_cfg();
+		struct bed *b;
+		struct s1 s;
+
+		c.no_had = no;
+		b = bed_new(&c);
+		assert_int_equal(rd(b, IDR3) >> 2 & 1, !no);
+		s = stream_s1(b, SID, ASID);
+		set_mem(b, s.cd + 8, s.root | BIT(1));				/* HAD0 */
+		set_mem(b, s.root, mem(b, s.root) | BIT(62));			/* read-only */
+		assert_int_equal(as(b, false, true, false), no ? ABORTED : 0);
+		bed_free(b);
+	}
+	(void)state;
+}
+
+static void overrides_are_ignored_where_they_are_not(void **state)
+{
+	for (unsigned no = 0; no < 2; no++) {
+		struct uiommu_sim_smmuv3_config c = full_cfg();
+		struct bed *b;
+		struct s1 s;
+
+		c.no_overrides = no;
+		b = bed_new(&c);
+		assert_int_equal(rd(b, IDR1) >> 26 & 1, !no);
+		s = stream_s1(b, SID, ASID);
+		map4k(b, s.root, VA, s.page, PTE_AF | PTE_NG);		/* privileged only */
+		put_ste(b, SID, ste_s1(s.cd, 0, 0), (uint64_t)3 << 48);
+		assert_int_equal(as(b, false, false, false), no ? ABORTED : 0);
+		bed_free(b);
+	}
+	(void)state;
+}
+
 /* ---- TERM_MODEL ---- */
 
 static void abort_only(void **state)
@@ -572,6 +667,7 @@ static void refused(void **state)
 	assert_int_equal(uiommu_sim_smmuv3_create(&c, &b->env, &s), -UIOMMU_EINVAL); \
 } while (0)
 	REFUSED(c.bbml = 3);
+	REFUSED(c.endian = 3);
 	REFUSED(c.pps = true);
 	REFUSED(c.ats_record = true);
 	REFUSED(c.no_split_ats = true);
@@ -634,6 +730,9 @@ int main(void)
 		CASE(stt_stage2),
 		CASE(e0pd),
 		CASE(epan),
+		CASE(big_endian_tables),
+		CASE(had_is_ignored_where_it_is_not),
+		CASE(overrides_are_ignored_where_they_are_not),
 		CASE(abort_only),
 		CASE(vmid_wildcards),
 		CASE(f_uut),

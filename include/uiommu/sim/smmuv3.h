@@ -89,6 +89,9 @@ struct uiommu_sim_smmuv3;
  * @epan:            CD.EPAN (IDR3.EPAN)
  * @bbml:            what a change of block size without an invalidation may do
  *                   (IDR3.BBML), 0 to 2
+ * @endian:          of translation tables (IDR0.TTENDIAN): 0 little, 1 either, 2 big
+ * @no_had:          CD.HAD0 and HAD1 are not there (IDR3.HAD is 0)
+ * @no_overrides:    nor are PRIVCFG and INSTCFG of an STE (IDR1.ATTR_PERMS_OVR is 0)
  * @abort_only:      a terminated transaction is aborted, never "succeeds"
  *                   (IDR0.TERM_MODEL)
  * @vmw:             CR0.VMW lets commands name groups of VMIDs (IDR0.VMW)
@@ -121,7 +124,8 @@ struct uiommu_sim_smmuv3_config {
 	unsigned priq_max_lg2;
 	bool merge_events;
 	bool ds, stt, e0pd, epan;
-	unsigned bbml;
+	unsigned bbml, endian;
+	bool no_had, no_overrides;
 	bool abort_only, vmw, no_split_ats, ats_record, pps;
 	unsigned mpam_partid_max;
 	bool conflicts;
