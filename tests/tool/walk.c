@@ -704,6 +704,58 @@ static void stage2_alone(void **unused)
 	bed_free(n.b);
 }
 
+static void memory_is(struct nested *n, const char *wanted)
+{
+	const struct walk_memory mem = { n->b, read_ram };
+	const struct report_item *it;
+	struct walk_result res;
+	struct report r;
+	const char *text = "nothing";
+
+	report_init(&r);
+	walk_dma(&n->regs, &mem, &n->a, &r, &res);
+	it = r.items[r.num_items - 1];
+	for (unsigned i = 0; i < it->num_fields; i++)
+		if (!strcmp(it->fields[i].name, "memory"))
+			text = it->fields[i].text;
+	assert_string_equal(text, wanted);
+	report_fini(&r);
+}
+
+/* The stronger type, the weaker cacheability; with FWB stage 2 alone, or stage 1. */
+static void attributes_of_both_stages(void **unused)
+{
+	static const struct {
+		uint64_t mair, s2, fwb;
+		const char *wanted;
+	} cases[] = {
+		{ 0xff, 0xf, 0, "Normal, write-back, non-shareable" },
+		{ 0xff, 0x5, 0, "Normal, non-cacheable, outer shareable" },
+		{ 0xbb, 0xf, 0, "Normal, write-through, non-shareable" },
+		{ 0xff, 0xb, 0, "Normal, outer write-through, inner write-back, non-shareable" },
+		{ 0xff, 0x1, 0, "Device-nGnRE" },
+		{ 0x04, 0xf, 0, "Device-nGnRE" },
+		{ 0x0c, 0x2, 0, "Device-nGRE" },
+		{ 0x00, 0x3, 0, "Device-nGnRnE" },
+		{ 0x44, 0x6, 1, "Normal, write-back, non-shareable" },
+		{ 0x44, 0x7, 1, "Normal, non-cacheable, outer shareable" },
+		{ 0xff, 0x5, 1, "Normal, non-cacheable, outer shareable" },
+		{ 0xff, 0x1, 1, "Device-nGnRE" },
+	};
+	struct nested n = nested();
+	uint64_t at = leaf_at(&n, n.s1.page), ste1 = n.b->strtab + 64 * SID + 8;
+
+	(void)unused;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		set_mem(n.b, n.s1.cd + 24, cases[i].mair);
+		set_mem(n.b, at, (mem(n.b, at) & ~(uint64_t)(0xf << 2)) | cases[i].s2 << 2);
+		set_mem(n.b, ste1, cases[i].fwb << 25);
+		n.regs.idr3 = cases[i].fwb << 8;
+		memory_is(&n, cases[i].wanted);
+	}
+	bed_free(n.b);
+}
+
 /* 40 bits from level 1 is two tables side by side */
 static void stage2_concatenated(void **unused)
 {
@@ -733,6 +785,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nested_fault_of_the_cd),
 		cmocka_unit_test(stage2_alone),
 		cmocka_unit_test(stage2_concatenated),
+		cmocka_unit_test(attributes_of_both_stages),
 	};
 
 	if (argc > 1)

@@ -44,6 +44,9 @@ says out "at            0x80000080"
 says out "CD: number 0"
 says out "stage 1 level 3: page"
 says out "output: the DMA goes to 0x80008123"
+says out "memory        Normal, write-back, inner shareable"
+says out "unprivileged  read execute"
+says out "privileged    read execute"
 walk 0 --sid 2 --iova 0x200123 --json
 json .schema uiommu-walk/1
 json .result.pa 0x80008123
@@ -54,6 +57,9 @@ walk 1 --sid 2 --iova 0x200123 --write
 says out "F_PERMISSION"
 says out "To blame: AP[2] (bit 7) is 1: read-only."
 walk 0 --sid 2 --iova 0x201000 --write
+says out "unprivileged  read write execute"
+says out "privileged    read write"
+says_not out "privileged    read write execute"
 walk 1 --sid 2 --iova 0x202000
 says out "F_TRANSLATION"
 says out "To blame: bit 0 (valid) of the level 3 descriptor at 0x80005010 is 0"
@@ -66,6 +72,7 @@ walk 1 --sid 2 --pasid 1 --iova 0
 says out "C_BAD_SUBSTREAMID"
 says out "PASID     0x1"
 walk 0 --sid 1 --iova 0x1234 --reg CR0=0
+says out "memory    as the device says, unless GBPA overrides it"
 says out "the DMA goes to 0x1234"
 word 0x4008 0000000090005003
 walk 1 --sid 2 --iova 0x200123

@@ -201,9 +201,42 @@ static bool update(struct walk *w, uint64_t at, uint64_t desc, const struct perm
 	return !w->s2 || walk_stage2(w, at, &p, &pa, &bytes);
 }
 
-static bool leaf(struct walk *w, const struct geometry *g, uint64_t desc, unsigned shift,
+static unsigned share_of(const struct walk *w, const struct half *h, uint64_t desc)
+{
+	if (!h->g.ds)
+		return desc >> 8 & 3;
+	return (unsigned)(h->number ? FGET(CD_SH1, w->cd.w[0]) : FGET(CD_SH0, w->cd.w[0]));
+}
+
+/* Each kind of access, asked one by one. */
+static unsigned permitted(const struct walk *w, uint64_t desc, const struct perms *t, bool priv)
+{
+	struct walk other = { .regs = w->regs, .cd = w->cd, .a = { .priv = priv } };
+	unsigned p = refused(&other, desc, t) ? 0 : WALK_R;
+
+	other.a.write = true;
+	p |= refused(&other, desc, t) ? 0 : WALK_W;
+	other.a.write = false;
+	other.a.exec = true;
+	return p | (refused(&other, desc, t) ? 0 : WALK_X);
+}
+
+static void keep(struct walk *w, const struct half *h, uint64_t desc, const struct perms *t)
+{
+	unsigned attr = desc >> 2 & 7;
+
+	w->leaf1 = (struct walk_leaf){
+		.used = true, .mair = (unsigned)(w->cd.w[3] >> 8 * attr & 0xff),
+		.share = share_of(w, h, desc),
+		.unpriv = h->e0pd ? 0 : permitted(w, desc, t, false),
+		.priv = permitted(w, desc, t, true),
+	};
+}
+
+static bool leaf(struct walk *w, const struct half *h, uint64_t desc, unsigned shift,
 		 const struct perms *t, uint64_t *out)
 {
+	const struct geometry *g = &h->g;
 	const char *blame;
 
 	*out = walk_address(g, desc, shift);
@@ -212,6 +245,7 @@ static bool leaf(struct walk *w, const struct geometry *g, uint64_t desc, unsign
 				" is beyond %u bits (CD.IPS)", *out, g->oas_lg2));
 	if (!(desc & BIT(10)) && !FGET(CD_AFFD, w->cd.w[0]) && !w->cd.ha)
 		return s1_fault(w, EVT_F_ACCESS, "AF (bit 10) is 0");
+	keep(w, h, desc, t);
 	blame = refused(w, desc, t);
 	return blame ? s1_fault(w, EVT_F_PERMISSION, blame) : true;
 }
@@ -221,16 +255,14 @@ static bool leaf(struct walk *w, const struct geometry *g, uint64_t desc, unsign
 static void show_leaf(struct walk *w, struct report_item *it, const struct half *h, uint64_t desc)
 {
 	static const char *const sh[4] = { "NSH", "reserved", "OSH", "ISH" };
-	unsigned attr = desc >> 2 & 7, share = desc >> 8 & 3;
+	unsigned attr = desc >> 2 & 7;
 
-	if (h->g.ds)
-		share = (unsigned)(h->number ? FGET(CD_SH1, w->cd.w[0]) : FGET(CD_SH0, w->cd.w[0]));
 	report_text(it, "access", "%s%s%s%s%s", desc & BIT(7) ? "read-only" : "read-write",
 		    w->cd.one_priv ? "" : desc & BIT(6) ? ", unprivileged too" :
 		    ", privileged only", desc & BIT(54) ? ", UXN" : "",
 		    desc & BIT(53) ? ", PXN" : "", desc & BIT(10) ? "" : ", AF 0");
 	report_text(it, "memory", "AttrIndx %u: MAIR 0x%02x, %s", attr,
-		    (unsigned)(w->cd.w[3] >> 8 * attr & 0xff), sh[share]);
+		    (unsigned)(w->cd.w[3] >> 8 * attr & 0xff), sh[share_of(w, h, desc)]);
 }
 
 static void show_level(struct walk *w, const struct half *h, int level, unsigned shift,
@@ -329,7 +361,7 @@ static bool walk_half(struct walk *w, const struct half *h, uint64_t va, uint64_
 	struct found_leaf f = { 0 };
 
 	if (!descend(w, h, va, &f) || !update(w, f.at, f.desc, &f.t) ||
-	    !leaf(w, &h->g, f.desc, f.shift, &f.t, out))
+	    !leaf(w, h, f.desc, f.shift, &f.t, out))
 		return false;
 	*out |= va & walk_bits(f.shift - 1, 0);
 	*bytes = BIT(f.shift) - (va & walk_bits(f.shift - 1, 0));

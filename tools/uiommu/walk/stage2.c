@@ -149,6 +149,21 @@ static bool s2_fault(struct walk *w, unsigned code, const struct purpose *p, uin
 	return walk_fault(w, code, true, p, ipa, blame);
 }
 
+/* XN is one bit, or two with XNX: 01 keeps privileged code out, 11 unprivileged */
+static void keep(struct walk *w, uint64_t d)
+{
+	unsigned xn = FGET(IDR3_XNX, w->regs->idr3) ? d >> 53 & 3 : (d >> 54 & 1) << 1;
+	bool dirty = FGET(STE_S2HA, w->ste[2]) && FGET(STE_S2HD, w->ste[2]) && d & BIT(51);
+	unsigned rw = (d & BIT(6) ? WALK_R : 0) | (d & BIT(7) || dirty ? WALK_W : 0);
+
+	w->leaf2 = (struct walk_leaf){
+		.used = true, .mair = d >> 2 & 15,
+		.share = w->g2.ds ? (unsigned)FGET(STE_S2SH0, w->ste[2]) : d >> 8 & 3,
+		.unpriv = rw | (xn < 2 ? WALK_X : 0),
+		.priv = rw | (xn == 0 || xn == 3 ? WALK_X : 0),
+	};
+}
+
 static bool leaf(struct walk *w, uint64_t ipa, uint64_t desc, unsigned shift,
 		 const struct purpose *p, uint64_t *pa)
 {
@@ -160,6 +175,8 @@ static bool leaf(struct walk *w, uint64_t ipa, uint64_t desc, unsigned shift,
 				PRIx64 " is beyond %u bits (STE.S2PS)", *pa, w->g2.oas_lg2));
 	if (!(desc & BIT(10)) && !FGET(STE_S2AFFD, w->ste[2]) && !FGET(STE_S2HA, w->ste[2]))
 		return s2_fault(w, EVT_F_ACCESS, p, ipa, "AF (bit 10) of stage 2 is 0");
+	if (p->class == EVT_CLASS_IN)
+		keep(w, desc);
 	blame = refused(w, desc, p);
 	return blame ? s2_fault(w, EVT_F_PERMISSION, p, ipa, blame) : true;
 }

@@ -293,6 +293,7 @@ static void show_ok(struct walk *w, struct report_item *it)
 	it->what = report_str(w->r, "the DMA goes to 0x%" PRIx64, w->res->pa);
 	report_value(it, "PA", w->res->pa, NULL);
 	report_value(it, "bytes", w->res->bytes, "from there to the end of the page");
+	walk_attributes(w, it);
 }
 
 static void show_fault(struct walk *w)

@@ -4,6 +4,7 @@
  *
  * table.c   StreamID -> STE -> CD
  * stage1.c, stage2.c   an address through the tables
+ * attrs.c   what the leaves say of the memory
  * walk.c    the whole, and the event that the hardware would write
  *
  * Nothing is shared with the simulator or the driver but regs.def. Caches are not
@@ -72,6 +73,16 @@ struct geometry {
 	uint64_t base;
 };
 
+enum { WALK_R = 1, WALK_W = 2, WALK_X = 4 };
+
+/* what the last descriptor of a stage says, with the tables above it */
+struct walk_leaf {
+	bool used;
+	unsigned mair;			/* stage 1: the byte; stage 2: MemAttr */
+	unsigned share;
+	unsigned unpriv, priv;		/* WALK_R, W, X */
+};
+
 struct walk_cd {
 	uint64_t w[8];
 	unsigned oas_lg2;
@@ -91,6 +102,7 @@ struct walk {
 	unsigned oas_lg2;		/* of the SMMU */
 	struct geometry g2;		/* @s2 */
 	struct walk_cd cd;
+	struct walk_leaf leaf1, leaf2;	/* of the address itself */
 	unsigned depth;			/* of what is shown: 1 inside a nested walk */
 };
 
@@ -130,6 +142,8 @@ bool walk_find_cd(struct walk *w);
 bool walk_stage1(struct walk *w, uint64_t *out, uint64_t *bytes);
 bool walk_stage2(struct walk *w, uint64_t ipa, const struct purpose *p, uint64_t *pa,
 		 uint64_t *bytes);
+/* memory type and permissions at the end, into the last item */
+void walk_attributes(struct walk *w, struct report_item *it);
 /* S2TTB and its geometry; false: C_BAD_STE */
 bool walk_stage2_config(struct walk *w);
 
