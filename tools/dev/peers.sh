@@ -5,6 +5,7 @@
 #
 #   peers.sh vfio-setup   tools/testing/selftests/vfio/vfio_iommufd_setup_test of
 #                         Linux 7.3, out of Debian's linux-source-7.3
+#   peers.sh dts          peers-dts.sh: `uiommu show' of Linux's devicetrees
 #
 # The source is downloaded and built once, below build/peers; the kernel's own
 # Makefiles do the building. Exit: 0 all passed, 1 not, 77 (after one sentence)
@@ -107,5 +108,6 @@ vfio_setup() {
 
 case ${1:-} in
 vfio-setup) vfio_setup ;;
-*) die "usage: ./dev peers vfio-setup" ;;
+dts) exec "$top/tools/dev/peers-dts.sh" ;;
+*) die "usage: ./dev peers vfio-setup|dts" ;;
 esac
