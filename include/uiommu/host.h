@@ -5,6 +5,7 @@
  * One structure of functions. Fill in as much as you need:
  *
  *   step 1, page tables alone:   table_alloc, table_free, table_offset
+ *                                  (and, if there, table_alloc_raw, cache_clean)
  *   step 2, a driver:            + alloc, free, mmio_map, mmio_unmap, now_ns,
  *                                  relax, log
  *   step 3, threads, interrupts: + locks, reclamation, irq_request, irq_release
@@ -135,6 +136,19 @@ struct uiommu_host {
 	 * Context: any.
 	 */
 	void (*cache_clean)(void *ctx, const void *p, size_t bytes);
+
+	/*
+	 * table_alloc_raw() - as table_alloc(), but not zeroed
+	 * @bytes: likewise
+	 *
+	 * NULL where there is no such thing; table_alloc() is then called. Else for page
+	 * tables that are filled before hardware can see them.
+	 *
+	 * Context:   map.
+	 * Ownership: given back with table_free().
+	 * Return:    memory with anything in it, or NULL
+	 */
+	void *(*table_alloc_raw)(void *ctx, size_t bytes);
 
 	/* ---- step 2: objects, registers, time ---- */
 

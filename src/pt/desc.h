@@ -48,15 +48,19 @@ struct pt_desc {
 	uint64_t contig;	/* bit n: and, as a run, where hardware takes the hint */
 	uint64_t wide;		/* bit n: and, where addresses have oas_max bits */
 	unsigned prot;		/* UIOMMU_PROT_* that the format takes */
+	uint64_t run_mask;	/* bits of which one at least is set in each entry of a run,
+				   and none in a leaf of its own */
 	/* A bit that hardware ignores in a table entry and that says "this entry has
 	 * been cleaned to memory"; used on hosts with cache_clean only. */
 	uint64_t table_clean;
 
 	uint64_t (*present)(uint64_t e);		/* in bit 0; other bits: anything */
 	bool (*leaf)(uint64_t e, unsigned lvl);		/* of a present entry, above level 0 */
+	bool (*table)(uint64_t e);			/* above level 0: present and no leaf */
 	/* what a present entry points to: a page, a block or the next table. It gets
 	 * the level because formats place bits differently by size */
 	uint64_t (*oa)(uint64_t e, unsigned lvl);
+	uint64_t (*next)(uint64_t e);			/* of a table; NULL: oa() does */
 	unsigned (*run)(uint64_t e, unsigned lvl);	/* of a leaf; NULL: there are none */
 	/* @dirty: hardware marks the leaf when it is written; it starts as marked */
 	struct pt_attr (*attr)(unsigned prot, bool dirty);

@@ -6,13 +6,18 @@
 
 /* Member by member: without vector registers compilers clear a structure with an
  * instruction that takes longer than an unmap. */
-void uiommu_gather_init(struct uiommu_gather *g)
+static void start_afresh(struct uiommu_gather *g)
 {
 	g->start = UINT64_MAX;
 	g->last = 0;
 	g->pgsizes = 0;
 	g->tables = false;
 	g->free_list = NULL;
+}
+
+void uiommu_gather_init(struct uiommu_gather *g)
+{
+	start_afresh(g);
 	g->table_bytes = 0;
 	g->ops = NULL;
 }
@@ -26,7 +31,7 @@ void uiommu_gather_free(struct uiommu_gather *g, const struct uiommu_host *host)
 {
 	if (g->free_list)
 		g->ops->free_tables(host, g->free_list);
-	uiommu_gather_init(g);
+	start_afresh(g);
 }
 
 uiommu_pa_t uiommu_pt_root(const struct uiommu_pt *pt, unsigned *level)

@@ -95,13 +95,27 @@ UIOMMU_ALWAYS_INLINE bool pt_leaf(const struct pt_desc *f, uint64_t e, unsigned 
 
 UIOMMU_ALWAYS_INLINE bool pt_is_table(const struct pt_desc *f, uint64_t e, unsigned lvl)
 {
-	return pt_present(f, e) && !pt_leaf(f, e, lvl);
+	return lvl && f->table(e);
 }
 
+/* The table that entry @e of level @lvl leads to, and the entry for @iova in it. What
+ * does not depend on @e is added first: a look-up is a chain of loads, and each step of
+ * it that can be done before the load is over is time saved. */
 UIOMMU_ALWAYS_INLINE uint64_t *pt_next(const struct pt_desc *f, const struct uiommu_pt *pt,
 				       uint64_t e, unsigned lvl)
 {
-	return (uint64_t *)(uintptr_t)(f->oa(e, lvl) + pt->offset);
+	return (uint64_t *)(uintptr_t)((f->next ? f->next(e) : f->oa(e, lvl)) + pt->offset);
+}
+
+UIOMMU_ALWAYS_INLINE uint64_t *pt_down(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t e, unsigned lvl, uint64_t iova)
+{
+	uint64_t at = pt->offset + 8 * (uint64_t)pt_index(f, iova, lvl - 1);
+
+#ifndef __OPTIMIZE_SIZE__
+	__asm__("" : "+r"(at));		/* compilers would rather add it last */
+#endif
+	return (uint64_t *)(uintptr_t)((f->next ? f->next(e) : f->oa(e, lvl)) + at);
 }
 
 /* log2 of the bytes that a leaf, with its whole run, speaks for */
@@ -113,8 +127,10 @@ UIOMMU_ALWAYS_INLINE unsigned pt_leaf_lg2(const struct pt_desc *f, uint64_t e, u
 UIOMMU_ALWAYS_INLINE uint64_t pt_leaf_pa(const struct pt_desc *f, uint64_t e, unsigned lvl,
 					 uint64_t iova)
 {
-	unsigned lg2 = f->feat & PT_RUN_SAME ? pt_leaf_lg2(f, e, lvl) : pt_shift(f, lvl);
+	unsigned lg2 = pt_shift(f, lvl);
 
+	if (f->feat & PT_RUN_SAME && __builtin_expect(f->run(e, lvl), 0))
+		lg2 = pt_leaf_lg2(f, e, lvl);
 	return f->oa(e, lvl) | (iova & (((uint64_t)1 << lg2) - 1));
 }
 
@@ -266,7 +282,7 @@ UIOMMU_ALWAYS_INLINE uint64_t *pt_find(const struct pt_desc *f, const struct uio
 			return p;
 		if (sync)
 			pt_table_sync(pt, p, e);
-		p = pt_next(f, pt, e, l) + pt_index(f, iova, l - 1);
+		p = pt_down(f, pt, e, l, iova);
 	}
 	*lvl = 0;
 	return p;
@@ -285,16 +301,16 @@ UIOMMU_ALWAYS_INLINE unsigned pt_pick(const struct pt_desc *f, uint64_t sizes, u
 	return port_msb64(sizes);
 }
 
-/*
- * A new, empty table for the entry that gets @fresh. Its zeroes reach hardware before
- * the entry that leads to them can.
- */
+/* A new table, empty; or with anything in it, where the caller fills it whole. */
 UIOMMU_ALWAYS_INLINE int pt_new_table(const struct pt_desc *f, const struct uiommu_pt *pt,
-				      uint64_t **t, uint64_t *pa)
+				      bool raw, uint64_t **t, uint64_t *pa)
 {
 	const struct uiommu_host *h = pt->host;
 
-	*t = h->table_alloc(h->ctx, pt_table_bytes(f));
+	if (raw && h->table_alloc_raw)
+		*t = h->table_alloc_raw(h->ctx, pt_table_bytes(f));
+	else
+		*t = h->table_alloc(h->ctx, pt_table_bytes(f));
 	if (!*t)
 		return -UIOMMU_ENOMEM;
 	*pa = (uint64_t)(uintptr_t)*t - pt->offset;
@@ -315,7 +331,7 @@ UIOMMU_ALWAYS_INLINE int pt_install(const struct pt_desc *f, const struct uiommu
 {
 	const struct uiommu_host *h = pt->host;
 	uint64_t *t, pa, old;
-	int ret = pt_new_table(f, pt, &t, &pa);
+	int ret = pt_new_table(f, pt, false, &t, &pa);
 
 	if (ret)
 		return ret;
@@ -346,7 +362,7 @@ UIOMMU_ALWAYS_INLINE int pt_make(const struct pt_desc *f, const struct uiommu_pt
 		if (pt_leaf(f, e, lvl))
 			return -UIOMMU_EEXIST;
 		pt_table_sync(pt, *p, e);
-		*p = pt_next(f, pt, e, lvl) + pt_index(f, iova, lvl - 1);
+		*p = pt_down(f, pt, e, lvl, iova);
 	}
 	return 0;
 }
@@ -366,7 +382,7 @@ UIOMMU_ALWAYS_INLINE int pt_grow(const struct pt_desc *f, struct uiommu_pt *pt, 
 
 		if (pt_reached(f, r, last))
 			return 0;
-		ret = pt_new_table(f, pt, &t, &pa);
+		ret = pt_new_table(f, pt, false, &t, &pa);
 		if (ret)
 			return ret;
 		/* the root's own entry is clean before anything can need it */
@@ -431,6 +447,17 @@ UIOMMU_ALWAYS_INLINE unsigned pt_fill_runs(const struct pt_desc *f, const struct
 	return i;
 }
 
+/* The same, one entry each, in a table that nobody else sees yet, and that is empty. */
+UIOMMU_ALWAYS_INLINE void pt_fill_fresh(const struct pt_desc *f, uint64_t *p, unsigned lvl,
+					unsigned n, uint64_t pa, struct pt_attr a)
+{
+	uint64_t e = f->mk_leaf(pa, lvl, 0, a), span = pt_span(f, lvl);
+	uint64_t step = f->mk_leaf(span, lvl, 0, a) - f->mk_leaf(0, lvl, 0, a);
+
+	for (unsigned i = 0; i < n; i++, e += step)
+		port_store64(&p[i], f->feat & PT_LINEAR ? e : f->mk_leaf(pa + i * span, lvl, 0, a));
+}
+
 /* How many entries of level @lvl get leaves of 2^lg2 bytes? To the end of the table,
  * or to where larger runs become possible. */
 UIOMMU_ALWAYS_INLINE unsigned pt_count(const struct pt_desc *f, const struct uiommu_pt *pt,
@@ -474,6 +501,36 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_fill(const struct pt_desc *f, const struct uiom
 }
 
 /*
+ * A new table under the empty entry @ent of level @lvl + 1, filled before it is put
+ * there: the exchange that installs a table waits for the stores that zeroed it, and
+ * this way what fills it does not wait behind it. *@done 0: another thread was faster.
+ */
+UIOMMU_ALWAYS_INLINE int pt_map_fresh(const struct pt_desc *f, const struct uiommu_pt *pt,
+				      uint64_t *ent, uint64_t iova, uint64_t pa, uint64_t len,
+				      unsigned lvl, struct pt_attr a, uint64_t *done)
+{
+	unsigned n = pt_count(f, pt, iova, pa, len, lvl, pt_shift(f, lvl));
+	const struct uiommu_host *h = pt->host;
+	uint64_t *t, table, e;
+	int ret = pt_new_table(f, pt, n == pt_entries(f), &t, &table);
+
+	if (ret)
+		return ret;
+	pt_fill_fresh(f, t + pt_index(f, iova, lvl), lvl, n, pa, a);
+	e = f->mk_table(table, lvl + 1);
+	port_clean(h, t, pt_table_bytes(f));
+	port_dma_wmb();
+	if (port_cmpxchg64(ent, 0, e)) {
+		h->table_free(h->ctx, t, pt_table_bytes(f));
+		*done = 0;
+		return 0;
+	}
+	pt_table_sync(pt, ent, e);
+	*done = (uint64_t)n << pt_shift(f, lvl);
+	return 0;
+}
+
+/*
  * Maps what fits into one table at @iova. *@sizes: the sizes that may be used here;
  * becomes less where a table, or something mapped, is in the way of the largest.
  */
@@ -487,12 +544,15 @@ UIOMMU_ALWAYS_INLINE int pt_map_step(const struct pt_desc *f, struct uiommu_pt *
 	int ret;
 
 	if (!pt_present(f, e)) {
-		if (lvl > want) {
-			ret = pt_make(f, pt, iova, lvl, want, &p);
-			if (ret)
-				return ret;
-		}
-		*done = pt_fill(f, pt, p, iova, pa, len, want, lg2, a);
+		bool fresh = PT_QUICK && lvl > want && want == 0 && lg2 == pt_shift(f, 0);
+
+		ret = pt_make(f, pt, iova, lvl, want + fresh, &p);
+		if (!ret && fresh)
+			ret = pt_map_fresh(f, pt, p, iova, pa, len, 0, a, done);
+		if (ret)
+			return ret;
+		if (!fresh)
+			*done = pt_fill(f, pt, p, iova, pa, len, want, lg2, a);
 		if (*done) {
 			*sizes = pt->pgsizes;
 			return 0;
@@ -558,98 +618,118 @@ UIOMMU_ALWAYS_INLINE int pt_map(const struct pt_desc *f, struct uiommu_pt *pt, u
 }
 
 /*
- * The usual map, as short as it can be: pages in one table, which is there, or one
- * block. Everything else, and every error, is left to pt_map(). Bytes mapped; less
- * than @len: pt_map() goes on from there.
+ * The usual maps, each as short as it can be: one page in a table that is there, one
+ * block, several of either in one table. They take over nothing that needs cleaning,
+ * tracking or a look at runs; and where they meet anything else than an empty entry,
+ * or an error, they leave it to pt_map(). They are functions apart, for one that saves
+ * no registers is short indeed.
  */
-UIOMMU_ALWAYS_INLINE uint64_t pt_map_pages(const struct pt_desc *f, const struct uiommu_pt *pt,
-					   uint64_t iova, uint64_t pa, uint64_t len,
-					   struct pt_attr a)
+#define PT_RW (UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)
+
+/* False: there is no such permission. */
+UIOMMU_ALWAYS_INLINE bool pt_usual_attr(const struct pt_desc *f, unsigned prot, struct pt_attr *a)
 {
+	if (prot == PT_RW)
+		*a = f->attr(PT_RW, false);
+	else if (prot == UIOMMU_PROT_READ)
+		*a = f->attr(UIOMMU_PROT_READ, false);
+	else if (prot & ~f->prot || !(prot & PT_RW))
+		return false;
+	else
+		*a = f->attr(prot, false);
+	return true;
+}
+
+/* Is the one leaf that ends at @last within the input size? It cannot wrap, being
+ * aligned, nor lie in both halves of a canonical space. */
+UIOMMU_ALWAYS_INLINE bool pt_leaf_in_range(const struct pt_desc *f, const struct uiommu_pt *pt,
+					   uint64_t last)
+{
+	if (f->feat & PT_SIGN_EXT)
+		last += (pt->iova_last >> 1) + 1;
+	return last <= pt->iova_last && pt_reached(f, pt_root(f, pt), last);
+}
+
+UIOMMU_ALWAYS_INLINE bool pt_map_one(const struct pt_desc *f, const struct uiommu_pt *pt,
+				     uint64_t iova, uint64_t pa, unsigned prot)
+{
+	struct pt_attr a;
 	uint64_t *p;
 	unsigned lvl;
 
+	if (pt->quick == UIOMMU_PT_QUICK_NONE || !pt_aligned(f, iova | pa, 0) ||
+	    !pt_leaf_in_range(f, pt, iova | (pt_table_bytes(f) - 1)) || pa >> pt->oas_lg2 ||
+	    !pt_usual_attr(f, prot, &a))
+		return false;
 	p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl);
-	if (lvl)
-		return 0;
-	return (uint64_t)pt_fill_single(f, pt, p, 0, len >> pt_shift(f, 0), pa, a)
-		<< pt_shift(f, 0);
+	if (lvl || port_load64(p))
+		return false;
+	port_store64(p, f->mk_leaf(pa, 0, 0, a));
+	port_dma_wmb();
+	return true;
 }
 
-UIOMMU_ALWAYS_INLINE uint64_t pt_map_block(const struct pt_desc *f, const struct uiommu_pt *pt,
-					   uint64_t iova, uint64_t pa, uint64_t len,
-					   struct pt_attr a)
+/* The level of a block of @len bytes; 0: there is none. */
+UIOMMU_ALWAYS_INLINE unsigned pt_block_level(const struct pt_desc *f, uint64_t len)
 {
 	PT_UNROLL
-	for (unsigned l = f->max_level; l > 0; l--) {
-		uint64_t *p;
-		unsigned lvl;
-
-		if (!((f->pgsizes | f->wide) & pt_span(f, l)) || len != pt_span(f, l))
-			continue;
-		if (!(pt->pgsizes & pt_span(f, l)) || !pt_aligned(f, iova | pa, l))
-			return 0;
-		p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
-		if (lvl != l || port_load64(p))
-			return 0;
-		pt_put(pt, p, f->mk_leaf(pa, l, 0, a));
-		return len;
-	}
+	for (unsigned l = 1; l <= f->max_level; l++)
+		if ((f->pgsizes | f->wide) & pt_span(f, l) && len == pt_span(f, l))
+			return l;
 	return 0;
 }
 
-/* Several blocks in one table; the level is not worth a copy of the code for each. */
-UIOMMU_ALWAYS_INLINE uint64_t pt_map_blocks(const struct pt_desc *f, const struct uiommu_pt *pt,
-					    uint64_t iova, uint64_t pa, uint64_t len,
-					    struct pt_attr a)
+UIOMMU_ALWAYS_INLINE bool pt_map_block(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
 {
-	unsigned l = 1, n, lvl;
+	unsigned l = pt_block_level(f, len), lvl;
+	struct pt_attr a;
 	uint64_t *p;
 
-	while (l < f->max_level && len >= pt_span(f, l + 1) && pt_aligned(f, iova | pa, l + 1))
-		l++;
-	n = len >> pt_shift(f, l);
-	if (!(pt->pgsizes & pt_span(f, l)) || !pt_aligned(f, iova | pa | len, l) ||
-	    n > pt_entries(f) - pt_index(f, iova, l))
+	if (pt->quick != UIOMMU_PT_QUICK_ALL || !l || (iova | pa) & (len - 1) ||
+	    !(pt->pgsizes & len) || !pt_leaf_in_range(f, pt, iova | (len - 1)) ||
+	    pa >> pt->oas_lg2 || !pt_usual_attr(f, prot, &a))
+		return false;
+	p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
+	if (lvl != l || port_load64(p))
+		return false;
+	port_store64(p, f->mk_leaf(pa, l, 0, a));
+	port_dma_wmb();
+	return true;
+}
+
+/* Pages, or blocks, in one table; the level is not worth a copy of the code for each.
+ * Returns the bytes mapped: pt_map() goes on from there. */
+UIOMMU_ALWAYS_INLINE uint64_t pt_map_several(const struct pt_desc *f, const struct uiommu_pt *pt,
+					     uint64_t iova, uint64_t pa, uint64_t len,
+					     unsigned prot, unsigned l)
+{
+	uint64_t last = iova + (len - 1), pa_last = pa + (len - 1), *p;
+	struct pt_attr a;
+	unsigned lvl;
+
+	if (pt->quick != UIOMMU_PT_QUICK_ALL || !len || !pt_aligned(f, iova | pa | len, l) ||
+	    (iova ^ last) >> pt_shift(f, l + 1) || !(pt->pgsizes & pt_span(f, l)) ||
+	    !pt_in_range(f, pt, iova, last) || !pt_reached(f, pt_root(f, pt), last) ||
+	    pa_last < pa || pa_last >> pt->oas_lg2 || !pt_usual_attr(f, prot, &a))
 		return 0;
 	p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
 	if (lvl != l)
 		return 0;
-	return (uint64_t)pt_fill_single(f, pt, p, l, n, pa, a) << pt_shift(f, l);
-}
-
-/* May pt_map_pages() or pt_map_block() do it, if they can? */
-UIOMMU_ALWAYS_INLINE bool pt_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
-				   uint64_t iova, uint64_t len)
-{
-	if (!PT_QUICK)
-		return false;
-	if (pt->quick == UIOMMU_PT_QUICK_ALL ||
-	    (f->run && pt->quick == UIOMMU_PT_QUICK_PAGE && len == pt_table_bytes(f)))
-		return pt_reached(f, pt_root(f, pt), iova + (len - 1));
-	return false;
-}
-
-UIOMMU_ALWAYS_INLINE uint64_t pt_map_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
-					   uint64_t iova, uint64_t pa, uint64_t len, unsigned prot,
-					   uint64_t (*blocks)(const struct uiommu_pt *pt,
-							      uint64_t iova, uint64_t pa,
-							      uint64_t len, struct pt_attr a))
-{
-	uint64_t last = iova + (len - 1), pa_last = pa + (len - 1), done;
-
-	if (!pt_quick(f, pt, iova, len) || !len || !pt_aligned(f, iova | pa | len, 0) ||
-	    !pt_in_range(f, pt, iova, last) || pa_last < pa || pa_last >> pt->oas_lg2 ||
-	    prot & ~f->prot || !(prot & (UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)))
-		return 0;
-	if (!((iova ^ last) >> pt_shift(f, 1)) && len < pt_span(f, 1))
-		done = pt_map_pages(f, pt, iova, pa, len, f->attr(prot, false));
-	else
-		done = pt_map_block(f, pt, iova, pa, len, f->attr(prot, false));
-	if (!done && len >= 2 * pt_span(f, 1))
-		done = blocks(pt, iova, pa, len, f->attr(prot, false));
+	len = (uint64_t)pt_fill_single(f, pt, p, l, len >> pt_shift(f, l), pa, a)
+		<< pt_shift(f, l);
 	port_dma_wmb();
-	return done;
+	return len;
+}
+
+/* The largest blocks that fit. */
+UIOMMU_ALWAYS_INLINE unsigned pt_several_level(const struct pt_desc *f, uint64_t addr, uint64_t len)
+{
+	unsigned l = 1;
+
+	while (l + 1 < f->max_level && len >= pt_span(f, l + 1) && pt_aligned(f, addr, l + 1))
+		l++;
+	return l;
 }
 
 /* ---- unmap ---- */
@@ -785,26 +865,40 @@ UIOMMU_ALWAYS_INLINE bool pt_end_cuts(const struct pt_desc *f, const struct uiom
 	return pt_has_runs(f, pt) && len > pt_table_bytes(f) && pt_cuts(f, pt, end);
 }
 
-/* Clears leaves of one entry each from @p on, at most @n; stops at a hole or a table. */
-UIOMMU_ALWAYS_INLINE unsigned pt_clear_level(const struct pt_desc *f, const struct uiommu_pt *pt,
-					     uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
+/* Clears pages from @p on, at most @n, eight at a time, as long as all of them are there
+ * and none is part of a run; how many. */
+UIOMMU_ALWAYS_INLINE unsigned pt_clear_eights(const struct pt_desc *f, uint64_t *p, unsigned n)
 {
 	unsigned i = 0;
 
 #ifndef UIOMMU_PT_CHECKED
-	for (; lvl == 0 && i + 8 <= n; i += 8) {
-		uint64_t all = 1;
+	for (; i + 8 <= n; i += 8) {
+		uint64_t all = 1, any = 0;
 
 		PT_UNROLL
-		for (unsigned k = 0; k < 8; k++)
-			all &= f->present(port_load64(&p[i + k]));
-		if (!all)
+		for (unsigned k = 0; k < 8; k++) {
+			uint64_t e = port_load64(&p[i + k]);
+
+			all &= f->present(e);
+			any |= e;
+		}
+		if (!all || any & f->run_mask)
 			break;
 		PT_UNROLL
 		for (unsigned k = 0; k < 8; k++)
 			port_store64(&p[i + k], 0);
 	}
 #endif
+	(void)f, (void)p, (void)n;
+	return i;
+}
+
+/* Clears leaves of one entry each from @p on, at most @n; stops at a hole or a table. */
+UIOMMU_ALWAYS_INLINE unsigned pt_clear_level(const struct pt_desc *f, const struct uiommu_pt *pt,
+					     uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
+{
+	unsigned i = lvl == 0 ? pt_clear_eights(f, p, n) : 0;
+
 	for (; i < n; i++) {
 		uint64_t e = port_load64(&p[i]);
 
@@ -820,19 +914,21 @@ UIOMMU_ALWAYS_INLINE unsigned pt_clear_level(const struct pt_desc *f, const stru
 UIOMMU_ALWAYS_INLINE unsigned pt_clear_runs(const struct pt_desc *f, const struct uiommu_pt *pt,
 					    uint64_t *p, unsigned lvl, unsigned n, uint64_t *sizes)
 {
-	unsigned i = 0, end;
+	unsigned i = PT_QUICK && lvl == 0 ? pt_clear_eights(f, p, n) : 0, end;
 
-	*sizes = 0;
+	*sizes = i ? pt_span(f, 0) : 0;
 	while (i < n) {
 		uint64_t e = port_load64(&p[i]);
 
 		if (!pt_present(f, e) || !pt_leaf(f, e, lvl))
 			break;
-		*sizes |= (uint64_t)1 << pt_leaf_lg2(f, e, lvl);
 		pt_take(f, pt, &p[i++], e, lvl);
-		if (!f->run || !f->run(e, lvl))
+		if (!(e & f->run_mask)) {
+			*sizes |= pt_span(f, lvl);
 			continue;
-		end = i - 1 + (1u << f->run(e, lvl));
+		}
+		*sizes |= (uint64_t)1 << pt_leaf_lg2(f, e, lvl);
+		end = i - 1 + (1u << (f->run ? f->run(e, lvl) : 0));
 		for (; i < end && i < n; i++)
 			pt_take(f, pt, &p[i], port_load64(&p[i]), lvl);
 	}
@@ -920,73 +1016,68 @@ UIOMMU_ALWAYS_INLINE int pt_unmap(const struct pt_desc *f, struct uiommu_pt *pt,
 }
 
 /*
- * The usual unmap: pages in one table, or one block. False: nothing was done, and
- * pt_unmap() does it all. Here nothing can be cut: without runs a leaf at level 0 is a
- * page, and a block is asked for as a whole.
+ * The usual unmaps, as short as the usual maps. False: nothing was done, and pt_unmap()
+ * does it all. Here nothing can be cut: without runs a leaf at level 0 is a page, and
+ * a block is asked for as a whole.
  */
-UIOMMU_ALWAYS_INLINE bool pt_unmap_pages(const struct pt_desc *f, const struct uiommu_pt *pt,
-					 uint64_t iova, uint64_t len, struct uiommu_gather *g,
-					 uint64_t *done)
+UIOMMU_ALWAYS_INLINE bool pt_unmap_one(const struct pt_desc *f, const struct uiommu_pt *pt,
+				       uint64_t iova, struct uiommu_gather *g)
 {
+	uint64_t *p, e;
 	unsigned lvl;
-	uint64_t *p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl), sizes;
 
-	if (lvl || (f->run && f->run(port_load64(p), 0)))
+	if (pt->quick == UIOMMU_PT_QUICK_NONE || !pt_aligned(f, iova, 0) ||
+	    !pt_leaf_in_range(f, pt, iova | (pt_table_bytes(f) - 1)))
 		return false;
-	*done = (uint64_t)pt_clear_level(f, pt, p, 0, len >> pt_shift(f, 0), &sizes)
-		<< pt_shift(f, 0);
-	if (*done)
-		pt_gather_range(g, iova, *done, sizes);
+	p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl);
+	e = port_load64(p);
+	if (lvl || !pt_present(f, e) || e & f->run_mask)
+		return false;
+	port_store64(p, 0);
+	port_dma_wmb();
+	pt_gather_range(g, iova, pt_table_bytes(f), pt_table_bytes(f));
 	return true;
 }
 
 UIOMMU_ALWAYS_INLINE bool pt_unmap_block(const struct pt_desc *f, const struct uiommu_pt *pt,
-					 uint64_t iova, uint64_t len, struct uiommu_gather *g,
-					 uint64_t *done)
+					 uint64_t iova, uint64_t len, struct uiommu_gather *g)
 {
-	PT_UNROLL
-	for (unsigned l = f->max_level; l > 0; l--) {
-		uint64_t *p, e;
-		unsigned lvl;
+	unsigned l = pt_block_level(f, len), lvl;
+	uint64_t *p, e;
 
-		if (!((f->pgsizes | f->wide) & pt_span(f, l)) || len != pt_span(f, l))
-			continue;
-		if (!pt_aligned(f, iova, l))
-			return false;
-		p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
-		e = port_load64(p);
-		if (lvl != l || !pt_present(f, e) || !f->leaf(e, l) ||
-		    (f->run && f->run(e, l)))
-			return false;
-		pt_take(f, pt, p, e, l);
-		*done = len;
-		pt_gather_range(g, iova, len, len);
-		return true;
-	}
-	return false;
+	if (pt->quick == UIOMMU_PT_QUICK_NONE || !l || iova & (len - 1) ||
+	    !pt_leaf_in_range(f, pt, iova | (len - 1)))
+		return false;
+	p = pt_find(f, pt, pt_root(f, pt), iova, l, false, &lvl);
+	e = port_load64(p);
+	if (lvl != l || !pt_present(f, e) || !f->leaf(e, l) || e & f->run_mask)
+		return false;
+	port_store64(p, 0);
+	port_dma_wmb();
+	pt_gather_range(g, iova, len, len);
+	return true;
 }
 
-UIOMMU_ALWAYS_INLINE bool pt_unmap_quick(const struct pt_desc *f, const struct uiommu_pt *pt,
+UIOMMU_ALWAYS_INLINE bool pt_unmap_pages(const struct pt_desc *f, const struct uiommu_pt *pt,
 					 uint64_t iova, uint64_t len, struct uiommu_gather *g,
 					 uint64_t *unmapped)
 {
-	uint64_t last = iova + (len - 1), done;
-	bool ok;
+	uint64_t last = iova + (len - 1), sizes, *p;
+	unsigned lvl, n;
 
-	if (!pt_quick(f, pt, iova, len < pt_span(f, 1) ? len : pt_table_bytes(f)) || !len ||
-	    !pt_aligned(f, iova | len, 0) || !pt_in_range(f, pt, iova, last) ||
+	if (pt->quick != UIOMMU_PT_QUICK_ALL || !len || !pt_aligned(f, iova | len, 0) ||
+	    (iova ^ last) >> pt_shift(f, 1) || !pt_in_range(f, pt, iova, last) ||
 	    !pt_reached(f, pt_root(f, pt), last))
 		return false;
-	if (len >= pt_span(f, 1))
-		ok = pt_unmap_block(f, pt, iova, len, g, &done);
-	else
-		ok = !((iova ^ last) >> pt_shift(f, 1)) &&
-		     pt_unmap_pages(f, pt, iova, len, g, &done);
-	if (!ok)
+	p = pt_find(f, pt, pt_root(f, pt), iova, 0, false, &lvl);
+	if (lvl || !pt_present(f, port_load64(p)))
 		return false;
+	n = pt_clear_level(f, pt, p, 0, len >> pt_shift(f, 0), &sizes);
 	port_dma_wmb();
+	len = (uint64_t)n << pt_shift(f, 0);
+	pt_gather_range(g, iova, len, sizes);
 	if (unmapped)
-		*unmapped = done;
+		*unmapped = len;
 	return true;
 }
 
@@ -1013,7 +1104,7 @@ UIOMMU_ALWAYS_INLINE int pt_iova_to_phys(const struct pt_desc *f, const struct u
 			*pa = pt_leaf_pa(f, e, l, iova);
 			return 0;
 		}
-		e = port_load64(pt_next(f, pt, e, l) + pt_index(f, iova, l - 1));
+		e = port_load64(pt_down(f, pt, e, l, iova));
 	}
 	if (!pt_present(f, e))
 		return -UIOMMU_ENOENT;
@@ -1102,7 +1193,7 @@ UIOMMU_ALWAYS_INLINE int pt_cut_block(const struct pt_desc *f, const struct uiom
 				      struct uiommu_gather *g)
 {
 	uint64_t size = pt_span(f, lvl), iova = addr & ~(size - 1), *t, pa, e, old;
-	int ret = pt_new_table(f, pt, &t, &pa);
+	int ret = pt_new_table(f, pt, false, &t, &pa);
 
 	if (ret)
 		return ret;
@@ -1338,8 +1429,7 @@ UIOMMU_ALWAYS_INLINE uint64_t pt_sizes(const struct pt_desc *f, const struct uio
 	return sizes;
 }
 
-/* What pt_map_quick() and pt_unmap_quick() may take over: nothing that needs cleaning,
- * tracking or a look at runs. They are left out where size is what counts. */
+/* What the short paths may take over. They are left out where size is what counts. */
 UIOMMU_ALWAYS_INLINE unsigned pt_quickness(const struct pt_desc *f, const struct uiommu_pt *pt)
 {
 	if (!PT_QUICK || pt->host->cache_clean || pt->flags & UIOMMU_PT_DIRTY)
@@ -1414,7 +1504,13 @@ static void name_##_fini(struct uiommu_pt *pt)						\
 }											\
 static PT_NOINLINE int name_##_map_any(struct uiommu_pt *pt, uiommu_iova_t iova,	\
 				       uiommu_pa_t pa, uint64_t len, unsigned prot,	\
-				       uint64_t *mapped, uint64_t done)			\
+				       uint64_t *mapped)				\
+{											\
+	return pt_map(f_, pt, iova, pa, len, prot, mapped);				\
+}											\
+static PT_NOINLINE int name_##_map_rest(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					uiommu_pa_t pa, uint64_t len, unsigned prot,	\
+					uint64_t *mapped, uint64_t done)		\
 {											\
 	int ret = pt_map(f_, pt, iova + done, pa + done, len - done, prot, mapped);	\
 											\
@@ -1422,21 +1518,52 @@ static PT_NOINLINE int name_##_map_any(struct uiommu_pt *pt, uiommu_iova_t iova,
 		*mapped += done;							\
 	return ret;									\
 }											\
-static PT_NOINLINE uint64_t name_##_map_blocks(const struct uiommu_pt *pt,		\
-					       uint64_t iova, uint64_t pa,		\
-					       uint64_t len, struct pt_attr a)		\
+static PT_NOINLINE int name_##_map_pages(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					 uiommu_pa_t pa, uint64_t len, unsigned prot,	\
+					 uint64_t *mapped)				\
 {											\
-	return pt_map_blocks(f_, pt, iova, pa, len, a);					\
+	uint64_t done = pt_map_several(f_, pt, iova, pa, len, prot, 0);			\
+											\
+	if (!done || done != len)							\
+		return name_##_map_rest(pt, iova, pa, len, prot, mapped, done);		\
+	if (mapped)									\
+		*mapped = done;								\
+	return 0;									\
+}											\
+static PT_NOINLINE int name_##_map_blocks(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					  uiommu_pa_t pa, uint64_t len, unsigned prot,	\
+					  uint64_t *mapped)				\
+{											\
+	unsigned l = pt_several_level(f_, iova | pa, len);				\
+	uint64_t done = pt_map_several(f_, pt, iova, pa, len, prot, l);			\
+											\
+	if (!done || done != len)							\
+		return name_##_map_rest(pt, iova, pa, len, prot, mapped, done);		\
+	if (mapped)									\
+		*mapped = done;								\
+	return 0;									\
+}											\
+static PT_NOINLINE int name_##_map_block(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					 uiommu_pa_t pa, uint64_t len, unsigned prot,	\
+					 uint64_t *mapped)				\
+{											\
+	if (!pt_map_block(f_, pt, iova, pa, len, prot))					\
+		return name_##_map_blocks(pt, iova, pa, len, prot, mapped);		\
+	if (mapped)									\
+		*mapped = len;								\
+	return 0;									\
 }											\
 static int name_##_map(struct uiommu_pt *pt, uiommu_iova_t iova, uiommu_pa_t pa,	\
 		       uint64_t len, unsigned prot, uint64_t *mapped)			\
 {											\
-	uint64_t done = pt_map_quick(f_, pt, iova, pa, len, prot, name_##_map_blocks);	\
-											\
-	if (!done || done != len)							\
-		return name_##_map_any(pt, iova, pa, len, prot, mapped, done);		\
+	if (PT_QUICK && len != pt_table_bytes(f_))					\
+		return len < pt_span(f_, 1)						\
+			? name_##_map_pages(pt, iova, pa, len, prot, mapped)		\
+			: name_##_map_block(pt, iova, pa, len, prot, mapped);		\
+	if (!PT_QUICK || !pt_map_one(f_, pt, iova, pa, prot))				\
+		return name_##_map_any(pt, iova, pa, len, prot, mapped);		\
 	if (mapped)									\
-		*mapped = done;								\
+		*mapped = len;								\
 	return 0;									\
 }											\
 static PT_NOINLINE int name_##_unmap_any(struct uiommu_pt *pt, uiommu_iova_t iova,	\
@@ -1445,12 +1572,36 @@ static PT_NOINLINE int name_##_unmap_any(struct uiommu_pt *pt, uiommu_iova_t iov
 {											\
 	return pt_unmap(f_, pt, iova, len, g, unmapped);				\
 }											\
+static PT_NOINLINE int name_##_unmap_pages(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					   uint64_t len, struct uiommu_gather *g,	\
+					   uint64_t *unmapped)				\
+{											\
+	if (pt_unmap_pages(f_, pt, iova, len, g, unmapped))				\
+		return 0;								\
+	return name_##_unmap_any(pt, iova, len, g, unmapped);				\
+}											\
+static PT_NOINLINE int name_##_unmap_block(struct uiommu_pt *pt, uiommu_iova_t iova,	\
+					   uint64_t len, struct uiommu_gather *g,	\
+					   uint64_t *unmapped)				\
+{											\
+	if (!pt_unmap_block(f_, pt, iova, len, g))					\
+		return name_##_unmap_any(pt, iova, len, g, unmapped);			\
+	if (unmapped)									\
+		*unmapped = len;							\
+	return 0;									\
+}											\
 static int name_##_unmap(struct uiommu_pt *pt, uiommu_iova_t iova, uint64_t len,	\
 			 struct uiommu_gather *g, uint64_t *unmapped)			\
 {											\
-	if (pt_unmap_quick(f_, pt, iova, len, g, unmapped))				\
-		return 0;								\
-	return name_##_unmap_any(pt, iova, len, g, unmapped);				\
+	if (PT_QUICK && len != pt_table_bytes(f_))					\
+		return len < pt_span(f_, 1)						\
+			? name_##_unmap_pages(pt, iova, len, g, unmapped)		\
+			: name_##_unmap_block(pt, iova, len, g, unmapped);		\
+	if (!PT_QUICK || !pt_unmap_one(f_, pt, iova, g))				\
+		return name_##_unmap_any(pt, iova, len, g, unmapped);			\
+	if (unmapped)									\
+		*unmapped = len;							\
+	return 0;									\
 }											\
 static void name_##_free_tables(const struct uiommu_host *host, void *list)		\
 {											\

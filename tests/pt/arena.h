@@ -101,6 +101,14 @@ static inline void *arena_alloc(void *ctx, size_t bytes)
 	return a->cpu + u * ARENA_UNIT;
 }
 
+/* Filled with what would be entries. */
+static inline void *arena_alloc_raw(void *ctx, size_t bytes)
+{
+	void *p = arena_alloc(ctx, bytes);
+
+	return p ? memset(p, 0xff, bytes) : NULL;
+}
+
 static inline void arena_free(void *ctx, void *p, size_t bytes)
 {
 	struct arena *a = ctx;
@@ -170,6 +178,7 @@ static inline void arena_init(struct arena *a, bool noncoherent)
 		a->hw = arena_pages(ARENA_BYTES);
 	a->host = (struct uiommu_host){
 		.ctx = a, .table_alloc = arena_alloc, .table_free = arena_free,
+		.table_alloc_raw = arena_alloc_raw,
 		.table_offset = (uint64_t)(uintptr_t)a->cpu - ARENA_PA,
 		.cache_clean = noncoherent ? arena_clean : NULL,
 	};

@@ -15,10 +15,11 @@ cp -R "$repo/src/pt" "$repo/src/port" "$tmp/src"
 cat >"$tmp/direct.h" <<'END'
 #include <stddef.h>
 void *host_table_alloc(void *ctx, size_t bytes);
+void *host_table_alloc_raw(void *ctx, size_t bytes);
 void host_table_free(void *ctx, void *p, size_t bytes);
 void host_cache_clean(void *ctx, const void *p, size_t bytes);
 END
-sed -i -E 's/\bh(ost)?->(table_alloc|table_free|cache_clean)\(/host_\2(/g' \
+sed -i -E 's/\bh(ost)?->(table_alloc|table_alloc_raw|table_free|cache_clean)\(/host_\2(/g' \
 	"$tmp/src/pt/walker.h" "$tmp/src/port/port.h"
 
 # indirect calls, and jumps that are not returns

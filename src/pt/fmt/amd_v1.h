@@ -44,6 +44,11 @@ UIOMMU_ALWAYS_INLINE bool amd_v1_leaf(uint64_t e, unsigned lvl)
 	return !(e & AMD_V1_NEXT_MASK) || amd_v1_coded(e);
 }
 
+UIOMMU_ALWAYS_INLINE bool amd_v1_is_table(uint64_t e)
+{
+	return e & AMD_V1_PR && !amd_v1_leaf(e, 1);
+}
+
 /* Of a leaf with a coded size: bits below its page's, all ones up to half of it. */
 UIOMMU_ALWAYS_INLINE uint64_t amd_v1_below(uint64_t e)
 {
@@ -58,6 +63,11 @@ UIOMMU_ALWAYS_INLINE uint64_t amd_v1_oa(uint64_t e, unsigned lvl)
 
 	(void)lvl;
 	return amd_v1_coded(e) ? a & ~amd_v1_below(e) : a;
+}
+
+UIOMMU_ALWAYS_INLINE uint64_t amd_v1_next(uint64_t e)
+{
+	return e & AMD_V1_ADDR;
 }
 
 UIOMMU_ALWAYS_INLINE unsigned amd_v1_run(uint64_t e, unsigned lvl)
@@ -118,8 +128,9 @@ UIOMMU_ALWAYS_INLINE uint64_t amd_v1_mk_clean(uint64_t e)
 	.ias_min = 30, .ias_max = 64, .oas_min = 32, .oas_max = 52,	\
 	.pgsizes = AMD_V1_PGSIZES,					\
 	.prot = UIOMMU_PROT_ALL & ~UIOMMU_PROT_PRIV,			\
-	.table_clean = AMD_V1_SW,					\
+	.run_mask = AMD_V1_NEXT_MASK, .table_clean = AMD_V1_SW,		\
 	.present = amd_v1_present, .leaf = amd_v1_leaf, .oa = amd_v1_oa, \
+	.table = amd_v1_is_table, .next = amd_v1_next,			\
 	.run = amd_v1_run, .attr = amd_v1_attr,				\
 	.mk_leaf = amd_v1_mk_leaf, .get_attr = amd_v1_get_attr,		\
 	.mk_table = amd_v1_mk_table, .is_dirty = amd_v1_is_dirty,	\

@@ -25,6 +25,11 @@ UIOMMU_ALWAYS_INLINE bool arm_lpae_leaf(uint64_t e, unsigned lvl)
 	return !(e & ARM_LPAE_NOT_BLOCK);
 }
 
+UIOMMU_ALWAYS_INLINE bool arm_lpae_is_table(uint64_t e)
+{
+	return (e & ARM_LPAE_TYPE_MASK) == ARM_LPAE_TYPE_TABLE;
+}
+
 /* ---- addresses: the encodings, and the leaf and table entries made with them ---- */
 
 UIOMMU_ALWAYS_INLINE uint64_t arm_lpae_4k_oa(uint64_t e, unsigned lvl)
@@ -253,8 +258,9 @@ UIOMMU_ALWAYS_INLINE uint64_t arm_lpae_s2_mk_clean(uint64_t e)
 	.mk_leaf = arm_lpae_64k_put_leaf, .mk_table = arm_lpae_64k_put_table
 
 #define ARM_LPAE_COMMON							\
-	.table_clean = ARM_LPAE_SW_CLEAN,				\
-	.present = arm_lpae_present, .leaf = arm_lpae_leaf
+	.run_mask = ARM_LPAE_CONTIG, .table_clean = ARM_LPAE_SW_CLEAN,	\
+	.present = arm_lpae_present, .leaf = arm_lpae_leaf,		\
+	.table = arm_lpae_is_table
 
 #define ARM_LPAE_S1_DIRTY						\
 	.prot = UIOMMU_PROT_ALL, .is_dirty = arm_lpae_s1_is_dirty,	\

@@ -39,6 +39,11 @@ UIOMMU_ALWAYS_INLINE bool riscv_leaf(uint64_t e, unsigned lvl)
 	return e & (RISCV_R | RISCV_X);
 }
 
+UIOMMU_ALWAYS_INLINE bool riscv_is_table(uint64_t e)
+{
+	return (e & (RISCV_V | RISCV_R | RISCV_X)) == RISCV_V;
+}
+
 UIOMMU_ALWAYS_INLINE uint64_t riscv_oa(uint64_t e, unsigned lvl)
 {
 	uint64_t ppn = e & RISCV_PPN_MASK;
@@ -104,8 +109,10 @@ UIOMMU_ALWAYS_INLINE uint64_t riscv_mk_clean(uint64_t e)
 #define RISCV_ENTRIES							\
 	.granule_lg2 = 12, .index_bits = 9, .max_level = 4, .min_top = 2, \
 	.oas_min = 32, .oas_max = 56, .pgsizes = RISCV_PGSIZES,		\
-	.contig = (uint64_t)1 << 16, .table_clean = RISCV_SW,		\
+	.contig = (uint64_t)1 << 16, .run_mask = RISCV_N,		\
+	.table_clean = RISCV_SW,					\
 	.present = riscv_present, .leaf = riscv_leaf, .oa = riscv_oa,	\
+	.table = riscv_is_table,					\
 	.run = riscv_run, .attr = riscv_attr, .mk_leaf = riscv_mk_leaf,	\
 	.get_attr = riscv_get_attr, .mk_table = riscv_mk_table,		\
 	.is_dirty = riscv_is_dirty, .mk_clean = riscv_mk_clean

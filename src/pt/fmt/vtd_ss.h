@@ -33,6 +33,12 @@ UIOMMU_ALWAYS_INLINE bool vtd_ss_leaf(uint64_t e, unsigned lvl)
 	return e & VTD_SS_PS;
 }
 
+/* R, W or both, and not PS */
+UIOMMU_ALWAYS_INLINE bool vtd_ss_is_table(uint64_t e)
+{
+	return (e & (VTD_SS_R | VTD_SS_W | VTD_SS_PS)) - 1 < (VTD_SS_R | VTD_SS_W);
+}
+
 UIOMMU_ALWAYS_INLINE uint64_t vtd_ss_oa(uint64_t e, unsigned lvl)
 {
 	(void)lvl;
@@ -92,6 +98,7 @@ UIOMMU_ALWAYS_INLINE uint64_t vtd_ss_mk_clean(uint64_t e)
 	.prot = UIOMMU_PROT_ALL & ~UIOMMU_PROT_PRIV,			\
 	.table_clean = VTD_SS_SW,					\
 	.present = vtd_ss_present, .leaf = vtd_ss_leaf, .oa = vtd_ss_oa, \
+	.table = vtd_ss_is_table,					\
 	.attr = vtd_ss_attr, .mk_leaf = vtd_ss_mk_leaf,			\
 	.get_attr = vtd_ss_get_attr, .mk_table = vtd_ss_mk_table,	\
 	.is_dirty = vtd_ss_is_dirty, .mk_clean = vtd_ss_mk_clean

@@ -35,6 +35,11 @@ UIOMMU_ALWAYS_INLINE bool x86_64_leaf(uint64_t e, unsigned lvl)
 	return e & X86_64_PS;
 }
 
+UIOMMU_ALWAYS_INLINE bool x86_64_is_table(uint64_t e)
+{
+	return (e & (X86_64_P | X86_64_PS)) == X86_64_P;
+}
+
 UIOMMU_ALWAYS_INLINE uint64_t x86_64_oa(uint64_t e, unsigned lvl)
 {
 	(void)lvl;
@@ -93,6 +98,7 @@ UIOMMU_ALWAYS_INLINE uint64_t x86_64_mk_clean(uint64_t e)
 	.oas_min = 32, .oas_max = 52, .pgsizes = X86_64_PGSIZES,	\
 	.prot = UIOMMU_PROT_ALL, .table_clean = X86_64_SW,		\
 	.present = x86_64_present, .leaf = x86_64_leaf, .oa = x86_64_oa, \
+	.table = x86_64_is_table,					\
 	.attr = x86_64_attr, .mk_leaf = x86_64_mk_leaf,			\
 	.get_attr = x86_64_get_attr, .mk_table = x86_64_mk_table,	\
 	.is_dirty = x86_64_is_dirty, .mk_clean = x86_64_mk_clean
