@@ -5,6 +5,7 @@
  * the same row, so that what the machine does to one it does to the other.
  *
  *	pt_peers			the whole table
+ *	pt_peers NAME [small|big]	of ours with this in its name; some of the rows
  *	pt_peers instr PEER ROW N	do row ROW of PEER N times (for callgrind)
  *	pt_peers threads		two threads against one, per CPU second
  */
@@ -24,7 +25,7 @@
 #define K	(1ull << 10)
 #define M	(1ull << 20)
 #define G	(1ull << 30)
-#define POOL	(320 * M)
+#define POOL	(420 * M)	/* two tables of 64 GiB, and some */
 
 /* ---- memory: a free list of pages, zeroed as they are given ---- */
 
@@ -34,18 +35,34 @@ static char *pool_next;
 static __thread void *pool_list;
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void pool_init(void)
+/* @touch: have it there; not under callgrind, which counts and does not time */
+static void pool_init(bool touch)
 {
-	pool_base = mmap(NULL, POOL, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	/* a kernel's own mapping of memory is in large pages */
+	pool_base = mmap(NULL, POOL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	madvise(pool_base, POOL, MADV_HUGEPAGE);
+	if (touch)
+		memset(pool_base, 1, POOL);
 	pool_folios = calloc(POOL / 4096, sizeof(*pool_folios));
 	if (pool_base == MAP_FAILED || !pool_folios)
 		abort();
-	memset(pool_folios, 1, POOL / 4096 * sizeof(*pool_folios));
+	if (touch)
+		memset(pool_folios, 1, POOL / 4096 * sizeof(*pool_folios));
 	pool_next = pool_base;
 }
 
-void *pool_alloc(uint64_t bytes)
+/* As the kernel's clear_page() does. What compilers make of a memset() of 4096 bytes
+ * differs: gcc's begins 8 bytes into the page, and out of cache that costs half again. */
+static void *zero_page(void *p)
+{
+	void *to = p;
+	size_t n = 4096;
+
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory");
+	return p;
+}
+
+static void *pool_take(uint64_t bytes)
 {
 	void *p = pool_list;
 
@@ -61,7 +78,12 @@ void *pool_alloc(uint64_t bytes)
 		if (pool_next > pool_base + POOL)
 			abort();
 	}
-	return memset(p, 0, 4096);
+	return p;
+}
+
+void *pool_alloc(uint64_t bytes)
+{
+	return zero_page(pool_take(bytes));
 }
 
 void pool_free(void *p)
@@ -107,12 +129,19 @@ static void *host_alloc(void *ctx, size_t bytes)
 	return pool_alloc(bytes);
 }
 
+static void *host_alloc_raw(void *ctx, size_t bytes)
+{
+	return pool_take(bytes);
+}
+
 static void host_free(void *ctx, void *p, size_t bytes)
 {
 	pool_free(p);
 }
 
-static const struct uiommu_host host = { .table_alloc = host_alloc, .table_free = host_free };
+static const struct uiommu_host host = {
+	.table_alloc = host_alloc, .table_free = host_free, .table_alloc_raw = host_alloc_raw,
+};
 
 static void *our_make(const struct uiommu_pt_ops *ops)
 {
@@ -358,52 +387,65 @@ static void run_looks(const struct pt_peer *a, const struct pt_peer *b, void *ta
 
 /* ---- 64 GiB ---- */
 
-#define BIG_PASSES 5
+#define BIG_PASSES 7
+#define CHUNK 1024	/* calls of one, then as many of the other */
 enum { COLD_RANDOM, RANDOM_MAP, RANDOM_UNMAP, COLD, UNMAP, REMAP, BIG };
 
-static double each_2m(const struct pt_peer *p, void *t, bool map)
-{
-	uint64_t t0 = now_ns(CLOCK_MONOTONIC);
+/* A step in the life of two tables: random pages, or all in 2 MiB calls. */
+struct step {
+	int row;		/* BIG: not timed */
+	bool map, random;
+};
 
-	for (uint64_t o = 0; o < 64 * G; o += 2 * M)
-		if (map)
-			p->map(t, 64 * G + o, 256 * G + o + 4 * K, 2 * M, 4 * K);
-		else
-			p->unmap(t, 64 * G + o, 2 * M, 4 * K);
-	return (double)(now_ns(CLOCK_MONOTONIC) - t0) / (64 * G / (2 * M));
+static const struct step small_steps[] = {
+	{ COLD_RANDOM, true, true }, { BIG, false, true },
+	{ RANDOM_MAP, true, true }, { RANDOM_UNMAP, false, true },
+}, large_steps[] = {
+	{ COLD, true, false }, { UNMAP, false, false }, { REMAP, true, false },
+};
+
+static void big_call(const struct pt_peer *p, void *t, const uint32_t *order, const struct step *s,
+		     unsigned i)
+{
+	uint64_t len = s->random ? 4 * K : 2 * M, o = i * len;
+
+	if (s->random)
+		o = order[s->map ? i : ORDER - 1 - i] * (4 * K);
+	if (s->map)
+		p->map(t, 64 * G + o, 256 * G + o + 4 * K, len, 4 * K);
+	else
+		p->unmap(t, 64 * G + o, len, 4 * K);
 }
 
-static double each_random(const struct pt_peer *p, void *t, const uint32_t *order, bool map)
+/* The time of this thread: what else the CPU does meanwhile does not count. */
+static double chunk(const struct pt_peer *p, void *t, const uint32_t *order, const struct step *s,
+		    unsigned from)
 {
-	uint64_t t0 = now_ns(CLOCK_MONOTONIC);
+	uint64_t t0 = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
-	for (unsigned i = 0; i < ORDER; i++) {
-		uint64_t o = order[map ? i : ORDER - 1 - i] * (4 * K);
+	for (unsigned i = from; i < from + CHUNK; i++)
+		big_call(p, t, order, s, i);
+	return (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - t0);
+}
 
-		if (map)
-			p->map(t, 64 * G + o, 256 * G + o + 4 * K, 4 * K, 4 * K);
-		else
-			p->unmap(t, 64 * G + o, 4 * K, 4 * K);
+/* Chunk by chunk in turns, so that what neighbours do to the memory is done to both. */
+static void lives(const struct pt_peer *const p[2], const uint32_t *order, const struct step *steps,
+		  unsigned n, double out[2][BIG + 1])
+{
+	void *t[2] = { p[0]->make(), p[1]->make() };
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned calls = steps[i].random ? ORDER : 64 * G / (2 * M);
+		double sum[2] = { 0, 0 };
+
+		for (unsigned c = 0; c < calls; c += CHUNK)
+			for (int k = 0; k < 2; k++)
+				sum[k] += chunk(p[k], t[k], order, &steps[i], c);
+		for (int k = 0; k < 2; k++)
+			out[k][steps[i].row] = sum[k] / calls;
 	}
-	return (double)(now_ns(CLOCK_MONOTONIC) - t0) / ORDER;
-}
-
-/* One table's life: empty, random pages in cold and then in present tables, all of it
- * in 2 MiB calls, none, and all of it again. */
-static void big_pass(const struct pt_peer *p, const uint32_t *order, double out[BIG])
-{
-	void *t = p->make();
-
-	out[COLD_RANDOM] = each_random(p, t, order, true);
-	each_random(p, t, order, false);
-	out[RANDOM_MAP] = each_random(p, t, order, true);
-	out[RANDOM_UNMAP] = each_random(p, t, order, false);
-	p->drop(t);
-	t = p->make();
-	out[COLD] = each_2m(p, t, true);
-	out[UNMAP] = each_2m(p, t, false);
-	out[REMAP] = each_2m(p, t, true);
-	p->drop(t);
+	p[0]->drop(t[0]);
+	p[1]->drop(t[1]);
 }
 
 static void run_big(const struct pt_peer *a, const struct pt_peer *b)
@@ -413,25 +455,27 @@ static void run_big(const struct pt_peer *a, const struct pt_peer *b)
 		{ "unmap", "random 4K of 64G", .65 }, { "map", "64G cold, per 2M", .85 },
 		{ "unmap", "64G, per 2M", .4 }, { "map", "64G again, per 2M", .6 },
 	};
+	const struct pt_peer *const p[2] = { a, b };
 	uint32_t *order = make_order(64 * G / (4 * K));
-	double x[BIG_PASSES][BIG], y[BIG_PASSES][BIG];
+	double out[BIG_PASSES][2][BIG + 1];
 
 	for (int i = 0; i < BIG_PASSES; i++) {
-		big_pass(a, order, x[i]);
-		big_pass(b, order, y[i]);
+		lives(p, order, small_steps, 4, out[i]);
+		lives(p, order, large_steps, 3, out[i]);
 	}
 	for (int r = 0; r < BIG; r++) {
-		double u[BIG_PASSES], v[BIG_PASSES];
+		double v[2][BIG_PASSES];
 
-		for (int i = 0; i < BIG_PASSES; i++) {
-			u[i] = x[i][r];
-			v[i] = y[i][r];
-		}
-		line(names[r].what, names[r].name, median(u, BIG_PASSES), median(v, BIG_PASSES),
-		     names[r].target);
+		for (int i = 0; i < BIG_PASSES; i++)
+			for (int k = 0; k < 2; k++)
+				v[k][i] = out[i][k][r];
+		line(names[r].what, names[r].name, median(v[0], BIG_PASSES),
+		     median(v[1], BIG_PASSES), names[r].target);
 	}
 	free(order);
 }
+
+static char only;	/* 's': small rows, 'b': those of 64 GiB; else all */
 
 static void run_pair(const struct pt_peer *a, const struct pt_peer *b)
 {
@@ -442,11 +486,14 @@ static void run_pair(const struct pt_peer *a, const struct pt_peer *b)
 	limit = b == &peer_arm ? 0 : 1.05;
 	log_sum = 0;
 	ratios = 0;
-	run_rows(a, b, ta, tb);
-	run_looks(a, b, ta, tb);
+	if (only != 'b') {
+		run_rows(a, b, ta, tb);
+		run_looks(a, b, ta, tb);
+	}
 	a->drop(ta);
 	b->drop(tb);
-	run_big(a, b);
+	if (only != 's')
+		run_big(a, b);
 	printf("  geometric mean of the ratios %40.2f%s\n\n", exp(log_sum / ratios),
 	       limit ? "  <= 0.60" : "");
 }
@@ -464,7 +511,7 @@ static void *thread(void *arg)
 	struct thread_arg *a = arg;
 	uint64_t t0 = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
-	for (int i = 0; i < (a->len > 4 * K ? 20000 : 2000000); i++) {
+	for (int i = 0; i < (a->len > 4 * K ? 20000 : 500000); i++) {
 		a->p->map(a->t, a->base, 4 * G, a->len, 4 * K);
 		a->p->unmap(a->t, a->base, a->len, 4 * K);
 	}
@@ -477,9 +524,9 @@ static void run_threads(const struct pt_peer *p, uint64_t len)
 	struct thread_arg a[2], one;
 	pthread_t t[2];
 	void *table = p->make();
-	double times[5];
+	double times[15];
 
-	for (int n = 0; n < 5; n++) {
+	for (int n = 0; n < 15; n++) {
 		for (int i = 0; i < 2; i++)
 			a[i] = (struct thread_arg){ p, table, (64 + i) * G + M, len, 0 };
 		one = a[0];
@@ -491,7 +538,7 @@ static void run_threads(const struct pt_peer *p, uint64_t len)
 		times[n] = 4.0 * one.cpu / (a[0].cpu + a[1].cpu);
 	}
 	printf("  %-20s two threads, %3dx4K: %.2f times one, per CPU second\n", p->name,
-	       (int)(len / (4 * K)), median(times, 5));
+	       (int)(len / (4 * K)), median(times, 15));
 	p->drop(table);
 }
 
@@ -520,7 +567,8 @@ static int instr(const char *peer, unsigned row, unsigned n)
 
 int main(int argc, char **argv)
 {
-	pool_init();
+	pool_init(argc != 5);
+	only = argc == 3 ? *argv[2] : 0;
 	if (argc == 5 && !strcmp(argv[1], "instr"))
 		return instr(argv[2], atoi(argv[3]), atoi(argv[4]));
 	for (size_t i = 0; i < PAIRS; i++)

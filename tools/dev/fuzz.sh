@@ -61,8 +61,8 @@ sources_of() {
 
 for t in "${targets[@]}"; do
 	src=$(sources_of "$t")
-	max=16384
-	[ "$t" != pt ] || max=768
+	max=16384 hang=10
+	[ "$t" != pt ] || max=768 hang=60
 	clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-DTARGET="${t^^}" -Iinclude -I. $src -o "$out/$t" || exit 1
 	clang -O1 -std=gnu11 -DTARGET="${t^^}" -Iinclude -I. tests/fuzz/replay.c $src \
@@ -70,7 +70,7 @@ for t in "${targets[@]}"; do
 	mkdir -p "$out/corpus-$t"
 	"$out/replay-$t" "tests/fuzz/corpus/$t.hex" "$out/corpus-$t"
 	say "fuzz $t, $seconds s"
-	"$out/$t" -max_total_time="$seconds" -max_len=$max -timeout=10 -print_final_stats=1 \
+	"$out/$t" -max_total_time="$seconds" -max_len=$max -timeout=$hang -print_final_stats=1 \
 		-artifact_prefix="$out/crash-$t-" "$out/corpus-$t" >"$out/$t.log" 2>&1 || rc=1
 	grep -E 'ERROR|SUMMARY|Test unit|number_of_exec|new_units|runtime error' "$out/$t.log"
 	grep -E 'cov:' "$out/$t.log" | tail -1
