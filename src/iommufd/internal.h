@@ -4,7 +4,8 @@
  *
  * One mutex per context, struct uiommu_iommufd.lock, guards everything below
  * ("(c)"); "(i)" is set when made and never changes. Lock order: a VFIO device's
- * lock, then a context's, then the core's. Functions declared here are called
+ * lock, then a context's, then the core's; the locks of fault queues and vIOMMUs, which
+ * are taken where hardware is heard, are the innermost. Functions declared here are called
  * with the context's lock held unless they say otherwise.
  */
 #ifndef UIOMMU_SRC_IOMMUFD_INTERNAL_H
