@@ -5,6 +5,8 @@
  */
 #include "fake.h"
 
+#include <unistd.h>
+
 #define ADDR	0x5000u
 #define LAST	UIOMMU_PAGE_REQUEST_LAST
 #define STALL	UIOMMU_PAGE_REQUEST_STALL
@@ -513,6 +515,72 @@ static void *storm_move(void *arg)
 	return NULL;
 }
 
+/* ---- a handler that takes its time ---- */
+
+struct slow {
+	struct scene s;
+	int inside, cancelled_inside, detaching;
+};
+
+static void slow_fault(void *ctx, struct uiommu_iopf_group *g)
+{
+	struct slow *s = ctx;
+
+	__atomic_store_n(&s->inside, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&s->detaching, __ATOMIC_SEQ_CST))
+		sched_yield();
+	usleep(20000);
+	s->s.k.got[0] = g;
+	s->s.k.num = 1;
+	__atomic_store_n(&s->inside, 0, __ATOMIC_SEQ_CST);
+}
+
+static void slow_cancel(void *ctx, struct uiommu_iopf_group *g)
+{
+	struct slow *s = ctx;
+
+	s->cancelled_inside += __atomic_load_n(&s->inside, __ATOMIC_SEQ_CST);
+	take_back(&s->s.k, g);
+}
+
+static const struct uiommu_iopf_handler slowly = { slow_fault, slow_cancel };
+
+static void *slow_report(void *arg)
+{
+	struct slow *s = arg;
+
+	ask(&s->s, 1, ADDR, TAGGED | LAST);
+	return NULL;
+}
+
+/* It is asked to take back what it has got, not what it is just getting. */
+static void a_detach_waits_for_the_handler(void **state)
+{
+	struct world w = { 0 };
+	struct slow s = { .s.w = &w };
+	pthread_t th;
+
+	thost_init(&w.t, true);
+	assert_int_equal(uiommu_create(&w.t.host, NULL, &w.u), 0);
+	fake_init(&w.a, &w.t, w.u, UIOMMU_IOMMU_STALL);
+	s.s.dev = add(&w, "dev", 1, 0, 0);
+	s.s.dom = world_domain(s.s.dev);
+	assert_int_equal(uiommu_domain_set_iopf(s.s.dom, &slowly, &s), 0);
+	assert_int_equal(uiommu_attach_device_pasid(s.s.dom, s.s.dev, 3), 0);
+	assert_int_equal(pthread_create(&th, NULL, slow_report, &s), 0);
+	while (!__atomic_load_n(&s.inside, __ATOMIC_SEQ_CST))
+		sched_yield();
+	__atomic_store_n(&s.detaching, 1, __ATOMIC_SEQ_CST);
+	uiommu_detach_device_pasid(s.s.dev, 3);
+	assert_null(s.s.k.got[0]);
+	pthread_join(th, NULL);
+	assert_int_equal(s.cancelled_inside, 0);
+	assert_int_equal(s.s.k.cancelled, 1);
+	assert_int_equal(w.a.num_answers, 1);
+	uiommu_destroy(w.u);
+	thost_fini(&w.t);
+}
+
 static void invariant_11_exactly_once_in_any_order(void **state)
 {
 	static void *(*const jobs[])(void *arg) = {
@@ -565,6 +633,7 @@ int main(void)
 		T(only_what_is_taken_away),
 		T(what_is_owed_after_a_reset),
 		T(every_allocation_fails_in_turn),
+		cmocka_unit_test(a_detach_waits_for_the_handler),
 		cmocka_unit_test(invariant_11_exactly_once_in_any_order),
 	};
 

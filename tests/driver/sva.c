@@ -327,6 +327,39 @@ static void a_process_that_ended(void **state)
 	proc_fini(&y);
 }
 
+/* Behind an SMMU without substreams: CD 0, and only where it is asked for by name. */
+static void on_the_rid_of_an_smmu_without_pasids(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg;
+	struct uiommu_sva *s = NULL;
+	struct uiommu_dev *dev;
+	struct bench b;
+	struct proc p;
+
+	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.ssidsize = 0;
+	bench_init(&b, &cfg, &bench_smmu, false);
+	dev = bench_add(&b, "d", 1, 8);
+	proc_init(&p, &b, "p", false);
+	put_in(&p, VA, 9);
+	assert_int_equal(uiommu_sva_bind_device(dev, p.mm, &s), -UIOMMU_EOPNOTSUPP);
+	bench_sees(&b, dev, 0, VA, 0);
+	assert_int_equal(uiommu_sva_bind_rid(dev, p.mm, &s), 0);
+	bench_sees(&b, dev, 0, VA, 9);
+	take_out(&p, VA);
+	bench_sees(&b, dev, 0, VA, 0);
+	put_in(&p, VA, 10);
+	bench_sees(&b, dev, 0, VA, 10);
+	uiommu_sva_unbind_device(s);
+	bench_sees(&b, dev, 0, VA, 0);
+	assert_int_equal(uiommu_sva_bind_rid(dev, p.mm, &s), 0);
+	proc_end(&p);
+	bench_sees(&b, dev, 0, VA, 0);
+	uiommu_sva_unbind_device(s);
+	assert_int_equal(uiommu_mm_destroy(p.mm), 0);
+	bench_fini(&b);
+}
+
 /* ---- stalls ---- */
 
 /* One access. 0, -EFAULT, or -EAGAIN: it waits as @stag. */
@@ -749,6 +782,7 @@ int main(void)
 		T(invariant_10_the_picture_of_s3),
 		T(a_pasid_is_used_again),
 		T(a_pinned_asid_that_is_taken),
+		cmocka_unit_test(on_the_rid_of_an_smmu_without_pasids),
 		T(a_process_that_ended),
 		T(an_access_waits_for_its_page),
 		T(no_stall_where_nobody_waits),

@@ -112,6 +112,7 @@ static void what_is_not_there_fails(void **state)
 	assert_int_not_equal(dev_read(r, (void *)(uintptr_t)0x7fffdeadb000ull, &v), 0);
 	assert_int_not_equal(dev_read(r, (void *)(uintptr_t)0xffff800000000000ull, &v), 0);
 	assert_int_not_equal(dev_write(r, (void *)(uintptr_t)0x10, 1), 0);
+	assert_int_equal(r->refused, 4);
 }
 
 /* The old page is never reached again. */

@@ -33,6 +33,7 @@ struct mm_rig {
 	pthread_mutex_t sim_lock, lock;
 	pthread_cond_t resumed;
 	uint8_t how[RIG_SIDS];			/* lock: 1 + how, 0: it waits */
+	unsigned refused;			/* lock: accesses that waited in vain */
 	unsigned events;			/* told by the observer */
 };
 
@@ -79,6 +80,7 @@ static inline void rig_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiomm
 
 	pthread_mutex_lock(&r->lock);
 	r->how[sid] = (uint8_t)(1 + how);
+	r->refused += how != UIOMMU_SIM_RESUME_RETRY;
 	pthread_cond_broadcast(&r->resumed);
 	pthread_mutex_unlock(&r->lock);
 }
