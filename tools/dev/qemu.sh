@@ -7,6 +7,7 @@
 #   qemu.sh                 all of it
 #   qemu.sh sample          all of it, fewer random configurations: ./dev test's part
 #   qemu.sh smoke           host/baremetal/qemu-virt-aarch64, booted bare
+#   qemu.sh sva             the same; the SMMU walks the CPU's own tables
 #   qemu.sh scenarios       tests/scenarios, on QEMU and in a process: the same transcript
 #   qemu.sh differ [COUNT [RUN]]   random configurations through both
 #   qemu.sh --seed N [--reads]     one of them, and what both make of it
@@ -109,18 +110,26 @@ passed() {	# exit status, what
 }
 
 # The numbers of its own lines are made ours.
-smoke() {
-	local rc
+image() {	# NAME [SOURCE...]
+	local rc name=$1
 
-	build smoke
+	build "$@"
 	say "$("$qemu" --version | head -n 1), -M virt,iommu=smmuv3"
-	boot smoke >"$out/smoke.log"
+	boot "$name" >"$out/$name.log"
 	rc=$?
-	grep -vE '^(ok|FAIL) [0-9]+ - ' "$out/smoke.log"
+	grep -vE '^(ok|FAIL) [0-9]+ - ' "$out/$name.log"
 	while IFS= read -r line; do
 		case $line in ok*) passed 0 "${line#* - }" ;; *) passed 1 "${line#* - }" ;; esac
-	done < <(grep -E '^(ok|FAIL) [0-9]+ - ' "$out/smoke.log")
-	[ "$rc" = 0 ] || passed 1 "smoke ends with 0 (124: not in time), not $rc"
+	done < <(grep -E '^(ok|FAIL) [0-9]+ - ' "$out/$name.log")
+	[ "$rc" = 0 ] || passed 1 "$name ends with 0 (124: not in time), not $rc"
+}
+
+smoke() {
+	image smoke
+}
+
+sva() {
+	image sva "$top/$board/sva.c"
 }
 
 shared="baremetal gen differ raw text all driver caches errors"
@@ -190,6 +199,7 @@ out=$top/build/baremetal
 run=${UIOMMU_SEED:-1}
 case ${1:-all} in
 smoke) smoke ;;
+sva) sva ;;
 kernel)
 	find_qemu
 	QEMU=$qemu exec "$top/tools/dev/qemu-kernel.sh" ;;
@@ -201,14 +211,16 @@ differ) differ "${2:-20000}" "${3:-$run}" 0 ;;
 	exit ;;
 sample)
 	smoke
+	sva
 	scenarios
 	differ 5000 "$run" 0
 	differ 40 "$run" 1 ;;
 all)
 	smoke
+	sva
 	scenarios
 	differ 25000 "$run" 0
 	differ 300 "$run" 1 ;;
-*) die "usage: ./dev qemu [sample | smoke | scenarios | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
+*) die "usage: ./dev qemu [sample | smoke | sva | scenarios | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
 esac
 finish
