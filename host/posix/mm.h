@@ -30,7 +30,8 @@ struct uiommu_posix_mm;
  * It stays the process that calls this, also in children that fork() makes.
  *
  * Context:   any thread; may sleep.
- * Ownership: the caller's, until uiommu_posix_mm_destroy().
+ * Ownership: the caller's, until uiommu_posix_mm_destroy(), which comes before
+ *            uiommu_destroy().
  * Return:    0, -UIOMMU_ENOMEM, or -UIOMMU_ENOSYS: the kernel does not let a process
  *            reach its own memory so (seccomp)
  */

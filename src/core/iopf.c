@@ -63,6 +63,7 @@ struct uiommu_iopf_pool {
 	unsigned rate;			/* (i) groups in a window; 0: no limit */
 	uint64_t window;		/* (l) when it began */
 	unsigned in_window;		/* (l) groups */
+	bool said;			/* (l) in this window, that it asks too often */
 	unsigned next_repeat;		/* (l) */
 	struct repeat repeats[REPEATS];	/* (l) */
 	struct uiommu_iopf_stats stats;	/* (l) */
@@ -226,6 +227,7 @@ static void new_window(struct uiommu_iopf_pool *p)
 		return;
 	p->window = now;
 	p->in_window = 0;
+	p->said = false;
 	for (unsigned i = 0; i < REPEATS; i++)
 		p->repeats[i].count = 0;
 }
@@ -357,6 +359,14 @@ static struct slot *gather(struct uiommu_iopf_pool *p, struct uiommu_dev *dev,
 	return g;
 }
 
+static void say_too_often(struct uiommu_iopf_pool *p)
+{
+	if (!p->said)
+		host_log(p->host, UIOMMU_LOG_WARN,
+			 "uiommu: a device asks for pages too often: some are refused");
+	p->said = true;
+}
+
 /* Whose handler gets it; counts why nobody does. */
 static struct uiommu_domain *judge(struct uiommu_iopf_pool *p, struct uiommu_dev *dev,
 				   struct slot *g, const struct uiommu_page_request *r)
@@ -371,6 +381,7 @@ static struct uiommu_domain *judge(struct uiommu_iopf_pool *p, struct uiommu_dev
 	}
 	if (too_often(p, &g->req)) {
 		p->stats.throttled++;
+		say_too_often(p);
 		return NULL;
 	}
 	p->stats.delivered++;

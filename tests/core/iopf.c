@@ -214,6 +214,7 @@ static void the_same_page_for_ever(void **state)
 		served++;
 	assert_int_equal(served, 65);
 	assert_int_equal(s.w->a.code, UIOMMU_PAGE_INVALID);
+	assert_true(thost_logged(&s.w->t, "asks for pages too often"));
 	assert_true(ask(&s, 2, ADDR + 0x1000, TAGGED | LAST));
 	/* many accesses that wait for one page are one */
 	s.k.at_once = false;

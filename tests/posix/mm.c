@@ -140,15 +140,19 @@ static void invariant_09_munmap_and_another_page_there(void **state)
 static void invariant_09_free_and_another_page_there(void **state)
 {
 	struct mm_rig *r = *state;
-	char *p = malloc(MIB), *page = (char *)(((uintptr_t)p + PAGE) & ~(PAGE - 1));
-	unsigned char resident[1];
+	char *p, *page;
 	uint64_t v;
+
+#if defined(__SANITIZE_ADDRESS__)
+	skip();			/* ASan keeps what is freed, and watches who uses it */
+#endif
+	p = malloc(MIB);
+	page = (char *)(((uintptr_t)p + PAGE) & ~(PAGE - 1));
 
 	assert_int_equal(dev_write(r, page, 77), 0);
 	assert_int_equal(*(uint64_t *)page, 77);
 	free(p);
-	if (mincore(page, PAGE, resident))	/* ASan keeps what is freed for a while */
-		assert_int_not_equal(dev_read(r, page, &v), 0);
+	assert_int_not_equal(dev_read(r, page, &v), 0);
 	map_at(page, PAGE, PROT_READ | PROT_WRITE);
 	*(uint64_t *)page = 78;
 	reads(r, page, 78);
