@@ -144,7 +144,8 @@ static void invariant_09_free_and_another_page_there(void **state)
 	uint64_t v;
 
 #if defined(__SANITIZE_ADDRESS__)
-	skip();			/* ASan keeps what is freed, and watches who uses it */
+	print_message("skipped: ASan keeps what is freed, and watches who uses it\n");
+	skip();
 #endif
 	p = malloc(MIB);
 	page = (char *)(((uintptr_t)p + PAGE) & ~(PAGE - 1));
