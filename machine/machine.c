@@ -8,10 +8,6 @@
 #include "default_dtb.h"
 #include "internal.h"
 
-/* Where an MSI doorbell is mapped in every address space: Linux's window. */
-#define MSI_IOVA_BASE	0x8000000u
-#define MSI_IOVA_BYTES	0x100000u
-
 /* Firmware gives BARs addresses from here on. */
 #define BAR_WINDOW	0xc0000000u
 
@@ -154,8 +150,8 @@ int uiommu_machine_iommufd_create(struct uiommu_machine *m, struct uiommu_iommuf
 		.u = m->u,
 		.host = m->host,
 		.uaccess = m->uaccess,
-		.msi_base = MSI_IOVA_BASE,
-		.msi_bytes = MSI_IOVA_BYTES,
+		.msi_base = UIOMMU_MACHINE_MSI_BASE,
+		.msi_bytes = UIOMMU_MACHINE_MSI_BYTES,
 	};
 
 	return uiommu_iommufd_create(&cfg, out);

@@ -14,6 +14,10 @@
 struct uiommu_machine;
 struct uiommu_posix;
 
+/* Where MSI doorbells are mapped in every address space: Linux's window. */
+#define UIOMMU_MACHINE_MSI_BASE		0x8000000u
+#define UIOMMU_MACHINE_MSI_BYTES	0x100000u
+
 /**
  * struct uiommu_machine_config - what a machine is made of
  * @dtb:       a flattened devicetree, or NULL: the built-in default machine

@@ -42,6 +42,8 @@ struct opened {
 	unsigned index;
 };
 
+#define SHADOW_MAX_RESV	128u	/* more are not shown */
+
 /* A device as sysfs shows it. */
 struct shadow_device {
 	const char *name;		/* "0000:01:00.0" */
@@ -53,6 +55,8 @@ struct shadow_device {
 	struct {
 		uint64_t start, bytes, flags;
 	} bar[6];
+	struct uiommu_dev_resv resv[SHADOW_MAX_RESV];	/* of its group; no two equal */
+	unsigned num_resv;
 };
 
 struct backend {

@@ -216,6 +216,38 @@ static unsigned iommu_number(struct uiommu_machine *m, unsigned of)
 	return n - 1;
 }
 
+static int add_resv(void *ctx, const struct uiommu_dev_resv *r)
+{
+	struct shadow_device *out = ctx;
+	unsigned i = 0;
+
+	while (i < out->num_resv && (out->resv[i].start != r->start ||
+				     out->resv[i].last != r->last || out->resv[i].type != r->type))
+		i++;
+	if (i == out->num_resv && i < SHADOW_MAX_RESV)
+		out->resv[out->num_resv++] = *r;
+	return 0;
+}
+
+/* What a mapping has to keep clear of: the MSI window, and what each device of the
+ * group says. */
+static void rooms_resv(struct uiommu_machine *m, unsigned group, struct shadow_device *out)
+{
+	const struct uiommu_dev_resv msi = {
+		.start = UIOMMU_MACHINE_MSI_BASE,
+		.last = UIOMMU_MACHINE_MSI_BASE + UIOMMU_MACHINE_MSI_BYTES - 1,
+		.type = UIOMMU_RESV_MSI,
+	};
+
+	add_resv(out, &msi);
+	for (unsigned i = 0; i < uiommu_machine_num_vfio(m); i++) {
+		const struct uiommu_machine_vfio *v = uiommu_machine_vfio(m, i);
+
+		if (v->group == group)
+			uiommu_device_for_each_resv(v->dev, add_resv, out);
+	}
+}
+
 static void rooms_device(void *ctx, unsigned i, struct shadow_device *out)
 {
 	const struct uiommu_machine_vfio *v = uiommu_machine_vfio(ctx, i);
@@ -235,6 +267,7 @@ static void rooms_device(void *ctx, unsigned i, struct shadow_device *out)
 	memcpy(&out->sub_vendor, out->config + 0x2c, 2);
 	memcpy(&out->sub_device, out->config + 0x2e, 2);
 	rooms_bars(v, out);
+	rooms_resv(ctx, v->group, out);
 }
 
 void rooms_backend(struct uiommu_machine *m, struct backend *out)

@@ -224,6 +224,42 @@ static void put_device(struct tree *t, const struct shadow_device *d, unsigned i
 	tree_link(t, "subsystem", "../../../../../class/vfio-dev");
 }
 
+static const char *resv_name(enum uiommu_resv_type type)
+{
+	switch (type) {
+	case UIOMMU_RESV_DIRECT:
+		return "direct";
+	case UIOMMU_RESV_DIRECT_RELAXABLE:
+		return "direct-relaxable";
+	case UIOMMU_RESV_MSI:
+		return "msi";
+	default:
+		return "reserved";
+	}
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct uiommu_dev_resv *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void put_reserved(struct tree *t, const struct shadow_device *d)
+{
+	struct uiommu_dev_resv r[SHADOW_MAX_RESV];
+	char text[sizeof(r) / sizeof(r[0]) * 64];
+	size_t n = 0;
+
+	memcpy(r, d->resv, sizeof(r));
+	qsort(r, d->num_resv, sizeof(r[0]), by_start);
+	for (unsigned i = 0; i < d->num_resv; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "0x%016llx 0x%016llx %s\n",
+				      (unsigned long long)r[i].start,
+				      (unsigned long long)r[i].last, resv_name(r[i].type));
+	tree_bytes(t, "reserved_regions", 0644, text, n);
+}
+
 /* The places that list it. */
 static void put_links(struct tree *t, const struct shadow_device *d, unsigned i)
 {
@@ -238,7 +274,7 @@ static void put_links(struct tree *t, const struct shadow_device *d, unsigned i)
 	tree_link(t, d->name, "../../../../devices/%s/%s", parent, d->name);
 	tree_at(t, "sys/kernel/iommu_groups/%u", d->group);
 	tree_file(t, "type", "blocked\n");
-	tree_file(t, "reserved_regions", "0x0000000008000000 0x00000000080fffff msi\n");
+	put_reserved(t, d);
 	tree_at(t, "sys/class/vfio-dev");
 	snprintf(path, sizeof(path), "vfio%u", i);
 	tree_link(t, path, "../../devices/%s/%s/vfio-dev/vfio%u", parent, d->name, i);

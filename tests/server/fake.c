@@ -221,6 +221,9 @@ static void fake_device(void *ctx, unsigned i, struct shadow_device *out)
 	out->bar[0].bytes = 0x100000;
 	out->bar[0].flags = 0x40200;
 	memcpy(out->config, "\x34\x12\xe8\x11", 4);
+	out->resv[0] = (struct uiommu_dev_resv){ 0x40000000, 0x4fffffff, UIOMMU_RESV_RESERVED, 0 };
+	out->resv[1] = (struct uiommu_dev_resv){ 0x8000000, 0x80fffff, UIOMMU_RESV_MSI, 0 };
+	out->num_resv = 2;
 }
 
 int fake_server(struct fake *f, const struct uiommu_server_config *cfg)

@@ -531,6 +531,9 @@ static void shadow_tree(void **state)
 	check_text(r, "sys/bus/pci/devices/0000:01:00.0/class", "0x00ff00\n");
 	check_text(r, "sys/bus/pci/devices/0000:01:00.0/vfio-dev/vfio0/dev", "508:0\n");
 	check_text(r, "sys/class/vfio-dev/vfio1/dev", "508:1\n");
+	check_text(r, "sys/kernel/iommu_groups/1/reserved_regions",
+		   "0x0000000008000000 0x00000000080fffff msi\n"
+		   "0x0000000040000000 0x000000004fffffff reserved\n");
 	check_text(r, "sys/class/misc/iommu/dev", "10:120\n");
 	check_text(r, "sys/bus/pci/devices/0000:02:00.0/modalias",
 		   "pci:v00001234d000011E8sv00000000sd00000000bc00scFFi00\n");
