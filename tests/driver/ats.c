@@ -610,6 +610,29 @@ static void a_silent_device_without_coherent_walks(void **state)
 	stop(&r);
 }
 
+/* Neither an unmap nor a detach asks for memory, whether devices answer or not. */
+static void invariant_13_nothing_is_allocated_on_the_way_out(void **state)
+{
+	struct rig r;
+
+	setup(&r);
+	for (unsigned i = 0; i < NUM; i++) {
+		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 3), 0);
+		sees(&r, i, 3, MIB, 5);
+	}
+	r.d[1].silent = r.d[2].silent = true;
+	r.b.t.forbid = true;
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	assert_int_equal(r.failed, 2);
+	for (unsigned i = 0; i < NUM; i++) {
+		uiommu_detach_device_pasid(r.d[i].dev, 3);
+		uiommu_detach_device_pasid(r.d[i].dev, ANY);
+	}
+	r.b.t.forbid = false;
+	stop(&r);
+}
+
 static struct uiommu_domain *has(struct uiommu_dev *dev, uiommu_pasid_t pasid)
 {
 	return uiommu_device_link(dev, pasid)->dom;
@@ -1062,6 +1085,7 @@ int main(void)
 		cmocka_unit_test(a_reset_window),
 		cmocka_unit_test(invariant_09_what_could_not_be_told_while_it_was_off),
 		cmocka_unit_test(invariant_09_a_silent_device_is_closed_before_unmap_returns),
+		cmocka_unit_test(invariant_13_nothing_is_allocated_on_the_way_out),
 		cmocka_unit_test(a_silent_device_without_coherent_walks),
 		cmocka_unit_test(invariant_13_silent_in_replace_ends_blocked),
 		cmocka_unit_test(invariant_09_silent_in_detach_and_removal),

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any order of attach, replace, detach, claim, map, unmap, devices coming and
- * going, allocations failing: what devices reach is what an array says.
+ * going, allocations failing: what devices reach is what an array says. Four of the
+ * domains are stage 1, two stage 2; one of the devices has a TLB of its own.
  *
  *   driver_random [seed]	one seed; without: ten fixed ones
  */
 #include "bench.h"
 
+#include <uiommu/sim/atc.h>
+
 #define DEVS	3u
-#define DOMS	4u
+#define DOMS	6u
+#define STAGE2	4	/* from here on */
+#define ATS	1u	/* the device */
 #define PASIDS	5u		/* 0: the RID */
 #define PAGES	4u
 #define STEPS	3000u
@@ -29,7 +34,30 @@ struct model {
 	bool mapped[DOMS][PAGES];
 	int has[DEVS][PASIDS];			/* what was attached by a call */
 	bool claimed[DEVS];
+	struct uiommu_sim_atc atc;		/* forgets only what it is told to */
+	bool ats;
 };
+
+static void set_ats(void *ctx, bool on)
+{
+	((struct model *)ctx)->ats = on;
+}
+
+static int atc_inv(struct bench *b, const struct uiommu_sim_inval *inv)
+{
+	struct model *m = uiommu_container_of(b, struct model, b);
+
+	return inv->stream_id == m->atc.stream_id ? uiommu_sim_atc_inv(&m->atc, inv) : 0;
+}
+
+static int peek(struct model *m, unsigned d, uiommu_pasid_t pasid, uiommu_iova_t at, uint64_t *v)
+{
+	const struct uiommu_sim_access a = { .substream_id = pasid, .ssv = pasid != 0, .iova = at };
+
+	if (d != ATS || !m->ats)
+		return bench_peek(&m->b, m->dev[d], pasid, at, v);
+	return uiommu_sim_atc_dma(&m->atc, &a, v, sizeof(*v), NULL);
+}
 
 static unsigned rnd(struct model *m, unsigned n)
 {
@@ -66,9 +94,26 @@ static void look(struct model *m, unsigned d, unsigned p)
 	} else if (has >= 0 && has < (int)DOMS && m->mapped[has][i]) {
 		want = *m->page[has][i];
 	}
-	if (bench_peek(&m->b, m->dev[d], pasid_of[p], at, &v))
+	if (peek(m, d, pasid_of[p], at, &v))
 		v = 0;
 	CHECK(m, v == want);
+}
+
+static bool is_stage2(int dom)
+{
+	return dom >= STAGE2 && dom < (int)DOMS;
+}
+
+/* An STE has one stage 2, which then is the RID's as a whole. */
+static int check_stage2(const struct model *m, unsigned d, unsigned p, int dom)
+{
+	bool pasids = false;
+
+	for (unsigned i = 1; i < PASIDS; i++)
+		pasids |= m->has[d][i] != NOTHING;
+	if (p && dom != BLOCKED && (is_stage2(dom) || is_stage2(m->has[d][0])))
+		return -UIOMMU_EINVAL;
+	return is_stage2(dom) && pasids ? -UIOMMU_EBUSY : 0;
 }
 
 static void do_attach(struct model *m, unsigned d, unsigned p)
@@ -79,6 +124,8 @@ static void do_attach(struct model *m, unsigned d, unsigned p)
 
 	if (p && dom == IDENTITY)
 		want = -UIOMMU_EOPNOTSUPP;
+	else if (check_stage2(m, d, p, dom))
+		want = check_stage2(m, d, p, dom);
 	else if (replace && had == NOTHING)
 		want = -UIOMMU_EINVAL;
 	else if (!replace && had != NOTHING && had != BLOCKED)
@@ -143,6 +190,7 @@ static void add(struct model *m, unsigned d)
 		.name = (const char *[]){ "a", "b", "c" }[d], .iommu = m->b.iommu,
 		.stream_ids = sids, .num_stream_ids = 2, .pasid_bits = d == 2 ? 11 : 20,
 		.group = -1,
+		.ats = d == ATS, .ats_global = m->seed & 1, .set_ats = set_ats, .ats_ctx = m,
 		.default_type = d % 2 ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
 	};
 
@@ -180,13 +228,18 @@ static void run(uint32_t seed)
 	cfg.range_inv = seed & 1;
 	cfg.asid16 = seed & 2;
 	cfg.st_2level = seed & 4;
+	cfg.vmid16 = seed & 8;
+	cfg.stage2 = cfg.ats = true;
 	bench_init(&m->b, &cfg, &bench_smmu, false);
+	m->b.atc_inv = atc_inv;
+	uiommu_sim_atc_init(&m->atc, m->b.sim, 0x100 + ATS);
 	m->seed = seed;
 	m->rng = 0x9e3779b97f4a7c15ull * (seed + 1);
 	for (unsigned d = 0; d < DEVS; d++)
 		add(m, d);
 	for (unsigned i = 0; i < DOMS; i++) {
-		m->dom[i] = bench_domain(m->dev[0]);
+		CHECK(m, !uiommu_domain_alloc_paging(m->dev[0], i < STAGE2 ? 0 :
+						     UIOMMU_DOMAIN_ALLOC_NEST_PARENT, &m->dom[i]));
 		for (unsigned j = 0; j < PAGES; j++)
 			m->page[i][j] = bench_page(&m->b, 1000 + 10 * i + j);
 	}

@@ -640,6 +640,45 @@ static void walks_that_do_not_see_caches(void **state)
 	bench_fini(&b);
 }
 
+static struct bench *failing;
+
+static int reset(void *ctx)
+{
+	uiommu_sim_smmuv3_reset(failing->sim);
+	return 0;
+}
+
+static void stage_2_after_a_failure(void **state)
+{
+	struct uiommu_smmuv3_config smmu = bench_smmu;
+	struct uiommu_sim_smmuv3_config cfg = both();
+	struct uiommu_domain *dom;
+	struct uiommu_dev *dev;
+	uint64_t *page;
+	struct bench b;
+
+	failing = &b;
+	smmu.reset = reset;
+	bench_init(&b, &cfg, &smmu, false);
+	dev = bench_add(&b, "d", 1, 4);
+	page = bench_page(&b, 8);
+	dom = domain(dev, PARENT);
+	bench_map(&b, dom, MIB, page);
+	assert_int_equal(uiommu_attach_device(dom, dev), 0);
+	bench_sees(&b, dev, 0, MIB, 8);
+	uiommu_sim_smmuv3_fail(b.sim);
+	uiommu_smmuv3_poll(b.iommu);
+	bench_sees(&b, dev, 0, MIB, 0);
+	assert_int_equal(uiommu_unmap(dom, MIB, PAGE, NULL), 0);
+	bench_map(&b, dom, 2 * MIB, page);
+	assert_int_equal(uiommu_iommu_recover(b.iommu), 0);
+	bench_sees(&b, dev, 0, MIB, 0);
+	bench_sees(&b, dev, 0, 2 * MIB, 8);
+	assert_int_equal(uiommu_attach_device_pasid(domain(dev, 0), dev, 1), -UIOMMU_EINVAL);
+	bench_page_free(&b, page);
+	bench_fini(&b);
+}
+
 /* DMA domains take the stage that is there. */
 static void dma_without_stage_1(void **state)
 {
@@ -682,6 +721,7 @@ int main(void)
 		cmocka_unit_test(written_pages_are_marked),
 		cmocka_unit_test(tables_that_another_smmu_cannot_walk),
 		cmocka_unit_test(invariant_01_a_stage_2_table_behind_two_smmus),
+		cmocka_unit_test(stage_2_after_a_failure),
 		cmocka_unit_test(dma_without_stage_1),
 		cmocka_unit_test(walks_that_do_not_see_caches),
 	};
