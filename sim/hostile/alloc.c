@@ -12,8 +12,6 @@
 #include <sys/mman.h>
 
 #define MEMORY_AT	((void *)0x6b0000000000)
-#define GARBAGE		0xa5
-
 #if defined(__SANITIZE_ADDRESS__)
 void __asan_poison_memory_region(const volatile void *p, size_t bytes);
 void __asan_unpoison_memory_region(const volatile void *p, size_t bytes);
@@ -55,10 +53,11 @@ static void *fresh(struct uiommu_hostile *w, unsigned order)
 static void clear(struct uiommu_hostile *w, void *p, size_t bytes)
 {
 	memset(p, 0, bytes);
+	uiommu_hostile_fresh(w, p, bytes);
 	if (w->cfg.coherent)
 		return;
 	memset(w->dirty + hostile_unit(w, p), 1, bytes >> UNIT_LG2);
-	memset(w->hw + ((unsigned char *)p - w->mem), GARBAGE, bytes);
+	memset(w->hw + ((unsigned char *)p - w->mem), w->garbage, bytes);
 	uiommu_hostile_new_line(w, (char *)p + hostile_below(w, (unsigned)bytes));
 }
 
@@ -112,10 +111,11 @@ void uiommu_hostile_free(void *p, size_t bytes)
 		uiommu_hostile_drain_all(w, w->cur);
 	if (w->freed[hostile_unit(w, p)])
 		uiommu_hostile_fail("%s: memory is given back twice", uiommu_hostile_self());
-	memset(p, GARBAGE, size_of(order));
+	memset(p, w->garbage, size_of(order));
 	if (!w->cfg.coherent)
-		memset(w->hw + ((unsigned char *)p - w->mem), GARBAGE, size_of(order));
+		memset(w->hw + ((unsigned char *)p - w->mem), w->garbage, size_of(order));
 	mark(w, p, order, 1);
+	uiommu_hostile_not_fresh(w, p);
 	__asan_poison_memory_region(p, size_of(order));
 	if (w->cfg.quarantine)
 		hold(w, p, order);

@@ -24,6 +24,7 @@
 #define LOADS		8u			/* loads that may be late */
 #define HISTORY		16u			/* what hardware wrote last */
 #define UNIT_LG2	6			/* memory is given out in units; a cache line */
+#define FRESH		4u
 #define LINES		64u			/* dirty lines that may be written back */
 #define ORDERS		16u			/* 64 bytes to 2 MiB */
 
@@ -55,6 +56,12 @@ struct thread {
 	unsigned next_load;
 	uint64_t seen;				/* hardware's writes up to here */
 
+	struct {
+		unsigned char *p;
+		size_t bytes;
+	} fresh[FRESH];				/* cleared, and no store barrier since */
+	unsigned num_fresh;
+
 	unsigned readers;
 	uint64_t entered;			/* how often it became a reader */
 };
@@ -67,6 +74,9 @@ struct uiommu_hostile {
 	unsigned num, alive;			/* @alive: not done, no daemons */
 	unsigned fuel, phase, drain;		/* until: a switch, new weights, a store leaves */
 	unsigned mean, eager;			/* of fuel; one in so many stores does not wait */
+	bool lazy;				/* no store leaves by itself */
+	bool fine;				/* ordinary accesses yield too */
+	unsigned char garbage;
 	void *home;				/* the stack of run() */
 	void *home_fake;
 	const void *home_bottom;
@@ -141,6 +151,8 @@ void uiommu_hostile_main(void);
 /* weak.c */
 void uiommu_hostile_drain_all(struct uiommu_hostile *w, struct thread *t);
 void uiommu_hostile_background(struct uiommu_hostile *w);
+void uiommu_hostile_fresh(struct uiommu_hostile *w, void *p, size_t bytes);
+void uiommu_hostile_not_fresh(struct uiommu_hostile *w, const void *p);
 void uiommu_hostile_new_line(struct uiommu_hostile *w, const void *p);
 
 /* alloc.c */

@@ -26,6 +26,8 @@ static void new_phase(struct uiommu_hostile *w)
 	w->phase = 20 + hostile_below(w, 400);
 	w->mean = means[hostile_below(w, 4)];
 	w->eager = 1 + hostile_below(w, 6);
+	w->lazy = !hostile_below(w, 3);
+	w->fine = !hostile_below(w, 4);
 	for (unsigned i = 0; i < w->num; i++)
 		w->threads[i].weight = weights[hostile_below(w, 5)];
 }
@@ -71,6 +73,11 @@ void uiommu_hostile_yield(void)
 	if (!w || !w->cur || --w->fuel)
 		return;
 	reschedule(w);
+}
+
+bool uiommu_hostile_fine(void)
+{
+	return world && world->cur && world->fine;
 }
 
 void uiommu_hostile_wait(void)
@@ -196,6 +203,8 @@ int uiommu_hostile_create(const struct uiommu_hostile_config *cfg, struct uiommu
 	for (unsigned i = 0; i < 8; i++)
 		hostile_next(w);
 	w->drain = 1;
+	/* as an STE: abort, bypass, stage 1; as a descriptor: block, block, table */
+	w->garbage = ((const unsigned char[]){ 0xa5, 0x09, 0x0b })[hostile_below(w, 3)];
 	err = make_stacks(w);
 	if (!err)
 		err = uiommu_hostile_alloc_init(w);

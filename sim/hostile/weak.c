@@ -113,10 +113,38 @@ void uiommu_hostile_background(struct uiommu_hostile *w)
 {
 	struct thread *t = &w->threads[hostile_below(w, w->num)];
 
-	if (t->num && !hostile_below(w, 4))
+	if (t->num && !w->lazy && !hostile_below(w, 4))
 		one_leaves(w, t);
 	if (!w->cfg.coherent)
 		evict(w);
+}
+
+/* Zeroes are stores too: until a barrier hardware may see what was there before. */
+void uiommu_hostile_fresh(struct uiommu_hostile *w, void *p, size_t bytes)
+{
+	struct thread *t = w->cur;
+
+	if (!t || t->num_fresh == FRESH)
+		return;
+	t->fresh[t->num_fresh].p = p;
+	t->fresh[t->num_fresh++].bytes = bytes;
+}
+
+void uiommu_hostile_not_fresh(struct uiommu_hostile *w, const void *p)
+{
+	for (unsigned i = 0; i < w->num; i++)
+		for (unsigned k = 0; k < w->threads[i].num_fresh; k++)
+			if (w->threads[i].fresh[k].p == p)
+				w->threads[i].fresh[k].bytes = 0;
+}
+
+static bool is_fresh(const struct uiommu_hostile *w, const unsigned char *p)
+{
+	for (unsigned i = 0; i < w->num; i++)
+		for (unsigned k = 0; k < w->threads[i].num_fresh; k++)
+			if ((size_t)(p - w->threads[i].fresh[k].p) < w->threads[i].fresh[k].bytes)
+				return true;
+	return false;
 }
 
 /* ---- a thread's accesses ---- */
@@ -233,6 +261,7 @@ void uiommu_hostile_wmb(void)
 		return;
 	uiommu_hostile_yield();
 	world->cur->floor = world->cur->seq;
+	world->cur->num_fresh = 0;
 }
 
 void uiommu_hostile_mb(void)
@@ -240,6 +269,7 @@ void uiommu_hostile_mb(void)
 	if (!world || !world->cur)
 		return;
 	drain(world, world->cur);
+	world->cur->num_fresh = 0;
 	uiommu_hostile_rmb();
 }
 
@@ -270,8 +300,10 @@ void uiommu_hostile_clean(const void *p, size_t bytes)
 
 	if (!w || w->cfg.coherent || !hostile_in_memory(w, p))
 		return;
-	if (w->cur)
+	if (w->cur) {
 		drain(w, w->cur);
+		w->cur->num_fresh = 0;
+	}
 	last = hostile_unit(w, (const char *)p + bytes - 1);
 	for (unit = hostile_unit(w, p); unit <= last; unit++)
 		write_back(w, unit);
@@ -311,6 +343,8 @@ int uiommu_hostile_hw_read(const void *p, void *buf, size_t bytes)
 		from = w->hw + (from - w->mem);
 	if (bytes == 8 && !((uintptr_t)p % 8)) {
 		v = __atomic_load_n((const uint64_t *)(const void *)from, __ATOMIC_RELAXED);
+		if (!v && is_fresh(w, p) && hostile_below(w, 2))
+			memset(&v, w->garbage, 8);
 		memcpy(buf, &v, 8);
 	} else {
 		memcpy(buf, from, bytes);

@@ -548,10 +548,9 @@ void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
 	for (unsigned r = 0; r < NUM_REGS; r++)
 		s->reg[r] = 0;
 	set_id_registers(s);
-	empty_caches(s);
+	if (!s->temper || !uiommu_sim_temper_reset(s))
+		empty_caches(s);
 	uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
-	if (s->temper)
-		uiommu_sim_temper_reset(s);
 	s->failed = s->invalidated = s->atc_timeout = false;
 	s->sync_waits = false;
 	s->irq_pending = 0;

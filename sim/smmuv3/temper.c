@@ -35,6 +35,10 @@ const struct uiommu_sim_liberty_rule uiommu_sim_liberties[UIOMMU_SIM_LIBERTIES] 
 		"evict", "what is cached is forgotten, and read again, at any time",
 		"a cache need not keep anything; any entry may be read at any time, for any reason",
 		"IHI 0070 3.21.3", "simulator" },
+	[UIOMMU_SIM_RESET_KEEPS] = {
+		"reset-keeps", "a reset leaves the caches as they are",
+		"the state of caches and TLBs at reset is IMPLEMENTATION SPECIFIC",
+		"IHI 0070 3.11", "simulator" },
 	[UIOMMU_SIM_STALE] = {
 		"stale", "what is cached is used until an invalidation names it",
 		"what was cached can be used after it changed or became unreachable; software "
@@ -324,11 +328,15 @@ int uiommu_sim_smmuv3_set_temper(struct uiommu_sim_smmuv3 *s, const struct uiomm
 	return 0;
 }
 
-void uiommu_sim_temper_reset(struct uiommu_sim_smmuv3 *s)
+bool uiommu_sim_temper_reset(struct uiommu_sim_smmuv3 *s)
 {
+	bool keep = choose(s, 2);
+
+	s->temper->taken[UIOMMU_SIM_RESET_KEEPS] += keep;
 	s->temper->num_commands = s->temper->num_events = 0;
 	for (int i = 0; i < 3; i++)
 		s->temper->reg[i].late = false;
+	return keep;
 }
 
 void uiommu_sim_smmuv3_liberties(struct uiommu_sim_smmuv3 *s,

@@ -38,6 +38,7 @@ bool uiommu_sim_temper_write(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64
 uint64_t uiommu_sim_temper_shows(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t v);
 /* Words in any order. */
 int uiommu_sim_temper_read(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w, unsigned n);
-void uiommu_sim_temper_reset(struct uiommu_sim_smmuv3 *s);
+/* What was under way is gone; true: caches stay. */
+bool uiommu_sim_temper_reset(struct uiommu_sim_smmuv3 *s);
 
 #endif

@@ -21,12 +21,12 @@ static unsigned some_address(void)
 
 void dma_once(struct world *w, unsigned dev, unsigned slot, unsigned where, bool write)
 {
-	static const uint32_t sids[DEVS] = { 1, 2, 0x102 };
 	uint64_t buf = 0, iova = world_address(w, where);
 	struct dma d = { .dev = dev, .slot = slot, .where = where, .iova = iova,
 			 .write = write, .active = true, .began = w->clock };
 	const struct uiommu_sim_access a = {
-		.stream_id = sids[dev], .substream_id = world_pasid[dev][slot], .ssv = slot,
+		.stream_id = world_stream[dev][pick(2)],
+		.substream_id = world_pasid[dev][slot], .ssv = slot,
 		.write = write, .iova = iova,
 	};
 	unsigned i = 0;
@@ -45,22 +45,36 @@ void dma_once(struct world *w, unsigned dev, unsigned slot, unsigned where, bool
 	w->flying[i] = NULL;
 }
 
+/* Rather through something that is attached. */
+static void dma_somewhere(struct world *w)
+{
+	unsigned d = pick(DEVS), s = pick(SLOTS);
+
+	for (unsigned n = 0; n < 4 && var_now(&w->dev[d].slot[s].att) == BLOCKED; n++) {
+		d = pick(DEVS);
+		s = pick(SLOTS);
+	}
+	dma_once(w, d, s, some_address(), pick(2));
+}
+
 void dma_random(struct world *w)
 {
 	if (!w->ready)
 		return;
-	if (pick(2))
+	if (!pick(6))
+		extra_dma(w);
+	else if (pick(2))
 		dma_once(w, w->hot.dev, w->hot.slot, w->hot.where, pick(2));
 	else
-		dma_once(w, pick(DEVS), pick(SLOTS), some_address(), pick(2));
+		dma_somewhere(w);
 }
 
 static void prefetch(struct world *w, unsigned dev, unsigned slot, unsigned where)
 {
-	static const uint32_t sids[DEVS][2] = { { 1, 0x101 }, { 2, 2 }, { 0x102, 3 } };
 	const struct uiommu_sim_access a = {
-		.stream_id = sids[dev][pick(2)], .substream_id = world_pasid[dev][slot],
-		.ssv = slot, .iova = world_address(w, where),
+		.stream_id = pick(8) ? world_stream[dev][pick(2)] : extra_stranger(w),
+		.substream_id = world_pasid[dev][slot], .ssv = slot,
+		.iova = world_address(w, where),
 	};
 
 	w->res->prefetches++;
@@ -98,9 +112,34 @@ static bool lock_slot(struct world *w, unsigned d, unsigned s)
 	return true;
 }
 
+/* Whoever comes next sees all that was done, as behind any lock of an embedder's. */
 static void unlock_slot(struct world *w, unsigned d, unsigned s)
 {
+	uiommu_hostile_mb();
 	w->dev[d].users--;
+	w->dev[d].slot[s].busy = false;
+}
+
+/* Stage 2 is the whole device's: what its PASIDs may have depends on it. */
+static bool lock_for(struct world *w, unsigned d, unsigned s, uint64_t v)
+{
+	if (s || (v != world_whole(w) && var_now(&w->dev[d].slot[s].att) != world_whole(w)))
+		return lock_slot(w, d, s);
+	if (w->dev[d].busy || w->dev[d].users)
+		return false;
+	w->dev[d].busy = true;
+	w->dev[d].slot[s].busy = true;
+	return true;
+}
+
+static void unlock_for(struct world *w, unsigned d, unsigned s)
+{
+	if (!w->dev[d].busy) {
+		unlock_slot(w, d, s);
+		return;
+	}
+	uiommu_hostile_mb();
+	w->dev[d].busy = false;
 	w->dev[d].slot[s].busy = false;
 }
 
@@ -175,14 +214,27 @@ static struct uiommu_domain *domain_of(struct world *w, uint64_t v)
 	return v == BLOCKED ? uiommu_domain_blocked(w->u) : w->dom[v].dom;
 }
 
+static unsigned pasids_of(const struct world *w, unsigned d)
+{
+	unsigned n = 0;
+
+	for (unsigned s = 1; s < SLOTS; s++)
+		n += var_now(&w->dev[d].slot[s].att) != BLOCKED;
+	return n;
+}
+
 static int wanted(const struct world *w, unsigned d, unsigned s, uint64_t v, bool replace)
 {
-	bool attached = w->dev[d].slot[s].attached;
+	bool attached = w->dev[d].slot[s].attached, whole = v == world_whole(w);
 
 	if (s && world_pasid[d][s] >> uiommu_device_pasid_bits(w->dev[d].dev))
 		return -UIOMMU_EINVAL;
 	if (s && v == IDENTITY)
 		return -UIOMMU_EOPNOTSUPP;
+	if (s && v != BLOCKED && var_now(&w->dev[d].slot[0].att) == world_whole(w))
+		return -UIOMMU_EINVAL;
+	if (whole && (s || pasids_of(w, d)))
+		return s ? -UIOMMU_EINVAL : -UIOMMU_EBUSY;
 	if (w->dev[d].reset)
 		return -UIOMMU_EBUSY;
 	if (replace)
@@ -200,8 +252,10 @@ static void attach(struct world *w, unsigned d, unsigned s, uint64_t v, bool rep
 		   "abc"[d], (unsigned)world_pasid[d][s], v < DOMS ? "domain" : "special",
 		   (unsigned)v);
 	var_begin(w, att, want && !w->dev[d].slot[s].unsure ? was : v);
+	w->attaching = (unsigned)v + 1;
 	err = (replace ? uiommu_replace_device_pasid : uiommu_attach_device_pasid)(
 		domain_of(w, v), w->dev[d].dev, world_pasid[d][s]);
+	w->attaching = 0;
 	world_note(w, "... returns %d", err);
 	/* BLOCKED because somebody asked for it, or for want of anything better? */
 	if (w->dev[d].slot[s].unsure &&
@@ -225,7 +279,11 @@ static void op_attach(struct world *w, const struct op *op)
 	unsigned d = op->a % DEVS, s = op->b % SLOTS;
 	uint64_t v = op->c % 12 < 10 ? op->c % 12 % DOMS : IDENTITY + op->c % 2;
 
-	if (!lock_slot(w, d, s))
+	/* domains that are nowhere, for a while */
+	if (w->setup.sparse && op->c % 12 < 8)
+		v = BLOCKED;
+
+	if (!lock_for(w, d, s, v))
 		return;
 	if (v >= DOMS || !w->dom[v].busy) {
 		set_users(w, BLOCKED, v);
@@ -234,7 +292,7 @@ static void op_attach(struct world *w, const struct op *op)
 		set_users(w, v, BLOCKED);
 		dma_once(w, d, s, op->d % (REGIONS * SPOTS), false);
 	}
-	unlock_slot(w, d, s);
+	unlock_for(w, d, s);
 }
 
 static void detach(struct world *w, unsigned d, unsigned s)
@@ -259,12 +317,12 @@ static void op_detach(struct world *w, const struct op *op)
 {
 	unsigned d = op->a % DEVS, s = op->b % SLOTS;
 
-	if (!lock_slot(w, d, s))
+	if (!lock_for(w, d, s, BLOCKED))
 		return;
 	warm(w, d, s, op->d % (REGIONS * SPOTS));
 	detach(w, d, s);
 	dma_once(w, d, s, op->d % (REGIONS * SPOTS), true);
-	unlock_slot(w, d, s);
+	unlock_for(w, d, s);
 }
 
 /* ---- map, unmap ---- */
@@ -280,6 +338,7 @@ static bool lock_region(struct world *w, unsigned i, unsigned r)
 
 static void unlock_region(struct world *w, unsigned i, unsigned r)
 {
+	uiommu_hostile_mb();
 	w->dom[i].users--;
 	w->dom[i].region[r].busy = false;
 }
@@ -397,6 +456,14 @@ static bool all_three(const struct world *w, unsigned i, unsigned r)
 	return true;
 }
 
+/* What is nowhere attached is unmapped just when somebody attaches it. */
+static void meet_attach(struct world *w, unsigned i, unsigned where)
+{
+	for (unsigned n = 0; n < 300 && w->attaching != i + 1; n++)
+		uiommu_hostile_wait();
+	w->hot.where = where;
+}
+
 static void op_unmap(struct world *w, const struct op *op)
 {
 	unsigned i = op->a % DOMS, r = op->b % REGIONS, spot = op->c % SPOTS, d, s;
@@ -407,6 +474,8 @@ static void op_unmap(struct world *w, const struct op *op)
 	seen = seen_by(w, i, &d, &s);
 	if (seen)
 		warm(w, d, s, r * SPOTS + spot);
+	else if (op->d & 8)
+		meet_attach(w, i, r * SPOTS + spot);
 	if (w->dom[i].region[r].block || op->d % 4 == 0) {
 		unmap(w, i, r, 0, SPOTS - 1, BLOCK);
 		w->dom[i].region[r].block = false;
@@ -455,6 +524,7 @@ static void op_reset(struct world *w, const struct op *op)
 		dev->reset = !err;
 	}
 	dma_once(w, d, op->b % SLOTS, op->d % (REGIONS * SPOTS), true);
+	uiommu_hostile_mb();
 	dev->busy = false;
 }
 
@@ -500,6 +570,7 @@ static void op_replug(struct world *w, const struct op *op)
 		uiommu_hostile_fail("a device cannot be added again: %d", err);
 	var_end(w, &w->dev[d].open, true);
 	w->busy_workers--;
+	uiommu_hostile_mb();
 	w->dev[d].busy = false;
 }
 
@@ -535,7 +606,25 @@ static void op_claim(struct world *w, const struct op *op)
 		uiommu_hostile_fail("claim does not return %d, but %d", want, err);
 	dma_once(w, d, op->b % SLOTS, op->d % ADDRESSES, true);
 	w->busy_workers--;
+	uiommu_hostile_mb();
 	dev->busy = false;
+}
+
+/* One that is attached stays. */
+static void keep_domain(struct world *w, unsigned i)
+{
+	unsigned d, s;
+	int err;
+
+	if (!seen_by(w, i, &d, &s) || !lock_slot(w, d, s))
+		return;
+	w->dom[i].users++;
+	err = var_now(&w->dev[d].slot[s].att) == i ? uiommu_domain_free(w->dom[i].dom) :
+						      -UIOMMU_EBUSY;
+	w->dom[i].users--;
+	if (err != -UIOMMU_EBUSY && !w->failing)
+		uiommu_hostile_fail("domain_free of what is attached returns %d", err);
+	unlock_slot(w, d, s);
 }
 
 /* A domain that nobody has goes, and another comes. */
@@ -547,8 +636,10 @@ static void op_domain(struct world *w, const struct op *op)
 
 	if (dom->busy || w->dev[0].busy)
 		return;
-	if (dom->users)
+	if (dom->users) {
+		keep_domain(w, i);
 		return;
+	}
 	w->dev[0].users++;
 	dom->busy = true;
 	world_note(w, "free domain %u: begins", i);
@@ -559,11 +650,11 @@ static void op_domain(struct world *w, const struct op *op)
 		dom->region[k / SPOTS].block = false;
 	}
 	if (!err)
-		err = uiommu_domain_alloc_paging(w->dev[0].dev, UIOMMU_DOMAIN_ALLOC_PASID,
-						 &dom->dom);
+		err = world_domain(w, i);
 	world_note(w, "... returns %d", err);
 	if (err)
 		uiommu_hostile_fail("a domain cannot be freed or made: %d", err);
+	uiommu_hostile_mb();
 	dom->busy = false;
 	w->dev[0].users--;
 }
@@ -593,10 +684,17 @@ static int each_domain(void *ctx, struct uiommu_domain *dom)
 
 static void op_status(struct world *w, const struct op *op)
 {
-	if (op->a & 1)
+	unsigned i = op->b % DOMS;
+
+	if (op->a % 4 == 0) {
 		uiommu_for_each_device(w->u, each_device, w);
-	else
+	} else if (op->a % 4 == 1) {
 		uiommu_for_each_domain(w->u, each_domain, w);
+	} else if (!w->dom[i].busy) {
+		w->dom[i].users++;
+		uiommu_domain_for_each_attach(w->dom[i].dom, count, w);
+		w->dom[i].users--;
+	}
 }
 
 static void op_poll(struct world *w, const struct op *op)
@@ -641,6 +739,7 @@ static void (*const ops[NUM_OPS])(struct world *w, const struct op *op) = {
 	[OP_UNMAP] = op_unmap, [OP_TOUCH] = op_touch, [OP_RESET] = op_reset,
 	[OP_REPLUG] = op_replug, [OP_DOMAIN] = op_domain, [OP_STATUS] = op_status,
 	[OP_POLL] = op_poll, [OP_CLAIM] = op_claim, [OP_FAIL] = op_fail,
+	[OP_DMA] = op_dma, [OP_PASID] = op_pasid, [OP_PLUG] = op_plug,
 };
 
 void op_run(struct world *w, const struct op *op)

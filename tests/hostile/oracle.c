@@ -46,9 +46,8 @@ void var_end(struct world *w, struct var *v, bool done)
 	v->e[before].to = ++w->clock;
 }
 
-/* The values that were possible in [t0, t1]; false: its past is too short. */
-static unsigned possible(const struct var *v, uint64_t t0, uint64_t t1, uint64_t out[KEPT],
-			 bool *whole)
+unsigned var_possible(const struct var *v, uint64_t t0, uint64_t t1, uint64_t out[KEPT],
+		      bool *whole)
 {
 	unsigned num = v->n < KEPT ? v->n : KEPT, n = 0;
 
@@ -98,7 +97,7 @@ static void add_domain(const struct world *w, struct ends *e, uint64_t domain, u
 		add_end(e, 0);
 		return;
 	}
-	for (unsigned n = possible(spot, t0, t1, v, &whole); n;)
+	for (unsigned n = var_possible(spot, t0, t1, v, &whole); n;)
 		add_end(e, v[--n]);
 	e->whole &= whole;
 }
@@ -125,14 +124,14 @@ static struct ends ends_of(const struct world *w, const struct dma *d, uint64_t 
 	bool whole, shut = false;
 	unsigned n;
 
-	for (n = possible(&w->on, t0, t1, v, &whole); n; e.whole &= whole)
+	for (n = var_possible(&w->on, t0, t1, v, &whole); n; e.whole &= whole)
 		shut |= !v[--n];
-	for (n = possible(&w->dev[d->dev].open, t0, t1, v, &whole); n; e.whole &= whole)
+	for (n = var_possible(&w->dev[d->dev].open, t0, t1, v, &whole); n; e.whole &= whole)
 		shut |= !v[--n];
 	/* a call that hardware fails ends BLOCKED, before it has returned */
 	if (shut || (w->failing && (w->dev[d->dev].busy || w->dev[d->dev].slot[d->slot].busy)))
 		add_end(&e, 0);
-	n = possible(&w->dev[d->dev].slot[d->slot].att, t0, t1, v, &whole);
+	n = var_possible(&w->dev[d->dev].slot[d->slot].att, t0, t1, v, &whole);
 	e.whole &= whole;
 	if (two_tables(v, n) || w->dev[d->dev].by_blocked)
 		add_end(&e, 0);
@@ -154,7 +153,7 @@ static bool shut_now(const struct world *w, const struct dma *d)
 	bool whole, open = false;
 	unsigned n;
 
-	for (n = possible(&w->dev[d->dev].open, w->clock, w->clock, v, &whole); n;)
+	for (n = var_possible(&w->dev[d->dev].open, w->clock, w->clock, v, &whole); n;)
 		open |= v[--n];
 	return !open;
 }
@@ -175,6 +174,11 @@ void oracle_access(struct world *w, const struct dma *d, uint64_t pa)
 	uint64_t page = pa & ~(uint64_t)(PAGE - 1);
 
 	((struct dma *)d)->moved = true;
+	if (d->dev >= EXTRA) {
+		if (!w->failing)
+			extra_access(w, d, pa);
+		return;
+	}
 	world_note(w, "%s moves its data at physical 0x%llx", text_of(d),
 		   (unsigned long long)pa);
 	/* nothing waits for what is on its way when the SMMU fails (IHI 0070 6.3.9.6) */
@@ -238,12 +242,13 @@ static unsigned under_way(const struct world *w, unsigned dev, unsigned slot, in
 
 static bool find_stream(const struct uiommu_fault *f, unsigned *dev, unsigned *slot)
 {
-	static const uint32_t streams[DEVS] = { 1, 2, 0x102 };
 	uiommu_pasid_t pasid = f->flags & UIOMMU_FAULT_HAS_PASID ? f->pasid : 0;
 
 	for (*dev = 0; *dev < DEVS; ++*dev)
 		for (*slot = 0; *slot < SLOTS; ++*slot)
-			if (streams[*dev] == f->stream_id && world_pasid[*dev][*slot] == pasid)
+			if ((world_stream[*dev][0] == f->stream_id ||
+			     world_stream[*dev][1] == f->stream_id) &&
+			    world_pasid[*dev][*slot] == pasid)
 				return true;
 	return false;
 }
@@ -281,6 +286,8 @@ void oracle_event(struct world *w, const struct uiommu_fault *f)
 
 	w->res->events++;
 	world_note(w, "event %s, stream 0x%x", f->name, f->stream_id);
+	if (extra_event(w, f))
+		return;
 	if (find_stream(f, &dev, &slot) &&
 	    ((f->flags & all) == all ? whole_record(w, f, dev, slot) : short_record(w, dev, slot)))
 		return;

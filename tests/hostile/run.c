@@ -11,11 +11,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const unsigned weight[NUM_OPS] = {
 	[OP_ATTACH] = 60, [OP_DETACH] = 25, [OP_MAP] = 70, [OP_UNMAP] = 60, [OP_TOUCH] = 20,
 	[OP_RESET] = 6, [OP_REPLUG] = 2, [OP_DOMAIN] = 8, [OP_STATUS] = 6, [OP_POLL] = 6,
 	[OP_CLAIM] = 3, [OP_FAIL] = 1,
+	[OP_DMA] = 30, [OP_PASID] = 4, [OP_PLUG] = 6,
 };
 
 static uint64_t next(uint64_t *rng)
@@ -93,10 +95,13 @@ static void everything(void *arg)
 	for (unsigned i = 0; i < FLYERS; i++)
 		while (w->flying[i])
 			uiommu_hostile_wait();
+	extra_shut(w);
 	world_shut(w);
 }
 
 /* ---- a crash is a failure too ---- */
+
+#define SECONDS 20		/* a run takes less than one */
 
 static sigjmp_buf crashed;
 static volatile sig_atomic_t watching;
@@ -127,6 +132,7 @@ static void watch(void)
 	sigaction(SIGBUS, &sa, NULL);
 	sigaction(SIGFPE, &sa, NULL);
 	sigaction(SIGILL, &sa, NULL);
+	sigaction(SIGALRM, &sa, NULL);
 #else
 	(void)alt, (void)sa, (void)set;
 #endif
@@ -157,11 +163,14 @@ void run(const struct run_config *cfg, struct run_result *res)
 	sig = sigsetjmp(crashed, 1);
 	if (!sig) {
 		watching = 1;
+		alarm(SECONDS);
 		collect(w, uiommu_hostile_run(w->h));
 	} else {
-		snprintf(text, sizeof(text), "%s crashes: signal %d", uiommu_hostile_self(), sig);
+		snprintf(text, sizeof(text), sig == SIGALRM ? "%s hangs without an access" :
+			 "%s crashes: signal %d", uiommu_hostile_self(), sig);
 		collect(w, text);
 	}
+	alarm(0);
 	watching = 0;
 	world_destroy(w);
 	free(w->ops);

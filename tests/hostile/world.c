@@ -12,6 +12,8 @@ const uiommu_pasid_t world_pasid[DEVS][SLOTS] = {
 	{ 0, 1, 2, 3, 7 }, { 0, 1, 5, 1023, 1024 }, { 0, 1, 2, 3, 4 },
 };
 
+const uint32_t world_stream[DEVS][2] = { { 1, 0x101 }, { 2, 2 }, { 0x102, 3 } };
+
 /* Neighbours in one table, the last entry of it, and tables of their own. */
 uint64_t world_iova(unsigned region, unsigned spot)
 {
@@ -319,8 +321,9 @@ static void make_sim(struct world *w)
 	struct uiommu_sim_smmuv3_config cfg;
 
 	uiommu_sim_smmuv3_config_init(&cfg);
-	cfg.sidsize = 10;
+	cfg.sidsize = 14;
 	cfg.ssidsize = 11;
+	cfg.stage2 = w->setup.stage2;
 	cfg.st_2level = w->setup.st_2level;
 	cfg.cd_2level = !w->setup.linear_cd;
 	cfg.range_inv = w->setup.ril;
@@ -363,15 +366,21 @@ static void irqs_act(void *arg)
 	}
 }
 
+static void rest(void)
+{
+	for (unsigned n = pick(5); n; n--)
+		uiommu_hostile_wait();
+}
+
 static void prefetcher_acts(void *arg)
 {
-	for (;; uiommu_hostile_wait())
+	for (;; rest())
 		prefetch_random(arg);
 }
 
 static void device_acts(void *arg)
 {
-	for (;; uiommu_hostile_wait())
+	for (;; rest())
 		dma_random(arg);
 }
 
@@ -393,6 +402,9 @@ static void choose_setup(struct world *w)
 	s->quarantine = held[pick(3)];
 	s->evict = evict[pick(4)];
 	s->fails = !pick(4);
+	s->stage2 = pick(2);
+	s->sparse = !pick(3);
+	s->small = pick(2);
 }
 
 void world_create(struct world *w)
@@ -417,7 +429,7 @@ void world_create(struct world *w)
 	uiommu_hostile_spawn(w->h, "irq", irqs_act, w, true);
 	uiommu_hostile_spawn(w->h, "prefetch", prefetcher_acts, w, true);
 	for (unsigned i = 0; i < DMAS; i++)
-		uiommu_hostile_spawn(w->h, ((const char *[DMAS]){ "dma0", "dma1", "dma2" })[i],
+		uiommu_hostile_spawn(w->h, ((const char *[DMAS]){ "dma0", "dma1" })[i],
 				     device_acts, w, true);
 }
 
@@ -450,15 +462,22 @@ static int on_reset(void *ctx)
 
 int world_add(struct world *w, unsigned d)
 {
-	static const uint32_t sids[DEVS][2] = { { 1, 0x101 }, { 2, 0 }, { 0x102, 3 } };
 	const struct uiommu_dev_config cfg = {
 		.name = ((const char *[DEVS]){ "a", "b", "c" })[d], .iommu = w->iommu,
-		.rid = d, .stream_ids = sids[d], .num_stream_ids = d == 1 ? 1 : 2,
+		.rid = d, .stream_ids = world_stream[d], .num_stream_ids = d == 1 ? 1 : 2,
 		.pasid_bits = ((const unsigned[DEVS]){ 3, 11, 4 })[d], .group = -1,
 		.default_type = d == 2 ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
 	};
 
 	return uiommu_device_add(w->u, &cfg, &w->dev[d].dev);
+}
+
+int world_domain(struct world *w, unsigned i)
+{
+	unsigned flags = i == world_whole(w) ? UIOMMU_DOMAIN_ALLOC_NEST_PARENT :
+					       UIOMMU_DOMAIN_ALLOC_PASID;
+
+	return uiommu_domain_alloc_paging(w->dev[0].dev, flags, &w->dom[i].dom);
 }
 
 static void boot_devices(struct world *w)
@@ -471,8 +490,7 @@ static void boot_devices(struct world *w)
 			var_init(&w->dev[d].slot[s].att, d == 2 && !s ? IDENTITY : BLOCKED);
 	}
 	for (unsigned i = 0; i < DOMS; i++)
-		if (uiommu_domain_alloc_paging(w->dev[0].dev, UIOMMU_DOMAIN_ALLOC_PASID,
-					       &w->dom[i].dom))
+		if (world_domain(w, i))
 			uiommu_hostile_fail("a domain cannot be made");
 	for (unsigned i = 0; i < DOMS * REGIONS * SPOTS; i++)
 		var_init(&w->dom[i / (REGIONS * SPOTS)].region[i / SPOTS % REGIONS].spot[i % SPOTS],
@@ -503,6 +521,7 @@ void world_boot(struct world *w)
 	if (uiommu_create(&w->host, &obs, &w->u) || uiommu_smmuv3_probe(w->u, &cfg, &w->iommu))
 		uiommu_hostile_fail("the SMMU cannot be brought up");
 	boot_devices(w);
+	extra_boot(w);
 }
 
 void world_shut(struct world *w)

@@ -6,6 +6,8 @@
  * world.c   a host, the simulator's environment, hardware that acts by itself
  * oracle.c  what was attached and mapped when; may this DMA reach that page?
  * ops.c     the calls that logical threads make
+ * extra.c   domains with IOVAs of their own, PASIDs of the instance's
+ * plain.c   ordinary accesses as places where others may run
  * run.c     one seed, from its operations to what failed
  * main.c    many seeds; shrinking; what is printed
  */
@@ -28,7 +30,7 @@
 #define PA_BASE		0x80000000ull
 #define NEVER		UINT64_MAX
 
-enum { DEVS = 3, SLOTS = 5, DOMS = 4, REGIONS = 3, SPOTS = 4, WORKERS = 3, DMAS = 3,
+enum { DEVS = 3, SLOTS = 5, DOMS = 4, REGIONS = 3, SPOTS = 4, WORKERS = 3, DMAS = 2,
 	PAGES = 24, KEPT = 12, FLYERS = WORKERS + DMAS + 2,
 	ADDRESSES = REGIONS * SPOTS + PAGES + 2 + 1 };
 /* values of an attachment: a domain's number, or */
@@ -75,10 +77,31 @@ struct dma {
 	unsigned dev, slot, where;	/* world_address(@where) */
 	uint64_t iova, began;
 	bool write, active, moved;
+	int err;
+};
+
+/* A device that is not in the table above, and one that is none. */
+enum { EXTRA = DEVS, STRANGER, EXTRA_MAPS = 9, EXTRA_IOVAS = 64 };
+
+struct extra {
+	struct uiommu_dev *dev;
+	struct uiommu_dma *dma;
+	bool deferred, plugging;
+	struct {
+		uint64_t iova;
+		bool busy, mapped;
+	} map[EXTRA_MAPS];
+	uint64_t iova[EXTRA_IOVAS];
+	struct var var[EXTRA_IOVAS];
+	unsigned gone[EXTRA_IOVAS];	/* .n, when dma_unmap() has returned */
+	unsigned num, mapping, flying, aborts, events;
+	uint64_t pasids;		/* given out */
+	unsigned plugs;			/* devices that came and went */
 };
 
 enum { OP_ATTACH, OP_DETACH, OP_MAP, OP_UNMAP, OP_TOUCH, OP_RESET, OP_REPLUG, OP_DOMAIN,
-	OP_STATUS, OP_POLL, OP_CLAIM, OP_FAIL, NUM_OPS };
+	OP_STATUS, OP_POLL, OP_CLAIM, OP_FAIL, OP_DMA, OP_PASID,
+	OP_PLUG, NUM_OPS };
 
 struct op {
 	uint8_t what;
@@ -105,7 +128,7 @@ struct run_result {
 };
 
 struct setup {
-	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd;
+	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd, stage2, sparse, small;
 	unsigned cmdq_lg2, evtq_lg2, quarantine, evict;
 };
 
@@ -132,6 +155,8 @@ struct world {
 	struct tally tally[DEVS][SLOTS][ADDRESSES][2];
 	unsigned short_events[DEVS][SLOTS];	/* that name no address */
 	struct { unsigned dev, slot, where; } hot;
+	struct extra extra;
+	unsigned attaching;		/* 1 + the domain of an attach that is under way */
 	bool failing, ready;
 	uint64_t failed_at;
 	unsigned busy_workers;
@@ -151,8 +176,15 @@ void world_destroy(struct world *w);
 void world_boot(struct world *w);		/* by a logical thread */
 void world_shut(struct world *w);
 int world_add(struct world *w, unsigned d);
+int world_domain(struct world *w, unsigned i);
 void world_note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 extern const uiommu_pasid_t world_pasid[DEVS][SLOTS];
+extern const uint32_t world_stream[DEVS][2];
+/* The domain that is of stage 2, where there is one. */
+static inline unsigned world_whole(const struct world *w)
+{
+	return w->setup.stage2 ? DOMS - 1 : ~0u;
+}
 uint64_t world_iova(unsigned region, unsigned spot);
 /* What devices put on the bus: IOVAs that can be mapped, memory, and nothing's. */
 uint64_t world_address(const struct world *w, unsigned where);
@@ -162,6 +194,9 @@ void var_init(struct var *v, uint64_t value);
 uint64_t var_now(const struct var *v);
 void var_begin(struct world *w, struct var *v, uint64_t value);
 void var_end(struct world *w, struct var *v, bool done);
+/* The values that were possible in [t0, t1]; false in *@whole: its past is too short. */
+unsigned var_possible(const struct var *v, uint64_t t0, uint64_t t1, uint64_t out[KEPT],
+		      bool *whole);
 void oracle_access(struct world *w, const struct dma *d, uint64_t pa);
 void oracle_end(struct world *w, struct dma *d, int err);
 void oracle_event(struct world *w, const struct uiommu_fault *f);
@@ -173,6 +208,18 @@ void dma_once(struct world *w, unsigned dev, unsigned slot, unsigned where, bool
 void dma_random(struct world *w);
 void prefetch_random(struct world *w);
 void settle(struct world *w);
+
+/* extra.c */
+void extra_boot(struct world *w);
+void extra_shut(struct world *w);
+void extra_dma(struct world *w);
+void extra_access(struct world *w, const struct dma *d, uint64_t pa);
+void extra_end(struct world *w, const struct dma *d);
+bool extra_event(struct world *w, const struct uiommu_fault *f);
+void op_dma(struct world *w, const struct op *op);
+void op_pasid(struct world *w, const struct op *op);
+void op_plug(struct world *w, const struct op *op);
+uint32_t extra_stranger(const struct world *w);
 
 /* run.c */
 void run(const struct run_config *cfg, struct run_result *res);

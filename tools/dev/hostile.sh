@@ -6,14 +6,23 @@
 #   hostile.sh [--seeds N] [--first N] [--steps N] [--jobs N] [--quick]
 #   hostile.sh --seed N [--steps N] [--keep LIST] [--log]
 #   hostile.sh --liberties
+#   hostile.sh --mutants [--seeds N] [--jobs N] [--only NAME,...] [--sample N]
+#   hostile.sh --sample
 #
 # A seed decides who runs when, which store is seen when, and what hardware does.
-# Without arguments: 200 seeds of 2000 steps. docs/TESTING.md says more.
+# Without arguments: 200 seeds of 2000 steps. --mutants puts one mistake after the
+# other into a copy of the driver: each has to be caught. --sample is what ./dev test
+# runs: two minutes of both. docs/TESTING.md says more.
 
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/dev/lib.sh"
 cd "$top" || exit 1
 [ -x build/release/tests/hostile/hostile ] || need test
+for word; do
+	[ "$word" != --mutants ] || exec tools/dev/hostile-mutants.py "${@/#--mutants/--steps=2000}"
+done
 configure release && ninja_quiet release tests/hostile/hostile || exit 1
-exec build/release/tests/hostile/hostile "$@"
+[ "${*-}" = --sample ] || exec build/release/tests/hostile/hostile "$@"
+build/release/tests/hostile/hostile --seeds 800 --jobs 2 || exit 1
+exec tools/dev/hostile-mutants.py --jobs 2 --seeds 300 --sample 9

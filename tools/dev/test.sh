@@ -192,6 +192,7 @@ run_build release
 run_build tsan
 [ -n "$all" ] || [ "$only" = clang ] && run_build clang
 run_script demo demo "$top/tools/dev/demo-check.sh"
+run_script "hostile --sample" hostile "$top/tools/dev/hostile.sh" --sample
 run_script "peers vfio-setup" vfio-setup "$top/tools/dev/peers.sh" vfio-setup
 run_script "qemu sample" qemu-sample "$top/tools/dev/qemu.sh" sample
 [ -n "$list" ] && exit

@@ -134,6 +134,16 @@ unsigned uiommu_hostile_random(unsigned n);
 void uiommu_hostile_yield(void);
 
 /**
+ * uiommu_hostile_fine() - is this a phase in which ordinary accesses yield too?
+ *
+ * For whoever instruments them.
+ *
+ * Context: any.
+ * Return:  false outside of threads.
+ */
+bool uiommu_hostile_fine(void);
+
+/**
  * uiommu_hostile_wait() - as uiommu_hostile_yield(), when there is nothing to do
  *
  * Context: a thread; elsewhere nothing happens. Yields.

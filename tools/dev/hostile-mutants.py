@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+hostile-mutants.py - ./dev hostile --mutants: does the temper catch what people forget?
+
+Each entry of tests/hostile/mutants.txt is one mistake: a piece of a source file, and
+what stands there instead. A copy of src/ gets it (the checkout is not touched, and no
+product build knows of any of this), is compiled with the hostile port, and run under
+seed after seed until one fails. A mistake that no seed catches fails the whole.
+
+  hostile-mutants.py [--check] [--seeds N] [--jobs N] [--only NAME[,NAME]] [--sample N]
+
+--check only looks whether each piece is still in its file, once, and lets a few that are
+not pass. --sample runs every N-th of those that fit.
+"""
+import argparse, concurrent.futures, os, re, shutil, subprocess, sys, time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OUT = os.path.join(TOP, 'build', 'hostile')
+ENOUGH = 40          # that fit
+ROOMS = ('pt', 'core', 'smmuv3')
+FLAGS = ['-O1', '-std=gnu11', '-w', '-fno-strict-aliasing',
+         '-DUIOMMU_PORT_HEADER="hostile/arch.h"', '-I' + TOP + '/include', '-I' + TOP]
+# as in tests/hostile/meson.build: ordinary accesses yield
+PLAIN = ['-fsanitize=thread', '--param', 'tsan-instrument-func-entry-exit=0']
+# what has to be compiled again when a header changes
+HEADERS = {'src/pt/walker.h': ['src/pt/inst/arm_s1_4k.c', 'src/pt/inst/arm_s2_4k.c']}
+
+
+def parse(path):
+    """name, file, what it breaks, pairs of old and new text"""
+    mutants, text = [], open(path).read()
+    for block in re.split(r'^== ', text, flags=re.M)[1:]:
+        head, *parts = re.split(r'^(?:---|\+\+\+)$\n', block, flags=re.M)
+        name, file, says = re.match(r'(\S+) (\S+)\n(.*)\n', head).groups()
+        pairs = [(a.rstrip('\n'), b.rstrip('\n')) for a, b in zip(parts[::2], parts[1::2])]
+        mutants.append((name, file, says, pairs))
+    return mutants
+
+
+def mutate(m):
+    """the file with the mistake in it, or None"""
+    text = open(os.path.join(TOP, m[1])).read()
+    for old, new in m[3]:
+        if text.count(old) != 1:
+            return None
+        text = text.replace(old, new)
+    return text
+
+
+def sources():
+    for room in ROOMS:
+        for line in open(os.path.join(TOP, 'src', room, 'SOURCES')):
+            if line.strip():
+                yield 'src/%s/%s' % (room, line.strip())
+
+
+def compile_one(source, obj, root):
+    os.makedirs(os.path.dirname(obj), exist_ok=True)
+    cc = ['ccache', 'gcc'] if shutil.which('ccache') else ['gcc']
+    plain = PLAIN if source.startswith('src/') else []
+    return subprocess.run(cc + FLAGS + plain + ['-c', os.path.join(root, source), '-o', obj],
+                          capture_output=True, text=True)
+
+
+def object_of(source):
+    return os.path.join(OUT, 'clean', source.replace('/', '_') + '.o')
+
+
+def build_clean(jobs):
+    """every object without a mistake"""
+    rest = []
+    for d in ('sim/hostile', 'sim/smmuv3', 'tests/hostile'):
+        rest += [d + '/' + f for f in sorted(os.listdir(os.path.join(TOP, d))) if f.endswith('.c')]
+    todo = list(sources()) + rest
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for source, r in zip(todo, pool.map(lambda s: compile_one(s, object_of(s), TOP), todo)):
+            if r.returncode:
+                sys.exit('%s does not compile:\n%s' % (source, r.stderr))
+    return todo
+
+
+def build_mutant(m, clean):
+    """the program with one mistake: its path, or what the compiler says"""
+    text, root = mutate(m), os.path.join(OUT, m[0])
+    if text is None:
+        return None, 'the piece is not in %s, or not once' % m[1]
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(os.path.join(TOP, 'src'), os.path.join(root, 'src'))
+    open(os.path.join(root, m[1]), 'w').write(text)
+    again = [m[1]]
+    if m[1].endswith('.h'):
+        again = HEADERS.get(m[1]) or [s for s in sources() if not s.startswith('src/pt/')]
+    objects = {s: object_of(s) for s in clean}
+    for s in again:
+        objects[s] = os.path.join(root, s.replace('/', '_') + '.o')
+        r = compile_one(s, objects[s], root)
+        if r.returncode:
+            return None, r.stderr
+    program = os.path.join(root, 'hostile')
+    r = subprocess.run(['gcc', '-o', program] + list(objects.values()), capture_output=True,
+                       text=True)
+    return (program, '') if r.returncode == 0 else (None, r.stderr)
+
+
+def hunt(m, clean, seeds, steps):
+    """(caught, what is said about it)"""
+    program, why = build_mutant(m, clean)
+    if not program:
+        return False, why
+    try:
+        r = subprocess.run([program, '--seeds', str(seeds), '--steps', str(steps), '--quick'],
+                           capture_output=True, text=True, timeout=900)
+        found = re.search(r'^seed (\d+): (.*)$', r.stdout, flags=re.M)
+    except subprocess.TimeoutExpired:
+        found = None
+    shutil.rmtree(os.path.dirname(program), ignore_errors=True)
+    if not found:
+        return False, 'no seed of %d catches it' % seeds
+    return True, 'seed %s: %s' % found.groups()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--check', action='store_true')
+    p.add_argument('--seeds', type=int, default=1000)
+    p.add_argument('--steps', type=int, default=2000)
+    p.add_argument('--jobs', type=int, default=1)
+    p.add_argument('--only', default='')
+    p.add_argument('--sample', type=int, default=1)
+    o = p.parse_args()
+    mutants = parse(os.path.join(TOP, 'tests/hostile/mutants.txt'))
+    gone = [m for m in mutants if mutate(m) is None]
+    for m in gone:
+        print('%s: its piece is not in %s, or not once' % (m[0], m[1]))
+    if o.check:
+        print('%d mutants, %d of them fit no more' % (len(mutants), len(gone)))
+        return len(mutants) - len(gone) < ENOUGH
+    if o.only:
+        mutants = [m for m in mutants if m[0] in o.only.split(',')]
+    if o.sample > 1:
+        mutants = [m for m in mutants if m not in gone]
+    mutants = mutants[::o.sample]
+    clean, since, missed = build_clean(o.jobs), time.time(), []
+    with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
+        runs = pool.map(lambda m: hunt(m, clean, o.seeds, o.steps), mutants)
+        for m, (caught, text) in zip(mutants, runs):
+            print('%-22s %-8s %s\n%31s %s' % (m[0], 'caught' if caught else 'MISSED', text, '',
+                                              m[2]), flush=True)
+            missed += [] if caught else [m[0]]
+    print('%d mutants, %d caught, %d missed%s, %.0f s' % (
+        len(mutants), len(mutants) - len(missed), len(missed),
+        ': ' + ' '.join(missed) if missed else '', time.time() - since))
+    return len(missed) > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
