@@ -2,6 +2,7 @@
 /* baremetal.c - the shared scenarios on QEMU's machine; which, its arguments say */
 #include "board.h"
 #include "differ.h"
+#include "disk.h"
 #include "scenarios.h"
 
 struct world world;
@@ -72,6 +73,8 @@ int main(void)
 		say("end\n");
 		return 0;
 	}
+	if (arg_word("disk"))
+		return disk();
 	say("arguments? %s\n", board.args);
 	return 1;
 }

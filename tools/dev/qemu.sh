@@ -9,6 +9,7 @@
 #   qemu.sh smoke           host/baremetal/qemu-virt-aarch64, booted bare
 #   qemu.sh sva             the same; the SMMU walks the CPU's own tables
 #   qemu.sh scenarios       tests/scenarios, on QEMU and in a process: the same transcript
+#   qemu.sh disk            an NVMe drive behind it: stage 1, stage 2, both
 #   qemu.sh differ [COUNT [RUN]]   random configurations through both
 #   qemu.sh --seed N [--reads]     one of them, and what both make of it
 #   qemu.sh kernel          qemu-kernel.sh: Debian's kernel, and `uiommu walk' of its memory
@@ -132,7 +133,7 @@ sva() {
 	image sva "$top/$board/sva.c"
 }
 
-shared="baremetal gen differ raw text all driver caches errors"
+shared="baremetal disk gen differ raw text all driver caches errors"
 
 # The images of tests/scenarios, and the process that plays the same.
 scenario_image() {
@@ -140,7 +141,8 @@ scenario_image() {
 	# shellcheck disable=SC2086
 	build baremetal $(printf "$top/tests/scenarios/%s.c " $shared)
 	configure release &&
-		ninja_quiet release tests/scenarios/compare tests/scenarios/transcript || exit 1
+		ninja_quiet release tests/scenarios/compare tests/scenarios/transcript \
+			tests/scenarios/image || exit 1
 	have_image=1
 }
 
@@ -182,6 +184,27 @@ scenarios() {
 	passed $rc "and an end"
 }
 
+# A disk that we made is read through stage 1, stage 2 and both, and written back.
+disk() {
+	local file=$out/disk.img sum log=$out/disk.log rc way
+
+	scenario_image
+	sum=$(build/release/tests/scenarios/image make "$file" "$run") || die "no room for $file"
+	DISK=$file boot baremetal -append disk >"$log" 2>"$out/qemu.err"
+	rc=$?
+	cat "$log"
+	for way in "stage 1" "stage 2" both; do
+		grep -qx "$way: sum $sum, written back" "$log" && grep -qx "$way: 0 faults" "$log"
+		passed $? "NVMe through $way reads what was put there, $sum"
+		grep -qx "$way: a block to a page that is not mapped: faults" "$log"
+		passed $? "and nothing else"
+	done
+	build/release/tests/scenarios/image check "$file"
+	passed $? "what it wrote is in the image"
+	[ "$rc" = 0 ] && grep -qx "0 allocations are left" "$log"
+	passed $? "and it ends"
+}
+
 one_seed() {
 	scenario_image
 	"$compare" --show "$1" "$2"
@@ -204,6 +227,7 @@ kernel)
 	find_qemu
 	QEMU=$qemu exec "$top/tools/dev/qemu-kernel.sh" ;;
 scenarios) scenarios ;;
+disk) disk ;;
 differ) differ "${2:-20000}" "${3:-$run}" 0 ;;
 --seed)
 	[ $# -gt 1 ] || die "--seed wants a number"
@@ -213,14 +237,16 @@ sample)
 	smoke
 	sva
 	scenarios
+	disk
 	differ 5000 "$run" 0
 	differ 40 "$run" 1 ;;
 all)
 	smoke
 	sva
 	scenarios
+	disk
 	differ 25000 "$run" 0
 	differ 300 "$run" 1 ;;
-*) die "usage: ./dev qemu [sample | smoke | sva | scenarios | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
+*) die "usage: ./dev qemu [sample | smoke | sva | scenarios | disk | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
 esac
 finish
