@@ -1492,6 +1492,13 @@ UIOMMU_ALWAYS_INLINE void pt_fini(const struct pt_desc *f, struct uiommu_pt *pt)
 
 /* ---- an instance: the functions of one format, and their table ---- */
 
+/* cut, trim and dirty tracking, which src/core does not use; src/smmuv3/absent.c */
+#ifdef UIOMMU_CONFIG_STAGE2_ONLY
+#define PT_EXTRAS 0
+#else
+#define PT_EXTRAS 1
+#endif
+
 #define PT_INSTANCE(name_, f_, pgsizes_)						\
 static int name_##_init(struct uiommu_pt *pt, const struct uiommu_host *h,		\
 			const struct uiommu_pt_config *cfg)				\
@@ -1620,7 +1627,7 @@ static int name_##_walk(struct uiommu_pt *pt, uiommu_iova_t iova,			\
 static int name_##_cut(struct uiommu_pt *pt, uiommu_iova_t iova,			\
 		       struct uiommu_gather *g)						\
 {											\
-	return pt_cut(f_, pt, iova, g);							\
+	return PT_EXTRAS ? pt_cut(f_, pt, iova, g) : -UIOMMU_EOPNOTSUPP;			\
 }											\
 static int name_##_set_dirty_tracking(struct uiommu_pt *pt, bool on)			\
 {											\
@@ -1629,11 +1636,12 @@ static int name_##_set_dirty_tracking(struct uiommu_pt *pt, bool on)			\
 static int name_##_read_dirty(struct uiommu_pt *pt, const struct uiommu_pt_dirty *d,	\
 			      struct uiommu_gather *g)					\
 {											\
-	return pt_read_dirty(f_, pt, d, g);						\
+	return PT_EXTRAS ? pt_read_dirty(f_, pt, d, g) : -UIOMMU_EOPNOTSUPP;			\
 }											\
 static void name_##_trim(struct uiommu_pt *pt, struct uiommu_gather *g)			\
 {											\
-	pt_trim(f_, pt, g);								\
+	if (PT_EXTRAS)									\
+		pt_trim(f_, pt, g);							\
 }											\
 const struct uiommu_pt_ops uiommu_pt_##name_##_ops = {					\
 	.name = #name_, .pgsizes = (pgsizes_),						\

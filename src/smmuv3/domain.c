@@ -151,6 +151,8 @@ static int set_cd(struct smmu_master *m, uiommu_pasid_t pasid, const struct uiom
 {
 	uint64_t cd[CD_WORDS];
 
+	if (!SMMU_STAGE1)
+		return -UIOMMU_EINVAL;
 	uiommu_smmuv3_cd_of(cd, m, link);
 	return write_cd(m, pasid, cd);
 }
@@ -159,7 +161,7 @@ static int clear_cd(struct smmu_master *m, uiommu_pasid_t pasid)
 {
 	static const uint64_t none[CD_WORDS];
 
-	if (!uiommu_smmuv3_cd_valid(uiommu_smmuv3_cdtab_entry(m, pasid)))
+	if (!SMMU_STAGE1 || !uiommu_smmuv3_cd_valid(uiommu_smmuv3_cdtab_entry(m, pasid)))
 		return 0;
 	return write_cd(m, pasid, none);
 }
@@ -259,8 +261,8 @@ static int update_ste(struct smmu_master *m, uiommu_pasid_t pasid, bool fresh)
 /* Has it a CD? */
 static bool has_cd(const struct uiommu_link *link)
 {
-	if (link->dom->type == UIOMMU_DOMAIN_SVA)
-		return true;
+	if (!SMMU_STAGE1 || link->dom->type == UIOMMU_DOMAIN_SVA)
+		return SMMU_STAGE1;
 	return link->dom->type == UIOMMU_DOMAIN_PAGING && !uiommu_smmuv3_is_stage2(link->dom);
 }
 

@@ -85,7 +85,7 @@ static void ste_s2(uint64_t *ste, const struct smmu_ste_cfg *c)
 /* Bits 0 and 1 of Config: stage 1, stage 2. */
 static bool has_s1(unsigned config)
 {
-	return config == STE_Config_S1 || config == STE_Config_S1_S2;
+	return SMMU_STAGE1 && (config == STE_Config_S1 || config == STE_Config_S1_S2);
 }
 
 static bool has_s2(unsigned config)

@@ -10,12 +10,16 @@
 #include "smmu.h"
 
 static const struct smmu_format formats[] = {
+#ifdef UIOMMU_CONFIG_STAGE2_ONLY		/* absent.c */
+	{ &uiommu_pt_arm_s2_4k_ops, 12, CMD_TLBI_TG_4K, STE_S2TG_4K, true },
+#else
 	{ &uiommu_pt_arm_s1_4k_ops, 12, CMD_TLBI_TG_4K, CD_TG0_4K, false },
 	{ &uiommu_pt_arm_s1_16k_ops, 14, CMD_TLBI_TG_16K, CD_TG0_16K, false },
 	{ &uiommu_pt_arm_s1_64k_ops, 16, CMD_TLBI_TG_64K, CD_TG0_64K, false },
 	{ &uiommu_pt_arm_s2_4k_ops, 12, CMD_TLBI_TG_4K, STE_S2TG_4K, true },
 	{ &uiommu_pt_arm_s2_16k_ops, 14, CMD_TLBI_TG_16K, STE_S2TG_16K, true },
 	{ &uiommu_pt_arm_s2_64k_ops, 16, CMD_TLBI_TG_64K, STE_S2TG_64K, true },
+#endif
 };
 
 #define NUM_FORMATS (sizeof(formats) / sizeof(formats[0]))

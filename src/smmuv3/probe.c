@@ -108,7 +108,7 @@ static void read_caps(struct smmu_caps *c, const uint32_t *idr, bool coherent)
 	c->ats = FGET(IDR0_ATS, idr[0]);
 	c->stalls = FGET(IDR0_STALL_MODEL, idr[0]) == IDR0_STALL_MODEL_STALL_AND_TERMINATE;
 	c->sid_bits = min(FGET(IDR1_SIDSIZE, idr[1]), 32);
-	c->stage1 = FGET(IDR0_S1P, idr[0]);
+	c->stage1 = SMMU_STAGE1 && FGET(IDR0_S1P, idr[0]);
 	c->stage2 = FGET(IDR0_S2P, idr[0]);
 	c->granules = (unsigned)(FGET(IDR5_GRAN4K, idr[5]) << 12 |
 				 FGET(IDR5_GRAN16K, idr[5]) << 14 |

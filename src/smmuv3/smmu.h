@@ -13,6 +13,13 @@
 #include "../core/hostcall.h"
 #include "fields.h"
 
+/* A build for stage 2 alone has no CDs: absent.c. */
+#ifdef UIOMMU_CONFIG_STAGE2_ONLY
+#define SMMU_STAGE1 false
+#else
+#define SMMU_STAGE1 true
+#endif
+
 /* What the ID registers say, as far as it is used. */
 struct smmu_caps {
 	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi, pri;

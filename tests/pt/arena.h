@@ -153,18 +153,26 @@ static inline void arena_unmap(unsigned char *p, size_t bytes)
 	munmap(p, bytes);
 }
 
+/* Pointers are as aligned as the physical addresses are, wherever mmap() puts things. */
+#define ARENA_ALIGN ((size_t)1 << 20)
+
 static inline unsigned char *arena_pages(size_t bytes)
 {
+	size_t before;
 	void *p;
 
 #ifdef ARENA_KEEP
 	if (bytes == ARENA_BYTES && arena_nkept)
 		return arena_kept[--arena_nkept];
 #endif
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
+	p = mmap(NULL, bytes + ARENA_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0);
 	assert_true(p != MAP_FAILED);
-	return p;
+	before = -(uintptr_t)p % ARENA_ALIGN;
+	if (before)
+		munmap(p, before);
+	munmap((unsigned char *)p + before + bytes, ARENA_ALIGN - before);
+	return (unsigned char *)p + before;
 }
 
 static inline void arena_init(struct arena *a, bool noncoherent)

@@ -55,6 +55,11 @@ packages() {
 	peers	xz-utils		xz
 	peers	uuid-dev		-	uuid
 	qemu	gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
+	cross	gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
+	cross	gcc-riscv64-linux-gnu	riscv64-linux-gnu-gcc
+	cross	libc6-dev-arm64-cross	-	-
+	cross	libc6-dev-riscv64-cross	-	-
+	cross	qemu-user		qemu-riscv64
 	bench	valgrind		valgrind
 	look	chromium		chromium
 	look	graphviz		dot
@@ -70,9 +75,10 @@ group_list() {
 	peers) echo demo peers ;;
 	qemu) echo demo qemu ;;
 	bench) echo demo bench ;;
+	cross) echo demo cross ;;
 	look) echo demo look ;;
 	fmt) echo fmt ;;
-	all) echo demo test peers qemu bench fmt ;;
+	all) echo demo test peers qemu cross bench fmt ;;
 	*) return 1 ;;
 	esac
 }

@@ -10,6 +10,7 @@
 #   qemu.sh sva             the same; the SMMU walks the CPU's own tables
 #   qemu.sh scenarios       tests/scenarios, on QEMU and in a process: the same transcript
 #   qemu.sh disk            an NVMe drive behind it: stage 1, stage 2, both
+#   qemu.sh small           the build for stage 2 alone, booted
 #   qemu.sh differ [COUNT [RUN]]   random configurations through both
 #   qemu.sh --seed N [--reads]     one of them, and what both make of it
 #   qemu.sh kernel          qemu-kernel.sh: Debian's kernel, and `uiommu walk' of its memory
@@ -184,6 +185,12 @@ scenarios() {
 	passed $rc "and an end"
 }
 
+# The build for stage 2 alone boots, too. "./dev size" tells its size.
+small() {
+	LIBFLAGS="-DUIOMMU_CONFIG_STAGE2_ONLY -flto" LEAVE_OUT=$top/src/smmuv3/SMALL \
+		INSTEAD=src/smmuv3/absent.c OPT=-Os image small "$top/tests/scenarios/small.c"
+}
+
 # A disk that we made is read through stage 1, stage 2 and both, and written back.
 disk() {
 	local file=$out/disk.img sum log=$out/disk.log rc way
@@ -228,6 +235,7 @@ kernel)
 	QEMU=$qemu exec "$top/tools/dev/qemu-kernel.sh" ;;
 scenarios) scenarios ;;
 disk) disk ;;
+small) small ;;
 differ) differ "${2:-20000}" "${3:-$run}" 0 ;;
 --seed)
 	[ $# -gt 1 ] || die "--seed wants a number"
@@ -238,6 +246,7 @@ sample)
 	sva
 	scenarios
 	disk
+	small
 	differ 5000 "$run" 0
 	differ 40 "$run" 1 ;;
 all)
@@ -245,8 +254,9 @@ all)
 	sva
 	scenarios
 	disk
+	small
 	differ 25000 "$run" 0
 	differ 300 "$run" 1 ;;
-*) die "usage: ./dev qemu [sample | smoke | sva | scenarios | disk | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
+*) die "usage: ./dev qemu [sample | smoke | sva | scenarios | disk | small | kernel | differ [COUNT [RUN]] | --seed N [--reads]]" ;;
 esac
 finish

@@ -7,8 +7,8 @@
 #
 # The library's part are the same sources, from the same SOURCES lists and with the
 # same language flags as everywhere, compiled for this CPU. $CC may be clang. $LIBFLAGS
-# are more flags for the library, $LEAVE_OUT is a pattern (grep -E) of sources of it
-# that are left out: how an embedder makes it smaller.
+# are more flags for everything, $LEAVE_OUT is a file that lists sources of it to leave
+# out, $INSTEAD are sources that stand in for them: how an embedder makes it smaller.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
@@ -38,23 +38,36 @@ mkdir -p "$obj/lib" "$obj/board"
 {
 	for room in src/core src/pt src/smmuv3 src/port; do
 		extra=${LIBFLAGS:-}
-		[ $room = src/port ] && extra="$extra $mem"
+		# what compilers call on their own they must find in an object of its own
+		[ $room = src/port ] && extra="$extra $mem -fno-lto"
 		sed 's/#.*//;/^[ 	]*$/d' "$top/$room/SOURCES" | while read -r f; do
-			[ -z "${LEAVE_OUT:-}" ] || ! echo "$room/$f" | grep -qE "$LEAVE_OUT" || continue
+			[ -z "${LEAVE_OUT:-}" ] || ! grep -qx "$room/$f" "$LEAVE_OUT" || continue
 			echo "$obj/lib/$(echo "$room/${f%.c}" | tr / _).o $top/$room/$f $extra"
 		done
 	done
+	for f in ${INSTEAD:-}; do
+		echo "$obj/lib/$(basename "${f%.c}").o $top/$f ${LIBFLAGS:-}"
+	done
 	for f in start.S board.c dt.c gic.c pci.c edu.c nvme.c host.c; do
-		echo "$obj/board/${f%.*}.o $here/$f"
+		echo "$obj/board/${f%.*}.o $here/$f ${LIBFLAGS:-}"
 	done
 	for f; do
-		echo "$obj/board/$(basename "${f%.*}").o $f -I$top -I$here"
+		echo "$obj/board/$(basename "${f%.*}").o $f -I$top -I$here ${LIBFLAGS:-}"
 	done
 } | sed 's,  *$,,' | xargs -P "$(nproc)" -L 1 sh -c '
 	o=$1 f=$2; shift 2
 	exec $0 "$@" -c "$f" -o "$o"' "$cache $cc $lib $cpu $warn -I$top/include"
 
-"$ld" -T "$here/link.ld" --no-warn-rwx-segments -o "$out/$name.elf" "$obj"/board/*.o "$obj"/lib/*.o
+case " ${LIBFLAGS:-} " in
+*" -flto "*)	# the compiler links, and start.S is where it begins
+	# shellcheck disable=SC2086
+	"$cc" $lib $cpu $LIBFLAGS -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none \
+		-Wl,--no-warn-rwx-segments -Wl,-T,"$here/link.ld" -o "$out/$name.elf" \
+		"$obj"/board/*.o "$obj"/lib/*.o ;;
+*)
+	"$ld" -T "$here/link.ld" --no-warn-rwx-segments -o "$out/$name.elf" \
+		"$obj"/board/*.o "$obj"/lib/*.o ;;
+esac
 
 # what the library brings into this image
 if command -v size >/dev/null; then
