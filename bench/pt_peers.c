@@ -519,7 +519,33 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-static void run_threads(const struct pt_peer *p, uint64_t len)
+/* What the machine allows two threads: arithmetic, and no memory at all. */
+static void *nothing_make(void)
+{
+	return NULL;
+}
+
+static void nothing_map(void *t, uint64_t iova, uint64_t pa, uint64_t len, uint64_t pgsize)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		iova ^= iova << 13;
+		iova ^= iova >> 7;
+		__asm__ volatile("" : "+r"(iova));
+	}
+}
+
+static void nothing_unmap(void *t, uint64_t iova, uint64_t len, uint64_t pgsize)
+{
+}
+
+static void nothing_drop(void *t)
+{
+}
+
+static const struct pt_peer nothing = {
+	"(arithmetic alone)", nothing_make, nothing_map, nothing_unmap, NULL, nothing_drop };
+
+static void run_threads(const struct pt_peer *p, uint64_t len, bool ours)
 {
 	struct thread_arg a[2], one;
 	pthread_t t[2];
@@ -537,8 +563,10 @@ static void run_threads(const struct pt_peer *p, uint64_t len)
 			pthread_join(t[i], NULL);
 		times[n] = 4.0 * one.cpu / (a[0].cpu + a[1].cpu);
 	}
-	printf("  %-20s two threads, %3dx4K: %.2f times one, per CPU second\n", p->name,
-	       (int)(len / (4 * K)), median(times, 15));
+	printf("  %-20s two threads, %3dx4K: %.2f times one, per CPU second%s\n", p->name,
+	       (int)(len / (4 * K)), median(times, 15),
+	       !ours ? "" : median(times, 15) < 1.9 ? "  >= 1.90 MISSED" : "  >= 1.90");
+	misses += ours && median(times, 15) < 1.9;
 	p->drop(table);
 }
 
@@ -574,11 +602,13 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < PAIRS; i++)
 		if (argc < 2 || strstr(pairs[i].ours->name, argv[1]))
 			run_pair(pairs[i].ours, pairs[i].theirs);
-	if (argc < 2 || !strcmp(argv[1], "threads"))
+	if (argc < 2 || !strcmp(argv[1], "threads")) {
+		run_threads(&nothing, 4 * K, false);
 		for (size_t i = 0; i < PAIRS; i++) {
-			run_threads(pairs[i].ours, 4 * K);
-			run_threads(pairs[i].theirs, 4 * K);
+			run_threads(pairs[i].ours, 4 * K, true);
+			run_threads(pairs[i].theirs, 4 * K, false);
 		}
+	}
 	printf("%u ratios above what they should be\n", misses);
 	return 0;
 }

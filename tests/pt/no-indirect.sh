@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The walker must have folded into each instance: no indirect call but the host's.
+# The walker must have folded into each instance: no indirect call but the host's, and
+# nothing that calls itself.
 # usage: no-indirect.sh REPO
 #
 # A copy of the sources gets its calls of the host turned into calls of functions
@@ -44,6 +45,20 @@ for cc in gcc clang aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc; do
 				/R_RISCV_CALL/ { direct = 1; print; next }
 				/jalr|jr/ && direct { direct = 0; next }
 				{ print }' >"$tmp/dis"
+			# a function that calls itself, by way of others or not: tsort names it
+			if ! awk '
+				/^[0-9a-f]+ <.*>:$/ { f = $2; gsub(/[<>:]/, "", f); next }
+				/<[A-Za-z0-9_]+>/ && /call|jmp|[ \t]bl?[ \t]|jal/ {
+					if (match($0, /<[A-Za-z0-9_]+>/)) {
+						g = substr($0, RSTART + 1, RLENGTH - 2)
+						print f, g == f && !/call|[ \t]bl[ \t]|jal/ ? f "-inside" : g
+						if (g == f && /call|[ \t]bl[ \t]|jal/) print f, f "+", f "+", f
+					}
+				}' "$tmp/dis" | tsort >/dev/null 2>"$tmp/loop"; then
+				echo "FAIL $cc $opt ${src##*/}: recursion:"
+				cat "$tmp/loop"
+				bad=1
+			fi
 			# the calls of the host must be there, or nothing was checked
 			grep -q 'host_table_alloc' "$tmp/dis"
 			if grep -E "$indirect" "$tmp/dis"; then
