@@ -6,13 +6,18 @@
  * registers, and a device that does DMA. It is brought up once as it should be, and
  * then with one mistake at a time, and what the hardware says about each is printed;
  * the test is that each is noticed.
+ *
+ * Then once more on hardware that takes every liberty (uiommu/sim/temper.h), under one
+ * seed after the other: with each access of the driver, hardware may act before. The
+ * driver as it should be has to stand that, and there is a mistake that only this
+ * hardware tells of.
  */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <uiommu/sim/smmuv3.h>
+#include <uiommu/sim/temper.h>
 
 #include "tinysmmu.h"
 
@@ -20,12 +25,39 @@
 #define RAM_BYTES	(1u << 20)
 #define SID		5
 #define IPA		0x80001000u
+#define SEEDS		100
 
 struct bench {
 	uint8_t *ram;
 	uint64_t used;
 	struct uiommu_sim_smmuv3 *sim;
+	uint64_t random;		/* 0: the hardware is kind */
 };
+
+/* ---- what hardware does by itself ---- */
+
+static unsigned choose(void *ctx, unsigned n)
+{
+	struct bench *b = ctx;
+
+	b->random ^= b->random << 13;
+	b->random ^= b->random >> 7;
+	b->random ^= b->random << 17;
+	return (unsigned)(b->random * 0x2545f4914f6cdd1du >> 32) % n;
+}
+
+/* Called wherever the driver touches a register or a table. */
+static void act(struct bench *b)
+{
+	const struct uiommu_sim_access any = { .stream_id = SID, .iova = IPA };
+
+	if (!b->random || !b->sim)
+		return;
+	for (unsigned n = choose(b, 3); n; n--)
+		uiommu_sim_smmuv3_step(b->sim);
+	if (!choose(b, 4))
+		uiommu_sim_smmuv3_prefetch(b->sim, &any);
+}
 
 /* ---- for the simulator ---- */
 
@@ -71,6 +103,7 @@ static void sim_free(void *ctx, void *p, size_t bytes)
 
 static uint32_t drv_read32(void *opaque, uint32_t reg)
 {
+	act(opaque);
 	return (uint32_t)uiommu_sim_smmuv3_mmio_read(((struct bench *)opaque)->sim, reg, 4);
 }
 
@@ -97,6 +130,7 @@ static uint64_t drv_alloc(void *opaque, uint64_t bytes)
 
 static void *drv_virtual(void *opaque, uint64_t pa)
 {
+	act(opaque);
 	return ram_at(opaque, pa, 8);
 }
 
@@ -104,6 +138,8 @@ static void start(struct bench *b)
 {
 	const struct uiommu_sim_env env = { .ctx = b, .alloc = sim_alloc, .free = sim_free,
 					    .read = sim_read, .write = sim_write };
+	/* under some seeds nothing is forgotten that need not be */
+	const struct uiommu_sim_temper temper = { b, choose, b->random & 2 ? 20 : 0 };
 	struct uiommu_sim_smmuv3_config cfg;
 
 	uiommu_sim_smmuv3_config_init(&cfg);
@@ -111,6 +147,8 @@ static void start(struct bench *b)
 	b->ram = calloc(1, RAM_BYTES);
 	b->used = RAM;
 	if (!b->ram || uiommu_sim_smmuv3_create(&cfg, &env, &b->sim))
+		abort();
+	if (b->random && uiommu_sim_smmuv3_set_temper(b->sim, &temper))
 		abort();
 }
 
@@ -191,6 +229,53 @@ static bool run(const char *what, TinyMistake mistake)
 	return !first || second;
 }
 
+/* ---- many runs, on hardware that is not kind ---- */
+
+/* Pages come and go: is each reached exactly while it is mapped? */
+static const char *hostile_run(uint64_t seed, TinyMistake mistake)
+{
+	struct bench b = { .random = seed * 0x9e3779b97f4a7c15u | 1 };
+	const TinyPlatform platform = { &b, drv_read32, drv_write32, drv_write64, drv_alloc,
+					drv_virtual };
+	const char *wrong = NULL;
+	TinySmmu smmu;
+	TinyVm vm;
+
+	start(&b);
+	if (tinyInit(&smmu, &platform))
+		wrong = "it cannot be brought up";
+	smmu.mistake = mistake;
+	if (!wrong) {
+		tinyCreateVm(&smmu, &vm, 7);
+		tinyAssign(&smmu, SID, &vm);
+	}
+	for (unsigned i = 0; i < 10 && !wrong; i++) {
+		tinyMap(&smmu, &vm, IPA, drv_alloc(&b, 4096), 1);
+		if (!dma_write(&b, IPA + 8, 1))
+			wrong = "a mapped page is refused";
+		tinyUnmap(&smmu, &vm, IPA);
+		if (!wrong && dma_write(&b, IPA + 16, 2))
+			wrong = "an unmapped page is still written";
+	}
+	uiommu_sim_smmuv3_destroy(b.sim);
+	free(b.ram);
+	return wrong;
+}
+
+static bool hostile(const char *what, TinyMistake mistake)
+{
+	const char *wrong = NULL;
+	unsigned seed = 0;
+
+	while (seed < SEEDS && !wrong)
+		wrong = hostile_run(seed++, mistake);
+	if (wrong)
+		printf("%s\n    seed %u: %s\n", what, seed - 1, wrong);
+	else
+		printf("%s\n    %u seeds, nothing wrong\n", what, seed);
+	return !wrong == (mistake == TINY_CORRECT);
+}
+
 int main(void)
 {
 	static const char *const what[] = {
@@ -200,11 +285,18 @@ int main(void)
 		[TINY_FORGET_ACCESS_FLAG] = "no access flag in the pages",
 		[TINY_FORGET_INVALIDATE] = "no TLBI after an unmap",
 		[TINY_WRONG_OPCODE] = "a TLBI of another regime",
+		[TINY_FORGET_SYNC] = "no CMD_SYNC after the TLBI",
 	};
 	int rc = 0;
 
-	for (unsigned i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+	for (unsigned i = 0; i < TINY_FORGET_SYNC; i++)
 		if (!run(what[i], (TinyMistake)i)) {
+			printf("    NOT AS EXPECTED\n");
+			rc = 1;
+		}
+	printf("\non hardware that takes every liberty:\n");
+	for (unsigned i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		if (!hostile(what[i], (TinyMistake)i)) {
 			printf("    NOT AS EXPECTED\n");
 			rc = 1;
 		}

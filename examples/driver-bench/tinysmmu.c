@@ -52,6 +52,16 @@ static void sync(TinySmmu *smmu)
 		;
 }
 
+static int enable(TinySmmu *smmu, uint32_t bits)
+{
+	unsigned patience = 1000;
+
+	writeReg(smmu, kCr0, bits);
+	while (patience-- && readReg(smmu, kCr0Ack) != bits)
+		;
+	return readReg(smmu, kCr0Ack) == bits ? 0 : -1;
+}
+
 int tinyInit(TinySmmu *smmu, const TinyPlatform *platform)
 {
 	memset(smmu, 0, sizeof(*smmu));
@@ -66,12 +76,12 @@ int tinyInit(TinySmmu *smmu, const TinyPlatform *platform)
 	platform->write64(platform->opaque, kCmdqBase, smmu->commandQueue | kQueueLog2);
 	platform->write64(platform->opaque, kEventqBase, smmu->eventQueue | kQueueLog2);
 	writeReg(smmu, kCr2, 1u << 1);
-	writeReg(smmu, kCr0, 0xc);
+	if (enable(smmu, 0xc))
+		return -1;
 	command(smmu, 0x04, 31);  /* CFGI_ALL */
 	command(smmu, 0x30, 0);   /* TLBI_NSNH_ALL */
 	sync(smmu);
-	writeReg(smmu, kCr0, 0xd);
-	return readReg(smmu, kCr0Ack) == 0xd ? 0 : -1;
+	return enable(smmu, 0xd);
 }
 
 void tinyCreateVm(TinySmmu *smmu, TinyVm *vm, uint16_t vmid)
@@ -122,7 +132,8 @@ void tinyUnmap(TinySmmu *smmu, TinyVm *vm, uint64_t ipa)
 		return;
 	command(smmu, (smmu->mistake == TINY_WRONG_OPCODE ? 0x22 : 0x2a) | (uint64_t)vm->vmid << 32,
 			ipa | 1);
-	sync(smmu);
+	if (smmu->mistake != TINY_FORGET_SYNC)
+		sync(smmu);
 }
 
 int tinyNextEvent(TinySmmu *smmu, TinyEvent *event)

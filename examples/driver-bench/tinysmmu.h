@@ -24,7 +24,8 @@ typedef enum TinyMistake {
 	TINY_WRONG_START_LEVEL,   /* S2SL0 does not fit S2T0SZ */
 	TINY_FORGET_ACCESS_FLAG,  /* leaves without AF, and S2AFFD clear */
 	TINY_FORGET_INVALIDATE,   /* no TLBI after an unmap */
-	TINY_WRONG_OPCODE         /* a stage 1 EL2 command instead of TLBI_S2_IPA */
+	TINY_WRONG_OPCODE,        /* a stage 1 EL2 command instead of TLBI_S2_IPA */
+	TINY_FORGET_SYNC          /* no CMD_SYNC after it; kind hardware never tells */
 } TinyMistake;
 
 typedef struct TinySmmu {

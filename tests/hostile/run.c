@@ -95,6 +95,8 @@ static void everything(void *arg)
 	for (unsigned i = 0; i < FLYERS; i++)
 		while (w->flying[i])
 			uiommu_hostile_wait();
+	while (w->extra.flying)
+		uiommu_hostile_wait();
 	extra_shut(w);
 	world_shut(w);
 }
