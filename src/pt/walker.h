@@ -595,7 +595,7 @@ UIOMMU_ALWAYS_INLINE int pt_map(const struct pt_desc *f, struct uiommu_pt *pt, u
 				uint64_t pa, uint64_t len, unsigned prot, uint64_t *mapped)
 {
 	int ret = pt_check_map(f, pt, iova, pa, len, prot);
-	uint64_t done = 0, n, sizes = pt->pgsizes;
+	uint64_t done = 0, n = 0, sizes = pt->pgsizes;
 	struct pt_attr a = pt_attr(f, pt, prot);
 
 	if (!ret && f->feat & PT_GROW)
