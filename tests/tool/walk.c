@@ -360,6 +360,9 @@ static struct uiommu_sim_smmuv3_config random_cfg(void)
 	c.ats = rnd(2);
 	c.vmid16 = rnd(2);
 	c.abort_only = !rnd(8);
+	c.endian = rnd(4) ? 1 : 2 * (unsigned)rnd(2);
+	c.no_had = !rnd(4);
+	c.no_overrides = !rnd(4);
 	c.oas_lg2 = rnd(2) ? 52 : rnd(2) ? 48 : 44;
 	c.ds = c.oas_lg2 == 52 && rnd(2);
 	c.vax52 = c.oas_lg2 == 52 && (c.ds || rnd(2));
@@ -704,6 +707,44 @@ static void stage2_alone(void **unused)
 	bed_free(n.b);
 }
 
+static void swap(struct bed *b, uint64_t from, uint64_t to)
+{
+	for (; from < to; from += 8)
+		set_mem(b, from, __builtin_bswap64(mem(b, from)));
+}
+
+/* Both stages, and as the simulator reads them. */
+static void big_endian_tables(void **unused)
+{
+	struct uiommu_sim_smmuv3_config c = full_cfg();
+	struct walk_access a = { .sid = SID, .iova = VA + 8 };
+	unsigned count[4] = { 0 };
+	struct bed *b;
+	struct s1 s1;
+	uint64_t root;
+
+	(void)unused;
+	c.endian = 1;
+	b = bed_new(&c);
+	s1 = stream_s1(b, SID, 1);
+	root = bed_alloc(b, 4096);
+	for (uint64_t pa = RAM; pa < root; pa += 4096)
+		map(b, root, 12, 39, pa, 12, pa | S2_RW);
+	put_s2(b, SID, 7, root);
+	assert_true(compare(b, &a, count) && count[WALK_OK] == 1);
+	swap(b, root, b->next);
+	set_mem(b, b->strtab + 64 * SID + 16, S2_CFG | 7 | BIT(52));	/* S2ENDI */
+	assert_true(compare(b, &a, count) && count[WALK_OK] == 2);
+	swap(b, s1.root, s1.root + 4096);
+	for (unsigned i = 0; i < 3; i++)
+		swap(b, s1.page + 4096 * (1 + i), s1.page + 4096 * (2 + i));
+	set_mem(b, s1.cd, mem(b, s1.cd) | BIT(15));			/* ENDI */
+	assert_true(compare(b, &a, count) && count[WALK_OK] == 3);
+	set_mem(b, s1.cd, mem(b, s1.cd) & ~BIT(15));
+	assert_true(compare(b, &a, count) && count[WALK_FAULT] == 1);
+	bed_free(b);
+}
+
 static void memory_is(struct nested *n, const char *wanted)
 {
 	const struct walk_memory mem = { n->b, read_ram };
@@ -786,6 +827,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stage2_alone),
 		cmocka_unit_test(stage2_concatenated),
 		cmocka_unit_test(attributes_of_both_stages),
+		cmocka_unit_test(big_endian_tables),
 	};
 
 	if (argc > 1)

@@ -25,6 +25,18 @@ bool walk_block_allowed(const struct geometry *g, int level)
 	return level == 0 && g->granule_lg2 == 12 && g->ds;
 }
 
+bool walk_endian_legal(const struct walk *w, bool big)
+{
+	unsigned which = (unsigned)FGET(IDR0_TTENDIAN, w->regs->idr0);
+
+	return which == IDR0_TTENDIAN_MIXED || big == (which == IDR0_TTENDIAN_BIG);
+}
+
+uint64_t walk_order(bool big, uint64_t desc)
+{
+	return big ? __builtin_bswap64(desc) : desc;
+}
+
 unsigned walk_granule(const struct walk *w, unsigned lg2)
 {
 	uint64_t idr5 = w->regs->idr5;
@@ -58,7 +70,8 @@ static struct half half_of(struct walk *w, unsigned number)
 	if (w->cd.one_priv)
 		h.disabled = number;
 	h.tbi = number ? FGET(CD_TBI1, c[0]) : FGET(CD_TBI0, c[0]);
-	h.had = number ? FGET(CD_HAD1, c[2]) : FGET(CD_HAD0, c[1]);
+	h.had = FGET(IDR3_HAD, w->regs->idr3) &&
+		(number ? FGET(CD_HAD1, c[2]) : FGET(CD_HAD0, c[1]));
 	h.e0pd = !w->cd.one_priv && FGET(IDR3_E0PD, w->regs->idr3) &&
 		 (number ? FGET(CD_E0PD1, c[2]) : FGET(CD_E0PD0, c[1]));
 	h.tsz = (unsigned)(number ? FGET(CD_T1SZ, c[0]) : FGET(CD_T0SZ, c[0]));
@@ -293,7 +306,10 @@ static bool read_desc(struct walk *w, uint64_t at, uint64_t *pa, uint64_t *desc)
 	*pa = at;
 	if (w->s2 && !walk_stage2(w, at, &p, pa, &bytes))
 		return false;
-	return w->mem->read(w->mem->ctx, *pa, desc) || walk_eabt(w, false, EVT_CLASS_TT, *pa);
+	if (!w->mem->read(w->mem->ctx, *pa, desc))
+		return walk_eabt(w, false, EVT_CLASS_TT, *pa);
+	*desc = walk_order(FGET(CD_ENDI, w->cd.w[0]), *desc);
+	return true;
 }
 
 static void inherit(const struct half *h, uint64_t desc, struct perms *t)

@@ -65,8 +65,8 @@ static const char *stage2_illegal(struct walk *w)
 
 	if (!FGET(STE_S2AA64, s[2]))
 		return "STE.S2AA64 (bit 179) is 0";
-	if (FGET(STE_S2ENDI, s[2]))
-		return "STE.S2ENDI is 1: big-endian tables are not known here";
+	if (!walk_endian_legal(w, FGET(STE_S2ENDI, s[2])))
+		return "STE.S2ENDI is a byte order that IDR0.TTENDIAN does not have";
 	if (FGET(STE_S2S, s[2]) && stall == IDR0_STALL_MODEL_TERMINATE)
 		return "STE.S2S is 1 and IDR0.STALL_MODEL says there is no stalling";
 	if (!FGET(STE_S2S, s[2]) && stall == IDR0_STALL_MODEL_STALL)
@@ -88,6 +88,7 @@ bool walk_stage2_config(struct walk *w)
 		.granule_lg2 = g, .ias_lg2 = 64 - (unsigned)FGET(STE_S2T0SZ, s[2]),
 		.oas_lg2 = oas < w->oas_lg2 ? oas : w->oas_lg2, .base = s[3] & FMASK(STE_S2TTB),
 		.ds = g != 16 && FGET(IDR5_DS, w->regs->idr5) && FGET(STE_S2DS, s[3]),
+		.big_endian = FGET(STE_S2ENDI, s[2]),
 		.wide = g == 16 && w->oas_lg2 == 52,
 	};
 	blame = stage2_illegal(w);
@@ -202,6 +203,7 @@ static bool descend(struct walk *w, uint64_t ipa, const struct purpose *p, uint6
 		at = table + 8 * ((ipa & walk_bits(top - 1, *shift)) >> *shift);
 		if (!w->mem->read(w->mem->ctx, at, desc))
 			return walk_eabt(w, true, p->class, at);
+		*desc = walk_order(g->big_endian, *desc);
 		show_level(w, level, *shift, at, *desc);
 		if (!valid(g, level, *desc))
 			return s2_fault(w, EVT_F_TRANSLATION, p, ipa, walk_str(w, "the level %d "

@@ -265,8 +265,8 @@ static const char *cd_illegal(struct walk *w)
 		return "CD.S is 1 and STE.S1STALLD forbids stalling";
 	if (!FGET(CD_A, c[0]) && FGET(IDR0_TERM_MODEL, w->regs->idr0))
 		return "CD.A is 0 and IDR0.TERM_MODEL says that faults always abort";
-	if (FGET(CD_ENDI, c[0]) && halves)
-		return "CD.ENDI is 1: big-endian tables are not known here";
+	if (!walk_endian_legal(w, FGET(CD_ENDI, c[0])) && halves)
+		return "CD.ENDI is a byte order that IDR0.TTENDIAN does not have";
 	if (!FGET(IDR0_ASID16, w->regs->idr0) && FGET(CD_ASID, c[0]) > 0xff)
 		return "CD.ASID has more than 8 bits and IDR0.ASID16 is 0";
 	return NULL;

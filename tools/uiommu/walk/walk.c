@@ -16,9 +16,11 @@ void walk_regs_init(struct walk_regs *r)
 			FCONST(IDR0_TTF, IDR0_TTF_AARCH64) | FCONST(IDR0_HTTU, 2) |
 			FCONST(IDR0_ASID16, 1) | FCONST(IDR0_VMID16, 1) | FCONST(IDR0_CD2L, 1) |
 			FCONST(IDR0_ST_LEVEL, 1) | FCONST(IDR0_Hyp, 1) | FCONST(IDR0_ATS, 1),
-		.idr1 = FCONST(IDR1_SIDSIZE, 32) | FCONST(IDR1_SSIDSIZE, 20),
-		.idr3 = FCONST(IDR3_XNX, 1) | FCONST(IDR3_FWB, 1) | FCONST(IDR3_STT, 1) |
-			FCONST(IDR3_E0PD, 1) | FCONST(IDR3_EPAN, 1) | FCONST(IDR3_S1PI, 1),
+		.idr1 = FCONST(IDR1_SIDSIZE, 32) | FCONST(IDR1_SSIDSIZE, 20) |
+			FCONST(IDR1_ATTR_PERMS_OVR, 1),
+		.idr3 = FCONST(IDR3_HAD, 1) | FCONST(IDR3_XNX, 1) | FCONST(IDR3_FWB, 1) |
+			FCONST(IDR3_STT, 1) | FCONST(IDR3_E0PD, 1) | FCONST(IDR3_EPAN, 1) |
+			FCONST(IDR3_S1PI, 1),
 		.idr5 = FCONST(IDR5_OAS, IDR5_OAS_52) | FCONST(IDR5_GRAN4K, 1) |
 			FCONST(IDR5_GRAN16K, 1) | FCONST(IDR5_GRAN64K, 1) | FCONST(IDR5_DS, 1) |
 			FCONST(IDR5_VAX, 1),
@@ -118,7 +120,7 @@ bool walk_config_fault(struct walk *w, unsigned code, const char *blame)
 bool walk_fetch_fault(struct walk *w, unsigned code, uint64_t at)
 {
 	header(w, code, walk_str(w, "nothing answers at 0x%" PRIx64, at));
-	w->res->event[3] = at & FMASK(EVT_F_STE_FETCH_FetchAddr);
+	w->res->event[3] = at & FMASK(EVT_F_STE_FETCH_FetchAddr) & walk_bits(w->oas_lg2 - 1, 0);
 	return false;
 }
 
@@ -180,8 +182,9 @@ static bool silent_abort(struct walk *w, const char *blame)
 /* PRIVCFG and INSTCFG; there are no instruction writes. */
 static void overrides(struct walk *w)
 {
-	unsigned priv = (unsigned)FGET(STE_PRIVCFG, w->ste[1]);
-	unsigned inst = (unsigned)FGET(STE_INSTCFG, w->ste[1]);
+	bool has = FGET(IDR1_ATTR_PERMS_OVR, w->regs->idr1);
+	unsigned priv = has ? (unsigned)FGET(STE_PRIVCFG, w->ste[1]) : 0;
+	unsigned inst = has ? (unsigned)FGET(STE_INSTCFG, w->ste[1]) : 0;
 
 	if (priv & 2)
 		w->a.priv = priv & 1;

@@ -69,6 +69,7 @@ struct geometry {
 	unsigned granule_lg2, ias_lg2, oas_lg2;
 	int level;			/* of the root; -1 with 4 KiB and more than 48 bits */
 	bool ds;			/* descriptors with bits 51:50 in 9:8 */
+	bool big_endian;
 	bool wide;			/* 64 KiB and IDR5.OAS 52: bits 51:48 in 15:12 */
 	uint64_t base;
 };
@@ -133,6 +134,10 @@ uint64_t walk_address(const struct geometry *g, uint64_t desc, unsigned lg2);
 bool walk_block_allowed(const struct geometry *g, int level);
 /* the granule that a TG field means, if IDR5 has it; else 0 */
 unsigned walk_granule(const struct walk *w, unsigned lg2);
+/* what ENDI and S2ENDI may be */
+bool walk_endian_legal(const struct walk *w, bool big);
+/* a descriptor as it stands in memory, or the other way round */
+uint64_t walk_order(bool big, uint64_t desc);
 /* T0SZ and its like: the most that there can be */
 unsigned walk_tsz_max(const struct walk *w, unsigned granule_lg2);
 
