@@ -541,6 +541,17 @@ static bool l2ptr(const struct differ_result *ours, const struct differ_result *
 	       (code_of(theirs) == EVT_F_STE_FETCH || code_of(theirs) == EVT_C_BAD_STE);
 }
 
+/* A fetch from an address that is beyond what the SMMU can put out. */
+static bool fetch_beyond(const struct differ_result *ours, const struct differ_result *theirs)
+{
+	unsigned code = code_of(ours);
+
+	return (code == EVT_F_STE_FETCH || code == EVT_F_CD_FETCH || code == EVT_F_WALK_EABT) &&
+	       ours->event[0] == theirs->event[0] && ours->event[1] == theirs->event[1] &&
+	       ours->event[2] == theirs->event[2] &&
+	       !((ours->event[3] ^ theirs->event[3]) & 0xfffffffffff);
+}
+
 static bool beyond_span(const struct differ_result *ours, const struct differ_result *theirs)
 {
 	return word(DIFFER_L1STD, 0) && code_of(ours) == EVT_C_BAD_STREAMID &&
@@ -588,6 +599,7 @@ static const struct quirk {
 	{ "of concatenated tables another is read that does not answer", .order = concatenated_eabt },
 	{ "under nesting tables are not checked against CD.IPS, TTB is cut at it", .order = cut_at_ips },
 	{ "L1STD.L2Ptr is not aligned, and ends at bit 63", .order = l2ptr },
+	{ "FetchAddr keeps bits above the output size", .order = fetch_beyond },
 	{ "beyond Span is C_BAD_STE", .order = beyond_span },
 	{ "STE.S2SL0 may be too high for S2T0SZ", .order = short_root },
 	{ "a block is taken at a level that has none", .order = large_block },

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# cross.sh - ./dev cross: the library on the CPUs that it is for
+# cross.sh - ./dev cross [CPU...]: the library on the CPUs that it is for
 #
 # For aarch64, riscv64 and x86-64: the freestanding library and host/template, a port
 # in which every function is empty, link into a program with nothing from outside;
@@ -92,7 +92,8 @@ compiler() {
 	[ "$1" = "$(uname -m)" ] && echo gcc || echo "$1-linux-gnu-gcc"
 }
 
-for cpu in aarch64 riscv64 x86_64; do
+[ $# -gt 0 ] || set -- aarch64 riscv64 x86_64
+for cpu; do
 	command -v "$(compiler $cpu)" >/dev/null || {
 		echo "ok $((n += 1)) - $cpu # SKIP no $(compiler $cpu) here"
 		continue
