@@ -119,6 +119,12 @@ static void change_leaf(void)
 	*walk(S1_AT, VA) = NEW | LEAF;
 }
 
+/* the last table, not what is in it */
+static void change_table(void)
+{
+	world_word(S1_AT + 0x2000)[VA >> 21 & 511] = (S1B_AT + 0x3000) | 3;
+}
+
 static void change_cd(void)
 {
 	world_word(CD_AT)[1] = S1B_AT;
@@ -185,6 +191,9 @@ static const struct {
 	  { { NH_VA(VMID, ASID) | RANGE(0, 7),
 	      (VA - 0x8000) | TG_4K, false } } },
 	{ "leaf, CFGI_STE", S1, change_leaf, { { OP(CFGI_STE), 1, true } } },
+	{ "table, nothing", S1, change_table, NONE },
+	{ "table, NH_VA with Leaf", S1, change_table, { { NH_VA(VMID, ASID), VA | 1, false } } },
+	{ "table, NH_VA", S1, change_table, { { NH_VA(VMID, ASID), VA, false } } },
 	{ "CD", S1, change_cd, NONE },
 	{ "CD, CFGI_CD alone", S1, change_cd, { { OP(CFGI_CD), 1, true } } },
 	{ "CD, NH_ASID alone", S1, change_cd, { { NH_ASID(ASID), 0, false } } },
