@@ -13,6 +13,9 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/dev/lib.sh"
 cd "$top" || exit 1
 out=$top/build/cross
+cache=
+command -v ccache >/dev/null && cache=ccache
+export cache
 n=0
 failed=0
 
@@ -43,7 +46,7 @@ objects() {
 	lib_sources | xargs -P "$(nproc)" -I{} sh -c '
 		o=$1/$(echo "$2" | tr / _).o f=$2; shift 2
 		mem=; case $f in src/port/*) mem="-fno-builtin -fno-tree-loop-distribute-patterns" ;; esac
-		exec "$@" $mem -c "$f" -o "$o"' sh "$dir" {} "$@"
+		exec $cache "$@" $mem -c "$f" -o "$o"' sh "$dir" {} "$@"
 }
 
 # What an embedder does first: link it into a kernel that has nothing yet.
@@ -73,9 +76,9 @@ pt_tests() {
 	for t in map unmap golden fail; do
 		args=
 		[ "$t" != golden ] || args=$(echo tests/golden/pt-*.txt)
-		# shellcheck disable=SC2046,SC2086
+		# shellcheck disable=SC2086
 		"$@" -std=gnu11 -O2 -static -w -Itests/cross -Iinclude -I. -o "$dir/pt-$t" "tests/pt/$t.c" \
-			$(lib_sources | grep -E '^src/(pt|port)/') &&
+			"$dir"/port/src_p*.o &&
 			PT_ONLY=$(only "$cpu") timeout 240 $run "$dir/pt-$t" $args >"$dir/pt-$t.log" 2>&1
 		rc=$?
 		passed $rc "$cpu: pt/$t"
