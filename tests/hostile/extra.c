@@ -16,18 +16,31 @@ void extra_boot(struct world *w)
 		.pasid_bits = PASID_BITS, .group = -1, .default_type = UIOMMU_DOMAIN_BLOCKED,
 	};
 	struct extra *x = &w->extra;
+	int err = 0;
 
 	x->deferred = pick(2);
-	if (uiommu_device_add(w->u, &cfg, &x->dev) ||
-	    uiommu_dma_create(x->dev, x->deferred ? UIOMMU_DMA_DEFERRED : UIOMMU_DMA_STRICT,
-			      w->setup.small ? 0xafff : 0xffffffff, &x->dma) ||
-	    uiommu_attach_device(uiommu_dma_domain(x->dma), x->dev))
-		uiommu_hostile_fail("the extra device cannot be set up");
+	while (!x->dma && !err) {
+		if (!x->dev)
+			err = uiommu_device_add(w->u, &cfg, &x->dev);
+		if (!err)
+			err = uiommu_dma_create(x->dev, x->deferred ? UIOMMU_DMA_DEFERRED :
+						UIOMMU_DMA_STRICT,
+						w->setup.small ? 0xafff : 0xffffffff, &x->dma);
+		if (world_forgives(w, err))
+			err = 0;
+	}
+	if (!err)
+		err = uiommu_attach_device(uiommu_dma_domain(x->dma), x->dev);
+	if (world_forgives(w, err))
+		err = uiommu_attach_device(uiommu_dma_domain(x->dma), x->dev);
+	if (err)
+		uiommu_hostile_fail("the extra device cannot be set up: %d", err);
 	/* the others use these by name */
 	for (unsigned i = 1; i < 16; i++) {
 		uiommu_pasid_t pasid;
 
-		uiommu_pasid_alloc(w->u, PASID_BITS, &pasid);
+		if (world_forgives(w, uiommu_pasid_alloc(w->u, PASID_BITS, &pasid)))
+			uiommu_pasid_alloc(w->u, PASID_BITS, &pasid);
 	}
 }
 
@@ -80,13 +93,18 @@ static void map(struct world *w, unsigned i, unsigned page)
 {
 	struct extra *x = &w->extra;
 	uint64_t from = ++w->clock;
+	bool refused = w->refused;
 	struct var *v;
 	int err = uiommu_dma_map(x->dma, w->page[page], PAGE, RW, &x->map[i].iova);
 
 	uiommu_hostile_device_write();
 	world_note(w, "dma_map of page %u: %d, IOVA 0x%llx", page, err,
 		   (unsigned long long)x->map[i].iova);
-	if (err == -UIOMMU_ENOSPC && w->setup.small)
+	/* without memory for more IOVAs, what caches hold is looked through: it may do */
+	if (w->refused != refused && w->refused_to == uiommu_hostile_self() &&
+	    err != -UIOMMU_ENOMEM)
+		w->forgiven = true;
+	if ((err == -UIOMMU_ENOSPC && w->setup.small) || world_forgives(w, err))
 		return;
 	if (err)
 		uiommu_hostile_fail("dma_map returns %d", err);
@@ -279,7 +297,7 @@ void op_plug(struct world *w, const struct op *op)
 	w->extra.plugging = true;
 	w->extra.plugs++;
 	err = uiommu_device_add(w->u, &cfg, &dev);
-	if (err && !w->failing)
+	if (err && !w->failing && !world_forgives(w, err))
 		uiommu_hostile_fail("a device cannot come: %d", err);
 	if (!err)
 		uiommu_device_remove(dev);
@@ -298,11 +316,15 @@ void op_pasid(struct world *w, const struct op *op)
 		return;
 	w->dom[i].users++;
 	err = uiommu_pasid_alloc(w->u, PASID_BITS, &pasid);
+	if (world_forgives(w, err))
+		err = uiommu_pasid_alloc(w->u, PASID_BITS, &pasid);
 	if (!err && x->pasids >> pasid & 1)
 		uiommu_hostile_fail("PASID %u is given out twice", pasid);
 	if (!err)
 		x->pasids |= (uint64_t)1 << pasid;
 	if (!err)
+		err = uiommu_attach_device_pasid(w->dom[i].dom, x->dev, pasid);
+	if (world_forgives(w, err))
 		err = uiommu_attach_device_pasid(w->dom[i].dom, x->dev, pasid);
 	if (!err && uiommu_pasid_free(w->u, pasid) != -UIOMMU_EBUSY)
 		uiommu_hostile_fail("PASID %u is given away while it is attached", pasid);

@@ -3,7 +3,7 @@
  * main.c - many seeds; what failed, as short as it gets, and how to see it again
  *
  *   hostile [--seeds N] [--first N] [--steps N] [--jobs N] [--seed N [--keep LIST]]
- *           [--log] [--quick] [--liberties]
+ *           [--log] [--quick] [--fail-each] [--liberties]
  *
  * Exit status 0: clean; 1: something failed; 2: usage.
  */
@@ -20,7 +20,7 @@
 struct options {
 	uint64_t first;
 	unsigned seeds, steps, jobs;
-	bool one, quick, log;
+	bool one, quick, log, fail_each;
 	const char *keep;
 };
 
@@ -307,6 +307,33 @@ static int one(const struct options *o)
 	return res.why[0] != 0;
 }
 
+/* Every host call that may fail, of every seed, in turn. */
+static int fail_each(const struct options *o)
+{
+	uint64_t runs = 0;
+
+	for (unsigned i = 0; i < o->seeds; i++) {
+		struct run_config cfg = { .seed = o->first + i, .steps = o->steps, .fail_at = NEVER };
+		struct run_result res;
+		uint64_t calls;
+
+		run(&cfg, &res);
+		calls = res.calls;
+		for (cfg.fail_at = 1; !res.why[0] && cfg.fail_at <= calls; cfg.fail_at++, runs++)
+			run(&cfg, &res);
+		if (!res.why[0])
+			continue;
+		printf("seed %llu, host call %llu refused: %s\nagain: ./dev hostile --fail-each --first "
+		       "%llu --seeds 1 --steps %u\n", (unsigned long long)cfg.seed,
+		       (unsigned long long)cfg.fail_at - 1, res.why, (unsigned long long)cfg.seed,
+		       o->steps);
+		return 1;
+	}
+	printf("%u seeds, %llu host calls refused, one in each run: nothing changed, nothing leaked\n",
+	       o->seeds, (unsigned long long)runs);
+	return 0;
+}
+
 static int print_liberties(void)
 {
 	for (unsigned i = 0; i < UIOMMU_SIM_LIBERTIES; i++) {
@@ -324,6 +351,7 @@ int main(int argc, char **argv)
 		{ "seeds", 1, NULL, 'n' }, { "first", 1, NULL, 'f' }, { "steps", 1, NULL, 't' },
 		{ "jobs", 1, NULL, 'j' }, { "seed", 1, NULL, 's' }, { "keep", 1, NULL, 'k' },
 		{ "quick", 0, NULL, 'q' }, { "log", 0, NULL, 'v' },
+		{ "fail-each", 0, NULL, 'e' },
 		{ "liberties", 0, NULL, 'l' }, { 0 },
 	};
 	struct options o = { .seeds = 200, .steps = 2000, .jobs = 1 };
@@ -339,11 +367,14 @@ int main(int argc, char **argv)
 		case 'k': o.keep = optarg; break;
 		case 'q': o.quick = true; break;
 		case 'v': o.log = true; break;
+		case 'e': o.fail_each = true; break;
 		case 'l': return print_liberties();
 		default: return 2;
 		}
 	}
 	if (!o.steps || !o.jobs || o.jobs > 64 || optind < argc)
 		return 2;
+	if (o.fail_each)
+		return fail_each(&o);
 	return o.one ? one(&o) : many(&o);
 }

@@ -256,6 +256,10 @@ static void attach(struct world *w, unsigned d, unsigned s, uint64_t v, bool rep
 	err = (replace ? uiommu_replace_device_pasid : uiommu_attach_device_pasid)(
 		domain_of(w, v), w->dev[d].dev, world_pasid[d][s]);
 	w->attaching = 0;
+	if (world_forgives(w, err)) {
+		var_end(w, att, false);
+		return;
+	}
 	world_note(w, "... returns %d", err);
 	/* BLOCKED because somebody asked for it, or for want of anything better? */
 	if (w->dev[d].slot[s].unsure &&
@@ -376,6 +380,8 @@ static void map_page(struct world *w, unsigned i, unsigned r, unsigned spot, uns
 	err = uiommu_map(w->dom[i].dom, world_iova(r, spot), w->page[page], PAGE, RW, &n);
 	doorbell();
 	world_note(w, "... returns %d", err);
+	if (world_forgives(w, err))
+		want = err;
 	if (err != want)
 		uiommu_hostile_fail("map returns %d instead of %d", err, want);
 	var_end(w, v, !err);
@@ -402,11 +408,13 @@ static void map_block(struct world *w, unsigned i, unsigned r, unsigned block)
 	err = uiommu_map(w->dom[i].dom, world_iova(r, 0), pa, BLOCK, RW, &n);
 	doorbell();
 	world_note(w, "... returns %d", err);
-	if (err)
+	if (err && !world_forgives(w, err))
 		uiommu_hostile_fail("map of a block returns %d", err);
+	if (err && n)
+		uiommu_unmap(w->dom[i].dom, world_iova(r, 0), n, NULL);
 	for (unsigned s = 0; s < SPOTS; s++)
-		var_end(w, &w->dom[i].region[r].spot[s], true);
-	w->dom[i].region[r].block = true;
+		var_end(w, &w->dom[i].region[r].spot[s], !err);
+	w->dom[i].region[r].block = !err;
 }
 
 static void op_map(struct world *w, const struct op *op)

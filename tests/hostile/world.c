@@ -48,9 +48,31 @@ void world_note(struct world *w, const char *fmt, ...)
 
 /* ---- the host ---- */
 
+static bool refuses(struct world *w)
+{
+	if (++w->res->calls != w->cfg->fail_at)
+		return false;
+	world_note(w, "the host refuses a call");
+	w->refused = true;
+	w->refused_to = uiommu_hostile_self();
+	return true;
+}
+
+bool world_forgives(struct world *w, int err)
+{
+	if (err != -UIOMMU_ENOMEM || !w->refused || w->forgiven)
+		return false;
+	w->forgiven = true;
+	return true;
+}
+
 static void *alloc(void *ctx, size_t bytes)
 {
-	void *p = uiommu_hostile_alloc(bytes);
+	void *p;
+
+	if (refuses(ctx))
+		return NULL;
+	p = uiommu_hostile_alloc(bytes);
 
 	if (!p)
 		uiommu_hostile_fail("the world has no memory left");
@@ -99,6 +121,8 @@ static void log_line(void *ctx, enum uiommu_log_level level, const char *line)
 static int lock_init(void *ctx, struct uiommu_lock *l, enum uiommu_lock_kind kind)
 {
 	(void)kind;
+	if (refuses(ctx))
+		return -UIOMMU_ENOMEM;
 	((struct world *)ctx)->live++;
 	memset(l, 0, sizeof(*l));
 	return 0;
@@ -146,6 +170,8 @@ static int irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void *arg
 {
 	struct world *w = ctx;
 
+	if (refuses(w))
+		return -UIOMMU_ENOMEM;
 	w->live++;
 	w->irq[irq].arg = arg;
 	w->irq[irq].fn = fn;
@@ -197,6 +223,8 @@ static int mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmi
 	static const struct uiommu_mmio_ops ops = { read32, write32, read64, write64 };
 
 	(void)pa;
+	if (refuses(ctx))
+		return -UIOMMU_ENOMEM;
 	((struct world *)ctx)->live++;
 	*out = (struct uiommu_mmio){ .ops = &ops, .ctx = ctx, .bytes = bytes };
 	return 0;
@@ -401,7 +429,7 @@ static void choose_setup(struct world *w)
 	s->evtq_lg2 = 1 + pick(4);
 	s->quarantine = held[pick(3)];
 	s->evict = evict[pick(4)];
-	s->fails = !pick(4);
+	s->fails = !pick(4) && !w->cfg->fail_at;
 	s->stage2 = pick(2);
 	s->sparse = !pick(3);
 	s->small = pick(2);
@@ -460,7 +488,7 @@ static int on_reset(void *ctx)
 	return 0;
 }
 
-int world_add(struct world *w, unsigned d)
+static int add_once(struct world *w, unsigned d)
 {
 	const struct uiommu_dev_config cfg = {
 		.name = ((const char *[DEVS]){ "a", "b", "c" })[d], .iommu = w->iommu,
@@ -472,12 +500,26 @@ int world_add(struct world *w, unsigned d)
 	return uiommu_device_add(w->u, &cfg, &w->dev[d].dev);
 }
 
-int world_domain(struct world *w, unsigned i)
+int world_add(struct world *w, unsigned d)
+{
+	int err = add_once(w, d);
+
+	return world_forgives(w, err) ? add_once(w, d) : err;
+}
+
+static int domain_once(struct world *w, unsigned i)
 {
 	unsigned flags = i == world_whole(w) ? UIOMMU_DOMAIN_ALLOC_NEST_PARENT :
 					       UIOMMU_DOMAIN_ALLOC_PASID;
 
 	return uiommu_domain_alloc_paging(w->dev[0].dev, flags, &w->dom[i].dom);
+}
+
+int world_domain(struct world *w, unsigned i)
+{
+	int err = domain_once(w, i);
+
+	return world_forgives(w, err) ? domain_once(w, i) : err;
 }
 
 static void boot_devices(struct world *w)
@@ -502,6 +544,20 @@ static uint64_t physical(struct world *w, size_t bytes)
 	return (uint64_t)(uintptr_t)uiommu_hostile_alloc(bytes) - w->host.table_offset;
 }
 
+static int bring_up(struct world *w, const struct uiommu_observer *obs,
+		    const struct uiommu_smmuv3_config *cfg)
+{
+	int err = uiommu_create(&w->host, obs, &w->u);
+
+	if (world_forgives(w, err))
+		err = uiommu_create(&w->host, obs, &w->u);
+	if (!err)
+		err = uiommu_smmuv3_probe(w->u, cfg, &w->iommu);
+	if (world_forgives(w, err))
+		err = uiommu_smmuv3_probe(w->u, cfg, &w->iommu);
+	return err;
+}
+
 void world_boot(struct world *w)
 {
 	const struct uiommu_observer obs = { .ctx = w, .fault = on_fault,
@@ -518,7 +574,7 @@ void world_boot(struct world *w)
 	for (unsigned i = 0; i < 2; i++)
 		w->block[i] = physical(w, BLOCK);
 	var_init(&w->on, 1);
-	if (uiommu_create(&w->host, &obs, &w->u) || uiommu_smmuv3_probe(w->u, &cfg, &w->iommu))
+	if (bring_up(w, &obs, &cfg))
 		uiommu_hostile_fail("the SMMU cannot be brought up");
 	boot_devices(w);
 	extra_boot(w);
@@ -527,6 +583,8 @@ void world_boot(struct world *w)
 void world_shut(struct world *w)
 {
 	uiommu_destroy(w->u);
+	if (w->refused && !w->forgiven)
+		uiommu_hostile_fail("a host call was refused, and nobody said so");
 	if (w->live)
 		uiommu_hostile_fail("%ld allocations are left behind", w->live);
 }

@@ -117,11 +117,13 @@ struct run_config {
 	unsigned steps;
 	const uint8_t *keep;		/* NULL: all; else a byte for each operation */
 	FILE *log;			/* NULL: silent */
+	uint64_t fail_at;		/* this host call (from 1) is refused; 0: none */
 };
 
 struct run_result {
 	char why[512];			/* empty: nothing failed */
 	unsigned failed_at;		/* the last operation that had begun */
+	uint64_t calls;			/* of the host, that may be refused */
 	uint64_t steps, dmas, aborts, events, prefetches, lookups;
 	uint64_t taken[UIOMMU_SIM_LIBERTIES];
 	struct uiommu_hostile_stats mem;
@@ -156,6 +158,8 @@ struct world {
 	unsigned short_events[DEVS][SLOTS];	/* that name no address */
 	struct { unsigned dev, slot, where; } hot;
 	struct extra extra;
+	bool refused, forgiven;		/* a host call was; and somebody said so */
+	const char *refused_to;		/* which thread */
 	unsigned attaching;		/* 1 + the domain of an attach that is under way */
 	bool failing, ready;
 	uint64_t failed_at;
@@ -188,6 +192,9 @@ static inline unsigned world_whole(const struct world *w)
 uint64_t world_iova(unsigned region, unsigned spot);
 /* What devices put on the bus: IOVAs that can be mapped, memory, and nothing's. */
 uint64_t world_address(const struct world *w, unsigned where);
+
+/* Is @err what the refused host call makes of a call? Once; all is as before then. */
+bool world_forgives(struct world *w, int err);
 
 /* oracle.c */
 void var_init(struct var *v, uint64_t value);

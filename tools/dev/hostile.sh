@@ -5,6 +5,7 @@
 #
 #   hostile.sh [--seeds N] [--first N] [--steps N] [--jobs N] [--quick]
 #   hostile.sh --seed N [--steps N] [--keep LIST] [--log]
+#   hostile.sh --fail-each [--seeds N] [--steps N]
 #   hostile.sh --liberties
 #   hostile.sh --mutants [--seeds N] [--jobs N] [--only NAME,...] [--sample N]
 #   hostile.sh --sample
