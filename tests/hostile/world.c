@@ -356,6 +356,7 @@ static void make_sim(struct world *w)
 	cfg.cd_2level = !w->setup.linear_cd;
 	cfg.range_inv = w->setup.ril;
 	cfg.asid16 = !w->setup.asid8;
+	cfg.msi = pick(2);
 	cfg.coherent = w->setup.coherent;
 	cfg.tlb_entries_lg2 = 8;
 	cfg.reset_abort = w->setup.fails || pick(2);	/* nothing passes while it is reset */
