@@ -6,7 +6,9 @@ hostile-mutants.py - ./dev hostile --mutants: does the temper catch what people 
 Each entry of tests/hostile/mutants.txt is one mistake: a piece of a source file, and
 what stands there instead. A copy of src/ gets it (the checkout is not touched, and no
 product build knows of any of this), is compiled with the hostile port, and run under
-seed after seed until one fails. A mistake that no seed catches fails the whole.
+seed after seed until one fails. A mistake that no seed catches fails the whole. One whose
+first line ends in "guests" is run in tests/driver/nested_hostile.c, which has VMs: one
+thread, the port as it is, the same hardware.
 
   hostile-mutants.py [--check] [--seeds N] [--jobs N] [--only NAME[,NAME]] [--sample N]
 
@@ -19,22 +21,50 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(TOP, 'build', 'hostile')
 ENOUGH = 40          # that fit
 ROOMS = ('pt', 'core', 'smmuv3')
-FLAGS = ['-O1', '-std=gnu11', '-w', '-fno-strict-aliasing',
-         '-DUIOMMU_PORT_HEADER="hostile/arch.h"', '-I' + TOP + '/include', '-I' + TOP]
+FLAGS = ['-O1', '-std=gnu11', '-w', '-fno-strict-aliasing', '-I' + TOP + '/include',
+         '-I' + TOP]
 # as in tests/hostile/meson.build: ordinary accesses yield
 PLAIN = ['-fsanitize=thread', '--param', 'tsan-instrument-func-entry-exit=0']
+
+
+class World:
+    """what a mistake is run in"""
+    def __init__(self, name, flags, plain, rooms, test, libs):
+        self.name, self.flags, self.plain, self.libs = name, flags, plain, libs
+        self.rest = [d + '/' + f for d in rooms for f in sorted(os.listdir(os.path.join(TOP, d)))
+                     if f.endswith('.c')] + test
+
+    def run(self, program, seeds, steps):
+        """(seed, what it says), or None"""
+        if self.name == 'guests':
+            r = subprocess.run([program], capture_output=True, text=True, timeout=900,
+                               env=dict(os.environ, UIOMMU_SEEDS=str(seeds)))
+            return re.search(r'UIOMMU_SEED=(\S+): (?:ERROR: )?(.*)$', r.stdout + r.stderr,
+                             flags=re.M) or (r.returncode and re.match(
+                                 '(.*)()', 'a check of the test itself'))
+        r = subprocess.run([program, '--seeds', str(seeds), '--steps', str(steps), '--quick'],
+                           capture_output=True, text=True, timeout=900)
+        return re.search(r'^seed (\d+): (.*)$', r.stdout, flags=re.M)
+
+
+WORLDS = {
+    'threads': World('threads', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
+                     ['sim/hostile', 'sim/smmuv3', 'tests/hostile'], [], []),
+    'guests': World('guests', [], [], ['sim/smmuv3'], ['tests/driver/nested_hostile.c'],
+                    ['-lcmocka', '-lpthread']),
+}
 # what has to be compiled again when a header changes
 HEADERS = {'src/pt/walker.h': ['src/pt/inst/arm_s1_4k.c', 'src/pt/inst/arm_s2_4k.c']}
 
 
 def parse(path):
-    """name, file, what it breaks, pairs of old and new text"""
+    """name, file, what it breaks, pairs of old and new text, what it is run in"""
     mutants, text = [], open(path).read()
     for block in re.split(r'^== ', text, flags=re.M)[1:]:
         head, *parts = re.split(r'^(?:---|\+\+\+)$\n', block, flags=re.M)
-        name, file, says = re.match(r'(\S+) (\S+)\n(.*)\n', head).groups()
+        name, file, world, says = re.match(r'(\S+) (\S+)(?: (\S+))?\n(.*)\n', head).groups()
         pairs = [(a.rstrip('\n'), b.rstrip('\n')) for a, b in zip(parts[::2], parts[1::2])]
-        mutants.append((name, file, says, pairs))
+        mutants.append((name, file, says, pairs, WORLDS[world or 'threads']))
     return mutants
 
 
@@ -55,32 +85,29 @@ def sources():
                 yield 'src/%s/%s' % (room, line.strip())
 
 
-def compile_one(source, obj, root):
+def compile_one(world, source, obj, root):
     os.makedirs(os.path.dirname(obj), exist_ok=True)
     cc = ['ccache', 'gcc'] if shutil.which('ccache') else ['gcc']
-    plain = PLAIN if source.startswith('src/') else []
-    return subprocess.run(cc + FLAGS + plain + ['-c', os.path.join(root, source), '-o', obj],
+    plain = world.plain if source.startswith('src/') else []
+    return subprocess.run(cc + FLAGS + world.flags + plain + ['-c', os.path.join(root, source), '-o', obj],
                           capture_output=True, text=True)
 
 
-def object_of(source):
-    return os.path.join(OUT, 'clean', source.replace('/', '_') + '.o')
+def object_of(world, source):
+    return os.path.join(OUT, 'clean', world.name, source.replace('/', '_') + '.o')
 
 
-def build_clean(jobs):
+def build_clean(jobs, worlds):
     """every object without a mistake"""
-    rest = []
-    for d in ('sim/hostile', 'sim/smmuv3', 'tests/hostile'):
-        rest += [d + '/' + f for f in sorted(os.listdir(os.path.join(TOP, d))) if f.endswith('.c')]
-    todo = list(sources()) + rest
+    todo = [(w, s) for w in worlds for s in list(sources()) + w.rest]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for source, r in zip(todo, pool.map(lambda s: compile_one(s, object_of(s), TOP), todo)):
+        done = pool.map(lambda t: compile_one(*t, object_of(*t), TOP), todo)
+        for (_, source), r in zip(todo, done):
             if r.returncode:
                 sys.exit('%s does not compile:\n%s' % (source, r.stderr))
-    return todo
 
 
-def build_mutant(m, clean):
+def build_mutant(m):
     """the program with one mistake: its path, or what the compiler says"""
     text, root = mutate(m), os.path.join(OUT, m[0])
     if text is None:
@@ -91,27 +118,26 @@ def build_mutant(m, clean):
     again = [m[1]]
     if m[1].endswith('.h'):
         again = HEADERS.get(m[1]) or [s for s in sources() if not s.startswith('src/pt/')]
-    objects = {s: object_of(s) for s in clean}
+    world = m[4]
+    objects = {s: object_of(world, s) for s in list(sources()) + world.rest}
     for s in again:
         objects[s] = os.path.join(root, s.replace('/', '_') + '.o')
-        r = compile_one(s, objects[s], root)
+        r = compile_one(world, s, objects[s], root)
         if r.returncode:
             return None, r.stderr
     program = os.path.join(root, 'hostile')
-    r = subprocess.run(['gcc', '-o', program] + list(objects.values()), capture_output=True,
-                       text=True)
+    r = subprocess.run(['gcc', '-o', program] + list(objects.values()) + world.libs,
+                       capture_output=True, text=True)
     return (program, '') if r.returncode == 0 else (None, r.stderr)
 
 
-def hunt(m, clean, seeds, steps):
+def hunt(m, seeds, steps):
     """(caught, what is said about it)"""
-    program, why = build_mutant(m, clean)
+    program, why = build_mutant(m)
     if not program:
         return False, why
     try:
-        r = subprocess.run([program, '--seeds', str(seeds), '--steps', str(steps), '--quick'],
-                           capture_output=True, text=True, timeout=900)
-        found = re.search(r'^seed (\d+): (.*)$', r.stdout, flags=re.M)
+        found = m[4].run(program, seeds, steps)
     except subprocess.TimeoutExpired:
         found = None
     shutil.rmtree(os.path.dirname(program), ignore_errors=True)
@@ -141,9 +167,10 @@ def main():
     if o.sample > 1:
         mutants = [m for m in mutants if m not in gone]
     mutants = mutants[::o.sample]
-    clean, since, missed = build_clean(o.jobs), time.time(), []
+    build_clean(o.jobs, {m[4] for m in mutants})
+    since, missed = time.time(), []
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        runs = pool.map(lambda m: hunt(m, clean, o.seeds, o.steps), mutants)
+        runs = pool.map(lambda m: hunt(m, o.seeds, o.steps), mutants)
         for m, (caught, text) in zip(mutants, runs):
             print('%-22s %-8s %s\n%31s %s' % (m[0], 'caught' if caught else 'MISSED', text, '',
                                               m[2]), flush=True)
