@@ -77,6 +77,7 @@ void uiommu_smmuv3_cmdq_revive(struct smmu *s)
 {
 	lock(s);
 	s->cmdq.dead = s->cmdq.untold = false;
+	__atomic_store_n(&s->cmdq.off_seen, false, __ATOMIC_RELEASE);
 	unlock(s);
 }
 
@@ -211,6 +212,24 @@ static void tell_failed(struct smmu *s)
 		uiommu_iommu_failed(&s->base);
 }
 
+/*
+ * SMMUEN is off when CR0ACK says so (IHI 0070, 6.3.9): until then an access may still be
+ * translated. Hardware that never says it is waited for once.
+ */
+static void wait_off(struct smmu *s)
+{
+	const struct uiommu_host *h = s->host;
+	uint64_t since = h->now_ns(h->ctx);
+
+	while (!__atomic_load_n(&s->cmdq.off_seen, __ATOMIC_ACQUIRE)) {
+		if (!(smmu_read(s, SMMU_CR0ACK) & FMASK(CR0_SMMUEN)) ||
+		    h->now_ns(h->ctx) - since > TIMEOUT_NS)
+			__atomic_store_n(&s->cmdq.off_seen, true, __ATOMIC_RELEASE);
+		else
+			host_relax(h);
+	}
+}
+
 static void gerror_locked(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void gerror_locked(struct smmu *s)
 {
@@ -244,6 +263,7 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
 	lock(s);
 	first = switch_off(s);
 	unlock(s);
+	wait_off(s);
 	if (first)
 		log_name(s, why);
 	tell_failed(s);
@@ -480,5 +500,7 @@ int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 	/* which one it was, and whether it was ours, hardware does not keep */
 	if (!err && __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED) != b->refused)
 		err = -UIOMMU_EIO;
+	if (err && uiommu_smmuv3_cmdq_is_dead(s))
+		wait_off(s);
 	return err;
 }

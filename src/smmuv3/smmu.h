@@ -50,6 +50,7 @@ struct smmu_cmdq {
 	bool atc_open;				/* (c) a CMD_ATC_INV has none yet */
 	bool dead;				/* (c) it stopped: nothing is given any more */
 	bool untold;				/* (c) and nobody was told yet */
+	bool off_seen;				/* (a) SMMUEN is off, or will never be seen to be */
 };
 
 struct smmu_evtq {

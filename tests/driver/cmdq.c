@@ -10,6 +10,7 @@ struct rig {
 	uint32_t last_prod;
 	unsigned late;			/* CMDQ_CONS is shown late this many times */
 	bool deaf;			/* CMDQ_PROD does not arrive */
+	unsigned acks;			/* how often somebody looked whether it is off */
 	uint64_t fail_pa;		/* command reads there abort */
 	unsigned fail_reads;
 };
@@ -270,6 +271,41 @@ static void a_command_that_cannot_be_read_is_tried_again(void **state)
 	stop(&r);
 }
 
+/* CR0ACK says some time after the write that SMMUEN is off, and until then it is not. */
+static uint64_t acks_late(struct bench *b, uint64_t off, uint64_t v)
+{
+	struct rig *r = b->test;
+
+	if (off != SMMU_CR0ACK || v & FMASK(CR0_SMMUEN))
+		return v;
+	return r->acks++ < 5 ? v | FMASK(CR0_SMMUEN) : v;
+}
+
+static void off_is_off_when_unmap_returns(void **state)
+{
+	struct rig r;
+	struct uiommu_dev *dev;
+	struct uiommu_domain *dom;
+
+	start(&r, 4);
+	dev = bench_add(&r.b, "d", 1, 4);
+	dom = bench_domain(dev);
+	assert_int_equal(uiommu_map(dom, IOVA, 0x80000000, PAGE, RW, NULL), 0);
+	assert_int_equal(uiommu_attach_device(dom, dev), 0);
+	r.deaf = true;
+	r.b.t.tick = 10000000;
+	r.acks = 0;
+	r.b.hook_read = acks_late;
+	assert_int_equal(uiommu_unmap(dom, IOVA, PAGE, NULL), 0);
+	assert_int_equal(r.acks, 6);
+	/* it has been seen: nobody waits for it again */
+	uiommu_detach_device_pasid(dev, 0);
+	assert_int_equal(r.acks, 6);
+	r.b.hook_read = NULL;
+	r.deaf = false;
+	stop(&r);
+}
+
 /* It never helps: after a second the SMMU is shut off, and nothing passes. */
 static void a_queue_that_stops_shuts_the_smmu_off(void **state)
 {
@@ -356,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_is_waited_for),
 		cmocka_unit_test(a_refused_command_is_replaced_and_reported),
 		cmocka_unit_test(a_command_that_cannot_be_read_is_tried_again),
+		cmocka_unit_test(off_is_off_when_unmap_returns),
 		cmocka_unit_test(a_queue_that_stops_shuts_the_smmu_off),
 		cmocka_unit_test(a_refused_invalidation_is_made_up_for),
 	};
