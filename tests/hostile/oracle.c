@@ -170,8 +170,8 @@ static const char *text_of(const struct dma *d)
 
 void oracle_access(struct world *w, const struct dma *d, uint64_t pa)
 {
-	struct ends e = ends_of(w, d, w->clock, w->clock);
 	uint64_t page = pa & ~(uint64_t)(PAGE - 1);
+	struct ends e;
 
 	((struct dma *)d)->moved = true;
 	if (d->dev >= EXTRA) {
@@ -186,6 +186,7 @@ void oracle_access(struct world *w, const struct dma *d, uint64_t pa)
 		return;
 	if (shut_now(w, d))
 		uiommu_hostile_fail("%s reaches memory while the device is shut off", text_of(d));
+	e = ends_of(w, d, w->clock, w->clock);
 	for (unsigned i = 0; i < e.n; i++)
 		if (e.pa[i] == page && page)
 			return;
