@@ -112,8 +112,10 @@ void uiommu_hostile_free(void *p, size_t bytes)
 	if (w->freed[hostile_unit(w, p)])
 		uiommu_hostile_fail("%s: memory is given back twice", uiommu_hostile_self());
 	memset(p, w->garbage, size_of(order));
-	if (!w->cfg.coherent)
+	if (!w->cfg.coherent) {
 		memset(w->hw + ((unsigned char *)p - w->mem), w->garbage, size_of(order));
+		memset(w->dirty + hostile_unit(w, p), 0, (size_t)1 << order);
+	}
 	mark(w, p, order, 1);
 	uiommu_hostile_not_fresh(w, p);
 	__asan_poison_memory_region(p, size_of(order));
