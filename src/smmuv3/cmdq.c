@@ -222,8 +222,9 @@ static void wait_off(struct smmu *s)
 	uint64_t since = h->now_ns(h->ctx);
 
 	while (!__atomic_load_n(&s->cmdq.off_seen, __ATOMIC_ACQUIRE)) {
-		if (!(smmu_read(s, SMMU_CR0ACK) & FMASK(CR0_SMMUEN)) ||
-		    h->now_ns(h->ctx) - since > TIMEOUT_NS)
+		bool late = h->now_ns(h->ctx) - since > TIMEOUT_NS;
+
+		if (!(smmu_read(s, SMMU_CR0ACK) & FMASK(CR0_SMMUEN)) || late)
 			__atomic_store_n(&s->cmdq.off_seen, true, __ATOMIC_RELEASE);
 		else
 			host_relax(h);
@@ -271,11 +272,15 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
 
 /* ---- giving and waiting ---- */
 
-/* Until CONS has passed @pos. 0, -EIO: the queue is dead, -ETIMEDOUT: now it is. */
+/*
+ * Until CONS has passed @pos. 0, -EIO: the queue is dead, -ETIMEDOUT: now it is. CONS is
+ * read once more when the time is up: this thread may have been away for all of it.
+ */
 static int wait_for(struct smmu *s, uint64_t pos)
 {
 	const struct uiommu_host *h = s->host;
 	uint64_t seen = UINT64_MAX, since = 0;
+	bool late = false;
 
 	for (;;) {
 		uint64_t cons, limit;
@@ -299,7 +304,10 @@ static int wait_for(struct smmu *s, uint64_t pos)
 		if (cons != seen) {
 			seen = cons;
 			since = h->now_ns(h->ctx);
-		} else if (h->now_ns(h->ctx) - since > limit) {
+			late = false;
+		} else if (!late) {
+			late = h->now_ns(h->ctx) - since > limit;
+		} else {
 			uiommu_smmuv3_shut_off(s, ": the command queue does not move: shut off, "
 						  "every DMA aborts");
 			return -UIOMMU_ETIMEDOUT;

@@ -149,14 +149,17 @@ static int wait_reg(struct smmu *s, unsigned reg, uint32_t mask, uint32_t want)
 	const struct uiommu_host *h = s->host;
 	uint64_t since = h->now_ns(h->ctx);
 
-	while ((smmu_read(s, reg) & mask) != want) {
-		if (h->now_ns(h->ctx) - since > TIMEOUT_NS) {
-			log_line(s, UIOMMU_LOG_ERR, ": a control register is not acknowledged", "");
-			return -UIOMMU_ETIMEDOUT;
-		}
+	for (;;) {
+		bool late = h->now_ns(h->ctx) - since > TIMEOUT_NS;
+
+		if ((smmu_read(s, reg) & mask) == want)
+			return 0;
+		if (late)
+			break;
 		host_relax(h);
 	}
-	return 0;
+	log_line(s, UIOMMU_LOG_ERR, ": a control register is not acknowledged", "");
+	return -UIOMMU_ETIMEDOUT;
 }
 
 static int set_acked(struct smmu *s, unsigned reg, unsigned ack, uint32_t v)

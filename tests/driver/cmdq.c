@@ -8,7 +8,7 @@ struct rig {
 	struct bench b;
 	unsigned publishes, biggest, total;
 	uint32_t last_prod;
-	unsigned late;			/* CMDQ_CONS is shown late this many times */
+	unsigned late, every;		/* looks at CMDQ_CONS; at each so many it goes on */
 	bool deaf;			/* CMDQ_PROD does not arrive */
 	unsigned acks;			/* how often somebody looked whether it is off */
 	uint64_t fail_pa;		/* command reads there abort */
@@ -219,7 +219,7 @@ static uint64_t slow_cons(struct bench *b, uint64_t off, uint64_t v)
 {
 	struct rig *r = b->test;
 
-	if (off == SMMU_CMDQ_CONS && r->deaf && ++r->late % 3 == 0)
+	if (off == SMMU_CMDQ_CONS && r->deaf && ++r->late % r->every == 0)
 		uiommu_sim_smmuv3_mmio_write(b->sim, SMMU_CMDQ_PROD, r->last_prod, 4);
 	return v;
 }
@@ -232,10 +232,27 @@ static void a_full_queue_is_waited_for(void **state)
 	start(&r, 3);
 	before = executed(&r);
 	r.deaf = true;
+	r.every = 3;
 	r.b.hook_read = slow_cons;
 	assert_int_equal(send(&r, 100, nop), 0);
 	assert_int_equal(executed(&r) - before, 101);
 	assert_true(r.biggest <= 8);
+	r.deaf = false;
+	stop(&r);
+}
+
+/* Between one look and the next the CPU was away for two seconds, hardware was not. */
+static void a_waiter_that_was_away_looks_again(void **state)
+{
+	struct rig r;
+
+	start(&r, 3);
+	r.deaf = true;
+	r.every = 2;
+	r.b.hook_read = slow_cons;
+	r.b.t.tick = 2000000000;
+	assert_int_equal(send(&r, 3, nop), 0);
+	assert_false(thost_logged(&r.b.t, "shut off"));
 	r.deaf = false;
 	stop(&r);
 }
@@ -390,6 +407,7 @@ int main(void)
 		cmocka_unit_test(a_refused_command_with_messages),
 		cmocka_unit_test(every_queue_size_wraps),
 		cmocka_unit_test(a_full_queue_is_waited_for),
+		cmocka_unit_test(a_waiter_that_was_away_looks_again),
 		cmocka_unit_test(a_refused_command_is_replaced_and_reported),
 		cmocka_unit_test(a_command_that_cannot_be_read_is_tried_again),
 		cmocka_unit_test(off_is_off_when_unmap_returns),
