@@ -196,7 +196,7 @@ static inline uint64_t thost_now(void *ctx)
 	struct timespec ts;
 
 	if (t->tick)
-		return t->now += t->tick;
+		return __atomic_add_fetch(&t->now, t->tick, __ATOMIC_RELAXED);
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
@@ -365,6 +365,8 @@ static inline void thost_init(struct thost *t, bool threads)
 {
 	memset(t, 0, sizeof(*t));
 	pthread_mutex_init(&t->m, NULL);
+	/* with threads by looks at the clock: a machine with much to do is not late */
+	t->tick = threads ? 100 : 0;
 	t->mem = mmap(NULL, THOST_BYTES, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_ptr_not_equal(t->mem, MAP_FAILED);
