@@ -11,6 +11,7 @@
 
 #include "src/port/port.h"
 #include "src/smmuv3/fields.h"
+#include "src/smmuv3/smmu.h"
 
 #define RW		(UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)
 #define UNTOUCHED	0xa5a5a5a5u
@@ -448,12 +449,30 @@ static void flood(struct uiommu_domain *dom)
 	dma((IOVA & 0xffffffffff) + 8, 0x7002);
 }
 
+/* No public function gives a wrong command: one is slipped in, between two that are right. */
+static void refused_command(void)
+{
+	struct smmu *s = to_smmu(r.smmu);
+	struct smmu_batch batch;
+	uint32_t error;
+
+	uiommu_smmuv3_batch_begin(s, &batch);
+	uiommu_smmuv3_batch_add(s, &batch, FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
+	uiommu_smmuv3_batch_add(s, &batch, FPREP(CMD_Opcode, 0x50), 0);
+	uiommu_smmuv3_batch_add(s, &batch, FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
+	done("a command that is none", uiommu_smmuv3_batch_sync(s, &batch));
+	error = port_read32(&world.mmio, SMMU_GERROR) ^ port_read32(&world.mmio, SMMU_GERRORN);
+	tell("  %u refused, GERROR 0x%x", s->cmdq.refused, (uint64_t)error);
+}
+
 static void recovery(void)
 {
 	struct uiommu_domain *dom = make("stage 1", 0);
 
 	done("attach", uiommu_attach_device(dom, r.dev));
 	flood(dom);
+	refused_command();
+	dma((IOVA & 0xffffffffff) + 16, 0x7006);
 	done("recover", uiommu_iommu_recover(r.smmu));
 	dma((IOVA & 0xffffffffff) + 12, 0x7003);
 	dma(0x2000, 0x7004);
