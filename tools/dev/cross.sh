@@ -73,7 +73,7 @@ pt_tests() {
 	local cpu=$1 run=$2 dir=$out/$1 t args rc
 
 	shift 2
-	for t in map unmap golden fail; do
+	for t in map unmap golden fail dirty kept noncoherent; do
 		args=
 		[ "$t" != golden ] || args=$(echo tests/golden/pt-*.txt)
 		# shellcheck disable=SC2086
