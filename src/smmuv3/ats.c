@@ -185,6 +185,16 @@ static void tell(struct job *j, const struct item *it)
 	}
 }
 
+/* One that another thread is just closing may still have what it had: hardware is told. */
+static bool keeps(struct job *j, struct uiommu_dev *dev)
+{
+	if (uiommu_smmuv3_ats_on(dev))
+		return true;
+	if (uiommu_smmuv3_quarantined(dev))
+		quarantine(j->s, dev);
+	return false;
+}
+
 static void run(struct smmu *s, void (*walk)(struct job *j, const void *what), const void *what)
 {
 	struct job j;
@@ -279,7 +289,7 @@ static void tell_guests(struct job *j, const struct uiommu_link *child)
 		struct uiommu_attach *att = uiommu_container_of(n, struct uiommu_attach, node);
 		struct item it = { .dev = att->dev, .span = EVERYWHERE };
 
-		if (!uiommu_smmuv3_ats_on(att->dev))
+		if (!keeps(j, att->dev))
 			continue;
 		tell(j, &it);
 		it.pasid = 1;
@@ -298,7 +308,7 @@ static void tell_each(struct job *j, const struct gone *g)
 		struct uiommu_attach *att = uiommu_container_of(n, struct uiommu_attach, node);
 		struct item it = { .dev = att->dev, .pasid = att->pasid, .span = g->span };
 
-		if (uiommu_smmuv3_ats_on(att->dev) && as_one(&m, att, &it.global))
+		if (keeps(j, att->dev) && as_one(&m, att, &it.global))
 			tell(j, &it);
 	}
 }
