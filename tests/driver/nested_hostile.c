@@ -6,10 +6,9 @@
  * own VM, by today's tables of both stages, and never an old page. Both guests use the
  * same ASIDs and the same numbers for devices.
  */
-#include "bench.h"
+#include "unkind.h"
 
 #include <uiommu/nested.h>
-#include <uiommu/sim/temper.h>
 
 #define VMS	2u
 #define DEVS	3u
@@ -48,36 +47,22 @@ struct device {
 };
 
 struct world {
-	struct bench b;
+	struct unkind k;
 	struct vm vm[VMS];
 	struct device d[DEVS];
-	uint64_t rng, seed, value;
+	uint64_t value;
 	unsigned told, reads;
-	bool quiet;
 };
 
 static unsigned pick(struct world *w, unsigned n)
 {
-	w->rng ^= w->rng << 13;
-	w->rng ^= w->rng >> 7;
-	w->rng ^= w->rng << 17;
-	return (unsigned)(w->rng >> 33) % n;
+	return unkind_pick(&w->k, n);
 }
 
-static unsigned choose(void *ctx, unsigned n)
+static struct world *world_of(struct unkind *k)
 {
-	return pick(ctx, n);
+	return uiommu_container_of(k, struct world, k);
 }
-
-static struct world *world_of(struct bench *b)
-{
-	return uiommu_container_of(b, struct world, b);
-}
-
-#define fail_seed(w, ...) do {								\
-	print_error("UIOMMU_SEED=0x%llx: ", (unsigned long long)(w)->seed);		\
-	fail_msg(__VA_ARGS__);								\
-} while (0)
 
 /* ---- hardware acts wherever it may ---- */
 
@@ -87,48 +72,14 @@ static struct uiommu_sim_access access_of(unsigned d, unsigned space, uint64_t i
 					   .ssv = space != 0, .iova = iova };
 }
 
-static void curiosity(struct world *w)
+static void curiosity(struct unkind *k)
 {
+	struct world *w = world_of(k);
 	uint64_t base = pick(w, 3) ? VA : DATA;
 	const struct uiommu_sim_access a =
 		access_of(pick(w, DEVS), pick(w, SPACES), base + pick(w, SLOTS) * PAGE);
 
-	uiommu_sim_smmuv3_prefetch(w->b.sim, &a);
-}
-
-static void some_steps(struct world *w)
-{
-	if (w->quiet)
-		return;
-	for (unsigned n = pick(w, 3); n; n--)
-		pick(w, 4) ? (void)uiommu_sim_smmuv3_step(w->b.sim) : curiosity(w);
-}
-
-static void on_relax(struct thost *t)
-{
-	struct world *w = world_of(uiommu_container_of(t, struct bench, t));
-
-	uiommu_sim_smmuv3_step(w->b.sim);
-	some_steps(w);
-}
-
-static bool on_write(struct bench *b, uint64_t off, uint64_t v)
-{
-	some_steps(world_of(b));
-	return true;
-}
-
-static uint64_t on_read(struct bench *b, uint64_t off, uint64_t v)
-{
-	some_steps(world_of(b));
-	return v;
-}
-
-static void settle(struct world *w)
-{
-	for (unsigned i = 0; i < 64; i++)
-		uiommu_sim_smmuv3_step(w->b.sim);
-	uiommu_smmuv3_poll(w->b.iommu);
+	uiommu_sim_smmuv3_prefetch(w->k.b.sim, &a);
 }
 
 /* ---- guests ---- */
@@ -154,7 +105,7 @@ static bool on_event(void *ctx, const void *record, size_t bytes)
 	uint64_t sid = FGET(EVT_StreamID, *(const uint64_t *)record);
 
 	if (sid < VSID(0) || sid >= VSID(DEVS))
-		fail_seed(vm->w, "a VM is told of StreamID 0x%llx", (unsigned long long)sid);
+		fail_seed(&vm->w->k, "a VM is told of StreamID 0x%llx", (unsigned long long)sid);
 	vm->w->told++;
 	return true;
 }
@@ -180,13 +131,13 @@ static void start_vm(struct world *w, struct vm *vm)
 					    .ctx = vm };
 
 	vm->w = w;
-	vm->tables = thost_table_alloc(&w->b.t, TABLE_PAGES * PAGE);
+	vm->tables = thost_table_alloc(&w->k.b.t, TABLE_PAGES * PAGE);
 	vm->host = (struct uiommu_host){ .ctx = vm, .table_alloc = guest_alloc,
 					 .table_free = guest_free,
 					 .table_offset = (uint64_t)(uintptr_t)vm->tables - TABLES };
 	assert_int_equal(uiommu_domain_alloc_paging(w->d[0].dev, UIOMMU_DOMAIN_ALLOC_NEST_PARENT,
 						    &vm->parent), 0);
-	assert_int_equal(uiommu_map(vm->parent, TABLES, thost_pa(&w->b.t, vm->tables),
+	assert_int_equal(uiommu_map(vm->parent, TABLES, thost_pa(&w->k.b.t, vm->tables),
 				    TABLE_PAGES * PAGE, RW, NULL), 0);
 	cfg.parent = vm->parent;
 	assert_int_equal(uiommu_viommu_alloc(&cfg, &vm->v), 0);
@@ -277,7 +228,7 @@ static void change_cd(struct vm *vm)
 static void balloon(struct vm *vm)
 {
 	unsigned slot = pick(vm->w, SLOTS);
-	struct bench *b = &vm->w->b;
+	struct bench *b = &vm->w->k.b;
 
 	if (vm->page[slot]) {
 		assert_int_equal(uiommu_unmap(vm->parent, DATA + slot * PAGE, PAGE, NULL), 0);
@@ -361,15 +312,15 @@ static void look(struct world *w, unsigned n, unsigned space, unsigned slot)
 	int err;
 
 	do {
-		err = uiommu_sim_smmuv3_dma(w->b.sim, &a, &v, sizeof(v), NULL);
+		err = uiommu_sim_smmuv3_dma(w->k.b.sim, &a, &v, sizeof(v), NULL);
 		if (err == -UIOMMU_EBUSY)
-			settle(w);
+			unkind_settle(&w->k);
 	} while (err == -UIOMMU_EBUSY);
 	if (there && (err || v != *there))
-		fail_seed(w, "device %u, PASID %u, slot %u: %d, 0x%llx instead of 0x%llx", n, space,
+		fail_seed(&w->k, "device %u, PASID %u, slot %u: %d, 0x%llx instead of 0x%llx", n, space,
 			  slot, err, (unsigned long long)v, (unsigned long long)*there);
 	if (!there && !err)
-		fail_seed(w, "device %u, PASID %u, slot %u: 0x%llx where nothing is", n, space, slot,
+		fail_seed(&w->k, "device %u, PASID %u, slot %u: 0x%llx where nothing is", n, space, slot,
 			  (unsigned long long)v);
 	w->reads += !err;
 }
@@ -379,7 +330,7 @@ static void look_around(struct world *w)
 	for (unsigned n = 0; n < DEVS; n++)
 		for (unsigned i = 0; i < 3; i++)
 			look(w, n, pick(w, SPACES), pick(w, SLOTS));
-	uiommu_smmuv3_poll(w->b.iommu);
+	uiommu_smmuv3_poll(w->k.b.iommu);
 }
 
 /* ---- one step ---- */
@@ -421,28 +372,14 @@ static void step(struct world *w)
 
 static void make(struct world *w, uint64_t seed)
 {
-	const struct uiommu_sim_env env = bench_env(&w->b);
-	const struct uiommu_sim_temper temper = { w, choose, 8 };
+	const struct uiommu_sim_env env = bench_env(&w->k.b);
 	struct uiommu_sim_smmuv3_config cfg;
 
 	memset(w, 0, sizeof(*w));
-	w->seed = seed;
-	w->rng = seed * 0x9e3779b97f4a7c15ull + 1;
+	w->k.curiosity = curiosity;
 	uiommu_sim_smmuv3_config_init(&cfg);
 	cfg.stage2 = true;
-	thost_init(&w->b.t, false);
-	w->b.t.on_relax = on_relax;
-	pthread_mutex_init(&w->b.sim_lock, NULL);
-	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &w->b.sim), 0);
-	assert_int_equal(uiommu_sim_smmuv3_set_temper(w->b.sim, &temper), 0);
-	w->b.t.mmio_ops = &bench_mmio;
-	w->b.t.mmio_ctx = &w->b;
-	assert_int_equal(uiommu_create(&w->b.t.host, NULL, &w->b.u), 0);
-	w->quiet = true;
-	assert_int_equal(uiommu_smmuv3_probe(w->b.u, &bench_smmu, &w->b.iommu), 0);
-	w->quiet = false;
-	w->b.hook_write = on_write;
-	w->b.hook_read = on_read;
+	unkind_init(&w->k, seed, &cfg, &env);
 }
 
 static void end_vm(struct vm *vm)
@@ -451,8 +388,8 @@ static void end_vm(struct vm *vm)
 	assert_int_equal(uiommu_domain_free(vm->parent), 0);
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (vm->page[i])
-			bench_page_free(&vm->w->b, vm->page[i]);
-	thost_table_free(&vm->w->b.t, vm->tables, TABLE_PAGES * PAGE);
+			bench_page_free(&vm->w->k.b, vm->page[i]);
+	thost_table_free(&vm->w->k.b.t, vm->tables, TABLE_PAGES * PAGE);
 }
 
 static void run(uint64_t seed)
@@ -461,7 +398,7 @@ static void run(uint64_t seed)
 
 	make(w, seed);
 	for (unsigned n = 0; n < DEVS; n++)
-		w->d[n].dev = bench_add(&w->b, (char[]){ (char)('0' + n), 0 }, 1 + n, 6);
+		w->d[n].dev = bench_add(&w->k.b, (char[]){ (char)('0' + n), 0 }, 1 + n, 6);
 	for (unsigned i = 0; i < VMS; i++)
 		start_vm(w, &w->vm[i]);
 	for (unsigned i = 0; i < STEPS; i++) {
@@ -472,22 +409,16 @@ static void run(uint64_t seed)
 		take(&w->d[n]);
 	for (unsigned i = 0; i < VMS; i++)
 		end_vm(&w->vm[i]);
-	settle(w);
+	unkind_settle(&w->k);
 	assert_true(w->reads > 0);
 	assert_true(w->told > 0);
-	bench_fini(&w->b);
+	bench_fini(&w->k.b);
 	free(w);
 }
 
 static void any_seed(void **state)
 {
-	const char *s = getenv("UIOMMU_SEED");
-	uint64_t seed = s ? strtoull(s, NULL, 0) : 0x9a, n = s ? 1 : SEEDS;
-
-	if (getenv("UIOMMU_SEEDS"))
-		n = strtoull(getenv("UIOMMU_SEEDS"), NULL, 0);
-	for (uint64_t i = 0; i < n; i++)
-		run(seed + i);
+	unkind_seeds(run, 0x9a, SEEDS);
 }
 
 int main(void)

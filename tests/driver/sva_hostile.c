@@ -5,9 +5,8 @@
  * seed. After each call every device sees what it should of every process, at every
  * page: an old page never. Everything that was asked for is answered.
  */
-#include "bench.h"
+#include "unkind.h"
 
-#include <uiommu/sim/temper.h>
 #include <uiommu/sva.h>
 
 #define VA	0x7f0000400000ull
@@ -28,91 +27,43 @@ struct proc {
 };
 
 struct world {
-	struct bench b;
+	struct unkind k;
 	struct uiommu_dev *dev[DEVS];
 	struct proc p[MMS];
-	uint64_t rng, seed, value;
+	uint64_t value;
 	unsigned served, asked, stalled, resumed;
-	bool quiet;
 };
 
 static unsigned pick(struct world *w, unsigned n)
 {
-	w->rng ^= w->rng << 13;
-	w->rng ^= w->rng >> 7;
-	w->rng ^= w->rng << 17;
-	return (unsigned)(w->rng >> 33) % n;
+	return unkind_pick(&w->k, n);
 }
 
-static unsigned choose(void *ctx, unsigned n)
+static struct world *world_of(struct unkind *k)
 {
-	return pick(ctx, n);
+	return uiommu_container_of(k, struct world, k);
 }
-
-static struct world *world_of(struct bench *b)
-{
-	return uiommu_container_of(b, struct world, b);
-}
-
-#define fail_seed(w, ...) do {								\
-	print_error("UIOMMU_SEED=0x%llx: ", (unsigned long long)(w)->seed);		\
-	fail_msg(__VA_ARGS__);								\
-} while (0)
 
 /* ---- hardware acts wherever it may ---- */
 
-static void curiosity(struct world *w)
+static void curiosity(struct unkind *k)
 {
+	struct world *w = world_of(k);
 	const struct uiommu_sim_access a = {
 		.stream_id = 1 + pick(w, DEVS), .substream_id = 1 + pick(w, MMS), .ssv = true,
 		.iova = VA + pick(w, SLOTS) * PAGE,
 	};
 
-	uiommu_sim_smmuv3_prefetch(w->b.sim, &a);
-}
-
-static void some_steps(struct world *w)
-{
-	if (w->quiet)
-		return;
-	for (unsigned n = pick(w, 3); n; n--)
-		pick(w, 4) ? (void)uiommu_sim_smmuv3_step(w->b.sim) : curiosity(w);
-}
-
-static void on_relax(struct thost *t)
-{
-	struct world *w = world_of(uiommu_container_of(t, struct bench, t));
-
-	uiommu_sim_smmuv3_step(w->b.sim);
-	some_steps(w);
-}
-
-static bool on_write(struct bench *b, uint64_t off, uint64_t v)
-{
-	some_steps(world_of(b));
-	return true;
-}
-
-static uint64_t on_read(struct bench *b, uint64_t off, uint64_t v)
-{
-	some_steps(world_of(b));
-	return v;
-}
-
-static void settle(struct world *w)
-{
-	for (unsigned i = 0; i < 64; i++)
-		uiommu_sim_smmuv3_step(w->b.sim);
-	uiommu_smmuv3_poll(w->b.iommu);
+	uiommu_sim_smmuv3_prefetch(w->k.b.sim, &a);
 }
 
 /* ---- processes ---- */
 
 static void put_in(struct proc *p, unsigned slot)
 {
-	p->page[slot] = bench_page(&p->w->b, ++p->w->value);
+	p->page[slot] = bench_page(&p->w->k.b, ++p->w->value);
 	assert_int_equal(p->pt.ops->map(&p->pt, VA + slot * PAGE,
-					thost_pa(&p->w->b.t, p->page[slot]), PAGE, RW, NULL), 0);
+					thost_pa(&p->w->k.b.t, p->page[slot]), PAGE, RW, NULL), 0);
 }
 
 /* The memory is somebody else's at once: bench_page() takes what was given back last. */
@@ -123,8 +74,8 @@ static void take_out(struct proc *p, unsigned slot)
 	uiommu_gather_init(&g);
 	assert_int_equal(p->pt.ops->unmap(&p->pt, VA + slot * PAGE, PAGE, &g, NULL), 0);
 	uiommu_mm_invalidate(p->mm, &g);
-	uiommu_gather_free(&g, &p->w->b.t.host);
-	bench_page_free(&p->w->b, p->page[slot]);
+	uiommu_gather_free(&g, &p->w->k.b.t.host);
+	bench_page_free(&p->w->k.b, p->page[slot]);
 	p->page[slot] = NULL;
 }
 
@@ -176,8 +127,8 @@ static void begin(struct world *w, struct proc *p)
 
 	memset(p, 0, sizeof(*p));
 	p->w = w;
-	assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&p->pt, &w->b.t.host, &cfg), 0);
-	assert_int_equal(uiommu_mm_create(w->b.u, &mm, &p->mm), 0);
+	assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&p->pt, &w->k.b.t.host, &cfg), 0);
+	assert_int_equal(uiommu_mm_create(w->k.b.u, &mm, &p->mm), 0);
 }
 
 /* The process ends: its table and pages go while it is still bound. */
@@ -188,7 +139,7 @@ static void end(struct proc *p)
 		assert_null(p->held[i]);
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (p->page[i])
-			bench_page_free(&p->w->b, p->page[i]);
+			bench_page_free(&p->w->k.b, p->page[i]);
 	p->pt.ops->fini(&p->pt);
 	for (unsigned d = 0; d < DEVS; d++)
 		if (p->on[d])
@@ -201,7 +152,7 @@ static void end(struct proc *p)
 static void on_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_resume how)
 {
 	bench_sim_resume(ctx, sid, stag, how);
-	world_of(ctx)->resumed++;
+	world_of(unkind_of(ctx))->resumed++;
 }
 
 static int try(struct world *w, unsigned d, uiommu_pasid_t pasid, unsigned slot, uint64_t *v,
@@ -214,7 +165,7 @@ static int try(struct world *w, unsigned d, uiommu_pasid_t pasid, unsigned slot,
 	int err;
 
 	*v = 0;
-	err = uiommu_sim_smmuv3_dma_stag(w->b.sim, &a, v, sizeof(*v), NULL, stag);
+	err = uiommu_sim_smmuv3_dma_stag(w->k.b.sim, &a, v, sizeof(*v), NULL, stag);
 	w->stalled += err == -UIOMMU_EAGAIN;
 	return err;
 }
@@ -228,15 +179,15 @@ static int dma(struct world *w, unsigned d, uiommu_pasid_t pasid, unsigned slot,
 	for (unsigned n = 0; n < 100; n++) {
 		err = try(w, d, pasid, slot, v, &stag);
 		if (err == -UIOMMU_EBUSY) {
-			settle(w);
+			unkind_settle(&w->k);
 			continue;
 		}
 		if (err != -UIOMMU_EAGAIN)
 			return err;
-		w->b.resumed[stag] = 0;
-		for (unsigned i = 0; i < 100 && !w->b.resumed[stag]; i++)
-			settle(w);
-		if (w->b.resumed[stag] != 1 + UIOMMU_SIM_RESUME_RETRY)
+		w->k.b.resumed[stag] = 0;
+		for (unsigned i = 0; i < 100 && !w->k.b.resumed[stag]; i++)
+			unkind_settle(&w->k);
+		if (w->k.b.resumed[stag] != 1 + UIOMMU_SIM_RESUME_RETRY)
 			return -UIOMMU_EFAULT;
 	}
 	return -UIOMMU_EAGAIN;
@@ -260,7 +211,7 @@ static void start_one(struct world *w)
 		};
 
 		w->asked++;
-		uiommu_sim_smmuv3_page_request(w->b.sim, &r);
+		uiommu_sim_smmuv3_page_request(w->k.b.sim, &r);
 	} else {
 		try(w, d, uiommu_sva_pasid(p->on[d]), pick(w, SLOTS), &v, &stag);
 	}
@@ -274,12 +225,12 @@ static void look(struct world *w, struct proc *p, unsigned d, unsigned slot)
 	int err = dma(w, d, uiommu_sva_pasid(p->on[d]), slot, &v);
 
 	if (err == -UIOMMU_EAGAIN)
-		fail_seed(w, "a device waits for ever");
+		fail_seed(&w->k, "a device waits for ever");
 	if (there && (err || v != *there))
-		fail_seed(w, "slot %u: %d, 0x%llx instead of 0x%llx", slot, err,
+		fail_seed(&w->k, "slot %u: %d, 0x%llx instead of 0x%llx", slot, err,
 			  (unsigned long long)v, (unsigned long long)*there);
 	if (!there && !err && (!p->page[slot] || v != *p->page[slot]))
-		fail_seed(w, "slot %u: 0x%llx where nothing is", slot, (unsigned long long)v);
+		fail_seed(&w->k, "slot %u: 0x%llx where nothing is", slot, (unsigned long long)v);
 }
 
 static void look_around(struct world *w)
@@ -318,7 +269,7 @@ static void bind_or_unbind(struct world *w, struct proc *p)
 	uiommu_sva_unbind_device(p->on[d]);
 	p->on[d] = NULL;
 	if (!dma(w, d, pasid, pick(w, SLOTS), &v))
-		fail_seed(w, "PASID %u reaches 0x%llx after its unbind", pasid,
+		fail_seed(&w->k, "PASID %u reaches 0x%llx after its unbind", pasid,
 			  (unsigned long long)v);
 }
 
@@ -352,35 +303,21 @@ static void step(struct world *w)
 static void make(struct world *w, uint64_t seed)
 {
 	const struct uiommu_sim_env env = {
-		.ctx = &w->b, .alloc = bench_sim_alloc, .free = bench_sim_free,
+		.ctx = &w->k.b, .alloc = bench_sim_alloc, .free = bench_sim_free,
 		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
 		.lock = bench_sim_lock, .unlock = bench_sim_unlock, .resume = on_resume,
 		.page_response = bench_sim_page_response,
 	};
-	const struct uiommu_sim_temper temper = { w, choose, 8 };
 	struct uiommu_sim_smmuv3_config cfg;
 
 	memset(w, 0, sizeof(*w));
-	w->seed = seed;
-	w->rng = seed * 0x9e3779b97f4a7c15ull + 1;
+	w->k.curiosity = curiosity;
 	uiommu_sim_smmuv3_config_init(&cfg);
 	cfg.stall = 1;
 	cfg.stall_max = 8;
 	cfg.ats = cfg.pri = true;
 	cfg.priq_max_lg2 = 2;
-	thost_init(&w->b.t, false);
-	w->b.t.on_relax = on_relax;
-	pthread_mutex_init(&w->b.sim_lock, NULL);
-	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &w->b.sim), 0);
-	assert_int_equal(uiommu_sim_smmuv3_set_temper(w->b.sim, &temper), 0);
-	w->b.t.mmio_ops = &bench_mmio;
-	w->b.t.mmio_ctx = &w->b;
-	assert_int_equal(uiommu_create(&w->b.t.host, NULL, &w->b.u), 0);
-	w->quiet = true;
-	assert_int_equal(uiommu_smmuv3_probe(w->b.u, &bench_smmu, &w->b.iommu), 0);
-	w->quiet = false;
-	w->b.hook_write = on_write;
-	w->b.hook_read = on_read;
+	unkind_init(&w->k, seed, &cfg, &env);
 }
 
 static void run(uint64_t seed)
@@ -392,12 +329,12 @@ static void run(uint64_t seed)
 	for (uint32_t d = 0; d < DEVS; d++) {
 		const uint32_t sid = 1 + d;
 		const struct uiommu_dev_config cfg = {
-			.name = d ? "1" : "0", .iommu = w->b.iommu, .stream_ids = &sid,
+			.name = d ? "1" : "0", .iommu = w->k.b.iommu, .stream_ids = &sid,
 			.num_stream_ids = 1, .pasid_bits = 6, .group = -1, .can_stall = true,
 			.pri = true,
 		};
 
-		assert_int_equal(uiommu_device_add(w->b.u, &cfg, &w->dev[d]), 0);
+		assert_int_equal(uiommu_device_add(w->k.b.u, &cfg, &w->dev[d]), 0);
 	}
 	for (unsigned i = 0; i < MMS; i++)
 		begin(w, &w->p[i]);
@@ -407,26 +344,22 @@ static void run(uint64_t seed)
 	}
 	for (unsigned i = 0; i < MMS; i++)
 		end(&w->p[i]);
-	settle(w);
-	settle(w);
+	unkind_settle(&w->k);
+	unkind_settle(&w->k);
 	for (unsigned d = 0; d < DEVS; d++) {
 		uiommu_device_iopf_stats(w->dev[d], &st);
 		assert_int_equal(st.outstanding, 0);
 	}
-	assert_int_equal(w->b.num_responses, w->asked);
+	assert_int_equal(w->k.b.num_responses, w->asked);
 	assert_int_equal(w->resumed, w->stalled);
 	assert_true(w->served > 0);
-	bench_fini(&w->b);
+	bench_fini(&w->k.b);
 	free(w);
 }
 
 static void any_seed(void **state)
 {
-	const char *s = getenv("UIOMMU_SEED");
-	uint64_t seed = s ? strtoull(s, NULL, 0) : 0x5a;
-
-	for (unsigned i = 0; i < (s ? 1 : SEEDS); i++)
-		run(seed + i);
+	unkind_seeds(run, 0x5a, SEEDS);
 }
 
 int main(void)
