@@ -9,6 +9,8 @@
  *   ENTRY(STE, 8)                 STE_WORDS = 8
  *   EFIELD(STE, 0, V, ...)        STE_V_HI, STE_V_LO, STE_V_WORD
  *   CODE(CMD, SYNC, 0x46)         CMD_SYNC = 0x46
+ *   BREG(VCMDQ_PAGE0, VCMDQ_PROD, ...)   VCMDQ_PROD = its offset in the block
+ *   BFIELD(VCMDQ_PROD, WR, ...)   VCMDQ_PROD_WR_HI, VCMDQ_PROD_WR_LO
  *
  * All macros take a field's name without _HI/_LO; values are uint64_t.
  *
@@ -34,6 +36,16 @@ enum uiommu_smmuv3_reg {
 
 enum {
 #define FIELD(reg, name, hi, lo) reg##_##name##_HI = hi, reg##_##name##_LO = lo,
+#include "regs.def"
+};
+
+enum {
+#define BREG(block, name, offset, width, count, access) name = offset,
+#include "regs.def"
+};
+
+enum {
+#define BFIELD(reg, name, hi, lo) reg##_##name##_HI = hi, reg##_##name##_LO = lo,
 #include "regs.def"
 };
 

@@ -3,12 +3,12 @@
  * regs.c - is src/smmuv3/regs.def right?
  *
  * The driver and the simulator share that table, so a wrong number in it would
- * agree with itself. Here it is held against two files that were made apart from
- * it: what Linux uses, and what the manual and other implementations say. Every
- * line of both must be in the table with the same numbers, and every row of the
- * table must be named by a line of one of them.
+ * agree with itself. Here it is held against three files that were made apart from
+ * it: what Linux uses, what the manual and other implementations say, and what is
+ * public of command queues for user hands. Every line of them must be in the table
+ * with the same numbers, and every row of the table must be named by a line of one.
  *
- * usage: golden-regs <smmuv3-linux-7.2.txt> <smmuv3-other.txt>
+ * usage: golden-regs <smmuv3-linux-7.2.txt> <smmuv3-other.txt> <cmdqv.txt>
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,13 +34,19 @@ struct row {
 	unsigned value;		/* REGISTER: offset; SIZE: bytes */
 	unsigned width;		/* REGISTER */
 	unsigned seen;		/* by how many lines */
+	const char *block;	/* REGISTER; NULL: the SMMU's own */
+	unsigned count;		/* REGISTER: side by side */
 };
 
 static struct row rows[] = {
 #define RO 0
 #define RW 0
 #define REG(name_, offset, width_, access)                                    \
-	{ .kind = REGISTER, .name = #name_, .value = offset, .width = width_ + (access) },
+	{ REGISTER, NULL, #name_, 0, 0, offset, width_ + (access), 0, NULL, 1 },
+#define BREG(block, name_, offset, width_, count, access)                                          \
+	{ REGISTER, NULL, #name_, 0, 0, offset, width_ + (access), 0, #block, count },
+#define BFIELD(reg, name_, hi_, lo_)                                                               \
+	{ .kind = BITS, .of = #reg, .name = #name_, .hi = hi_, .lo = lo_ },
 #define FIELD(reg, name_, hi_, lo_)                                           \
 	{ .kind = BITS, .of = #reg, .name = #name_, .hi = hi_, .lo = lo_ },
 #define ENTRY(name_, words) { .kind = SIZE, .name = #name_, .value = (words) * 8 },
@@ -53,7 +59,7 @@ static struct row rows[] = {
 
 #define NUM_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static const char *golden[2];
+static const char *golden[3];
 
 static struct row *find(enum kind kind, const char *of, const char *name)
 {
@@ -105,6 +111,16 @@ static void test_fields_do_not_overlap(void **state)
 		}
 }
 
+static bool same_block(const struct row *a, const struct row *b)
+{
+	return a->block && b->block ? !strcmp(a->block, b->block) : a->block == b->block;
+}
+
+static unsigned end_of(const struct row *r)
+{
+	return r->value + r->width / 8 * r->count;
+}
+
 static void test_registers_do_not_overlap(void **state)
 {
 	(void)state;
@@ -116,9 +132,8 @@ static void test_registers_do_not_overlap(void **state)
 		assert_true(a->width == 32 || a->width == 64);
 		assert_int_equal(a->value % (a->width / 8), 0);
 		for (size_t j = i + 1; j < NUM_ROWS; j++)
-			if (rows[j].kind == REGISTER &&
-			    a->value < rows[j].value + rows[j].width / 8 &&
-			    rows[j].value < a->value + a->width / 8)
+			if (rows[j].kind == REGISTER && same_block(a, &rows[j]) &&
+			    a->value < end_of(&rows[j]) && rows[j].value < end_of(a))
 				fail_msg("%s and %s overlap", a->name, rows[j].name);
 	}
 }
@@ -601,7 +616,28 @@ static void test_equal_to_the_manual(void **state)
 	for_each_line(golden[1], other_line);
 }
 
-/* runs after the two above, which count */
+/* A register's line says how many there are, too. */
+static void cmdqv_line(const struct line *l)
+{
+	struct row *r;
+
+	if (strcmp(l->word[0], "reg")) {
+		other_line(l);
+		return;
+	}
+	r = find(REGISTER, NULL, l->word[1]);
+	expect(l, r, "offset", r ? r->value : 0, number(l, 2));
+	expect(l, r, "width", r->width, number(l, 3));
+	expect(l, r, "count", r->count, number(l, 4));
+}
+
+static void test_equal_to_public_cmdqv(void **state)
+{
+	(void)state;
+	for_each_line(golden[2], cmdqv_line);
+}
+
+/* runs after those above, which count */
 static void test_every_row_is_checked(void **state)
 {
 	unsigned missing = 0;
@@ -627,14 +663,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_macros),
 		cmocka_unit_test(test_equal_to_linux),
 		cmocka_unit_test(test_equal_to_the_manual),
+		cmocka_unit_test(test_equal_to_public_cmdqv),
 		cmocka_unit_test(test_every_row_is_checked),
 	};
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s <smmuv3-linux-7.2.txt> <smmuv3-other.txt>\n", argv[0]);
+	if (argc != 4) {
+		fprintf(stderr, "usage: %s <smmuv3-linux-7.2.txt> <smmuv3-other.txt> <cmdqv.txt>\n",
+			argv[0]);
 		return 1;
 	}
 	golden[0] = argv[1];
 	golden[1] = argv[2];
+	golden[2] = argv[3];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
