@@ -8,7 +8,9 @@
  * kernel's matter (with one exception, pages pinned without io_uring: upcall.c).
  *
  * A mapping holds a descriptor of its own, so that the object lives while it is
- * mapped, as a kernel's mapping holds the file.
+ * mapped, as a kernel's mapping holds the file. Where the object must know that it is
+ * mapped, that is a file which the server made for the mapping: every part of it, in
+ * every process that has inherited it, keeps a copy, and the kernel counts them.
  */
 #include "preload/preload.h"
 
@@ -172,6 +174,17 @@ static void *map_trapped(void *addr, const struct pl_map *want, size_t len, int 
 	return MAP_FAILED;
 }
 
+/* What an access names: the file that was mapped, or one that came with the answer
+ * and stands for the mapping alone. */
+static bool take_hold(struct pl_map *m, int fd, bool own, int came)
+{
+	m->fd = own ? pl_move_high(came) : hold(fd);
+	if (!own || pl_obj_of(m->fd, &m->obj))
+		return true;
+	errno = ENOMEM; /* it came, but no descriptor was free */
+	return false;
+}
+
 static void *map_object(void *addr, size_t len, int prot, int flags, int fd, const struct pl_obj *o,
 			off_t off)
 {
@@ -188,20 +201,20 @@ static void *map_object(void *addr, size_t len, int prot, int flags, int fd, con
 
 	if (r < 0) {
 		errno = (int)-r;
-	} else if (rep.r[2] == 1) {
-		m.region = (unsigned)rep.r[0];
-		m.off = rep.r[1];
-		m.fd = hold(fd);
-		p = map_trapped(addr, &m, len, flags);
-		if (p == MAP_FAILED)
-			close_held(&m);
-	} else {
+	} else if (rep.r[2] == UIOMMU_MAP_MEMORY) {
 		p = pl_real.mmap(addr, len, prot, flags, mem, (off_t)rep.r[1]);
 		if (p != MAP_FAILED && (flags & MAP_FIXED))
 			forget((uintptr_t)p, len);
+		if (mem >= 0)
+			pl_sys(SYS_close, mem);
+	} else {
+		m.region = (unsigned)rep.r[0];
+		m.off = rep.r[1];
+		if (take_hold(&m, fd, rep.r[2] == UIOMMU_MAP_TRAPPED_FILE, mem))
+			p = map_trapped(addr, &m, len, flags);
+		if (p == MAP_FAILED)
+			close_held(&m);
 	}
-	if (mem >= 0)
-		pl_sys(SYS_close, mem);
 	return p;
 }
 

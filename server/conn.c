@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -184,18 +185,40 @@ static int64_t do_write(struct call *k)
 	return o->ops->write ? o->ops->write(o->obj, k->c->as, a[0], a[1], a[2]) : -UIOMMU_EINVAL;
 }
 
+/* The file that stands for a mapping goes with the answer. */
+static int64_t give_mapping(struct call *k, const struct opened *file)
+{
+	struct object *o;
+	int ret = object_give(k->s, file, &o, &k->fd);
+
+	if (!ret)
+		return 0;
+	file->ops->release(file->obj);
+	return -UIOMMU_ENOMEM;
+}
+
 static int64_t do_mmap(struct call *k)
 {
 	const struct opened *o = &k->o->o;
-	unsigned region = 0;
+	const uint64_t *a = k->req->a;
+	struct mapped m = { .fd = -1 };
 	int ret;
 
 	if (!o->ops->mmap)
 		return -UIOMMU_ENODEV;
-	ret = o->ops->mmap(o->obj, k->req->a[0], k->req->a[1], &region, &k->rep->r[1], &k->fd);
-	k->rep->r[0] = region;
-	k->rep->r[2] = k->fd < 0;
-	return ret;
+	if (!(a[3] & MAP_SHARED)) /* as well in MAP_SHARED_VALIDATE */
+		return -UIOMMU_EINVAL;
+	ret = o->ops->mmap(o->obj, a[0], (a[1] + 4095) & ~4095ull, (unsigned)a[2], &m);
+	if (ret)
+		return ret;
+	k->fd = m.fd;
+	k->rep->r[0] = m.region;
+	k->rep->r[1] = m.off;
+	k->rep->r[2] = m.fd >= 0 ? UIOMMU_MAP_MEMORY : UIOMMU_MAP_TRAPPED;
+	if (!m.file.ops)
+		return 0;
+	k->rep->r[2] = UIOMMU_MAP_TRAPPED_FILE;
+	return give_mapping(k, &m.file);
 }
 
 /* One access, or several of 8 bytes for the wide ones. */

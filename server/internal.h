@@ -19,6 +19,23 @@
 
 /* ---- what can be opened: rooms.c, or a test's own ---- */
 
+struct file_ops;
+
+struct opened {
+	const struct file_ops *ops;
+	void *obj;
+	unsigned index;
+};
+
+/* What a part of a file is to a program that maps it: pages of which each access
+ * is a load() or store(), of that file or, if there is one, of @file; or memory. */
+struct mapped {
+	unsigned region;
+	uint64_t off;	    /* in it; in the memory */
+	struct opened file; /* ops NULL: none; lives as long as the mapping does in any process */
+	int fd;		    /* -1: pages that trap; else the memory, ours to close */
+};
+
 /* One kind of file. A NULL function is -ENOTTY, -EINVAL or -ENODEV, as Linux
  * answers for a file that has no such operation. */
 struct file_ops {
@@ -28,18 +45,11 @@ struct file_ops {
 	int64_t (*ioctl)(void *obj, struct uiommu_as *as, uint32_t cmd, uint64_t arg);
 	int64_t (*read)(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n, uint64_t user);
 	int64_t (*write)(void *obj, struct uiommu_as *as, uint64_t off, uint64_t n, uint64_t user);
-	/* @fd: stays -1 for pages that trap; else ours to close */
-	int (*mmap)(void *obj, uint64_t off, uint64_t len, unsigned *region, uint64_t *region_off,
-		    int *fd);
+	/* @len: whole pages; @prot: PROT_*; MAP_SHARED */
+	int (*mmap)(void *obj, uint64_t off, uint64_t len, unsigned prot, struct mapped *out);
 	uint64_t (*load)(void *obj, unsigned region, uint64_t off, unsigned size);
 	void (*store)(void *obj, unsigned region, uint64_t off, uint64_t v, unsigned size);
 	void (*release)(void *obj);
-};
-
-struct opened {
-	const struct file_ops *ops;
-	void *obj;
-	unsigned index;
 };
 
 #define SHADOW_MAX_RESV	128u	/* more are not shown */

@@ -22,7 +22,8 @@
  * server's end is bound to an abstract name, so getpeername() on any copy says
  * which object it is, with no table in the client:
  *	"\0uiommu/<server pid>/<object number>/<kind><index>"	numbers in decimal
- * kind: 'i' iommufd, 'v' vfio, 'f' fault queue; index: which vfio device. No NUL at the end. The
+ * kind: 'i' iommufd and what is mapped of one, 'v' vfio, 'f' fault queue; index: which vfio device.
+ * No NUL at the end. The
  * name stays readable after the server has died. Object numbers are not reused.
  * Before it handles a request, the server handles every hang-up that is already
  * visible, so close() followed by open() works as with a kernel. Whatever is
@@ -89,8 +90,7 @@ enum uiommu_req_op {
 				   taken out of the file; ret */
 	UIOMMU_REQ_WRITE,	/* the same */
 	UIOMMU_REQ_MMAP,	/* obj, a0 offset, a1 length, a2 prot, a3 flags;
-				   ret 0: r0 region, r1 offset in it, r2 1 = trap every
-				   access; 0 = map the fd in SCM_RIGHTS at offset r1 */
+				   ret 0: r0 region, r1 offset in it, r2 UIOMMU_MAP_* */
 	UIOMMU_REQ_LOAD,	/* obj, a0 region, a1 offset, a2 size; r0 value. Sizes 16 and
 				   32: the bytes are in r[0..3]. Never upcalls. */
 	UIOMMU_REQ_STORE,	/* obj, a0 region, a1 offset, a2 size, a3 value. Sizes 16, 32,
@@ -99,6 +99,15 @@ enum uiommu_req_op {
 				   a0 old address, a1 length, a2 new address;
 				   ret 1: some are pinned, keep them there until UNHIDE;
 				   0: none is, drop them */
+};
+
+/* what a mapping is made of */
+enum uiommu_map_how {
+	UIOMMU_MAP_MEMORY,	/* the fd in SCM_RIGHTS, at offset r1 */
+	UIOMMU_MAP_TRAPPED,	/* nothing: each access is a LOAD or STORE of the object */
+	UIOMMU_MAP_TRAPPED_FILE, /* likewise, but of the object whose file is in SCM_RIGHTS. It is
+				   kept open, close-on-exec, as long as any part is mapped: that is
+				   how the server knows */
 };
 
 /* client -> server */

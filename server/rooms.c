@@ -108,10 +108,9 @@ static int64_t vfio_write(void *obj, struct uiommu_as *as, uint64_t off, uint64_
 }
 
 /* Every BAR today is registers: each access is a call. */
-static int vfio_mmap(void *obj, uint64_t off, uint64_t len, unsigned *region, uint64_t *region_off,
-		     int *fd)
+static int vfio_mmap(void *obj, uint64_t off, uint64_t len, unsigned prot, struct mapped *out)
 {
-	return uiommu_vfio_mmap(obj, off, len, region, region_off);
+	return uiommu_vfio_mmap(obj, off, len, &out->region, &out->off);
 }
 
 static uint64_t vfio_load(void *obj, unsigned region, uint64_t off, unsigned size)

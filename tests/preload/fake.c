@@ -267,16 +267,27 @@ static int64_t transfer(struct client *c, const struct uiommu_req *q)
 	return (int64_t)n;
 }
 
+static int64_t map_own(const struct uiommu_req *q, struct uiommu_rep *rep, int *fd)
+{
+	if (q->a[0] != FAKE_OWN || q->a[1] != FAKE_BAR_BYTES)
+		return -ENXIO;
+	rep->r[2] = UIOMMU_MAP_TRAPPED_FILE;
+	*fd = new_object('i');
+	return 0;
+}
+
 static int64_t map(const struct uiommu_req *q, struct uiommu_rep *rep, int *fd)
 {
 	bool shared = q->a[0] >= FAKE_SHARED;
 	uint64_t off = q->a[0] - (shared ? FAKE_SHARED : 0);
 
+	if (q->a[0] >= FAKE_OWN)
+		return map_own(q, rep, fd);
 	if (off + q->a[1] > FAKE_BAR_BYTES || !(q->a[3] & MAP_SHARED))
 		return -EINVAL;
 	rep->r[0] = 0;
 	rep->r[1] = off;
-	rep->r[2] = !shared;
+	rep->r[2] = shared ? UIOMMU_MAP_MEMORY : UIOMMU_MAP_TRAPPED;
 	if (shared)
 		*fd = bar_memfd;
 	return 0;

@@ -5,7 +5,8 @@
  *
  * Device vfio0 has region 0: FAKE_BAR_BYTES of plain memory whose every access is
  * logged, trapped when mapped at offset 0 of the file, and shared memory when
- * mapped at FAKE_SHARED. pread/pwrite reach the same bytes as the trapped one.
+ * mapped at FAKE_SHARED. At FAKE_OWN, all of it or -ENXIO, a mapping is trapped and
+ * is a file of its own (FAKE_OBJECTS). pread/pwrite reach the same bytes as the trapped one.
  */
 #ifndef TESTS_PRELOAD_FAKE_H
 #define TESTS_PRELOAD_FAKE_H
@@ -15,6 +16,7 @@
 
 #define FAKE_BAR_BYTES		0x4000
 #define FAKE_SHARED		0x100000
+#define FAKE_OWN		0x200000
 
 struct fake_log {
 	uint32_t loads, stores;		/* since the last FAKE_LOG */

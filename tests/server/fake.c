@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "fake.h"
 #include "fake_backend.h"
@@ -173,15 +174,37 @@ static void fake_store(void *obj, unsigned region, uint64_t off, uint64_t v, uns
 	((struct fake_file *)obj)->f->reg = v;
 }
 
-static int fake_mmap(void *obj, uint64_t off, uint64_t len, unsigned *region, uint64_t *region_off,
-		     int *fd)
-{
-	*region = 0;
-	*region_off = off;
-	return len ? 0 : -UIOMMU_EINVAL;
-}
-
 const char fake_kind[] = "fake";
+static const char mapping_kind[] = "mapping";
+
+static const struct file_ops mapping_ops = {
+	.kind = mapping_kind,
+	.letter = 'i',
+	.load = fake_load,
+	.store = fake_store,
+	.release = fake_release,
+};
+
+/* At FAKE_OWN a mapping is a file of its own, which counts as one. */
+static int fake_mmap(void *obj, uint64_t off, uint64_t len, unsigned prot, struct mapped *out)
+{
+	struct fake_file *own;
+
+	out->off = off;
+	if (len != 0x2000)
+		return -UIOMMU_ENXIO;
+	if (off != FAKE_OWN)
+		return 0;
+	if (prot & PROT_EXEC)
+		return -UIOMMU_EPERM;
+	own = calloc(1, sizeof(*own));
+	if (!own)
+		return -UIOMMU_ENOMEM;
+	own->f = ((struct fake_file *)obj)->f;
+	own->f->opened++;
+	out->file = (struct opened){ &mapping_ops, own, 0 };
+	return 0;
+}
 
 static const struct file_ops ops = {
 	.kind = fake_kind,

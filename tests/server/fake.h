@@ -19,6 +19,9 @@ enum fake_cmd {
 	FAKE_KEPT_COPY,		/* arg: as FAKE_COPY, in the memory that was kept */
 };
 
+/* mmap() of two pages; at this offset they have a file of their own */
+#define FAKE_OWN 0x100000
+
 struct fake_pin {
 	uint64_t va, len, prot;
 	uint64_t pa;		/* out */

@@ -862,13 +862,69 @@ static void t_traps(void)
 		memcpy(req.a, bad[i], sizeof(bad[i]));
 		CHECK(client_call(&cl, &req, &rep, NULL) == -EINVAL);
 	}
-	req = (struct uiommu_req){ .op = UIOMMU_REQ_MMAP, .obj = client_object(fd),
-				   .a = { 0x2000, PAGE, PROT_READ, MAP_SHARED } };
-	CHECK(!client_call(&cl, &req, &rep, NULL) && rep.r[1] == 0x2000 && rep.r[2] == 1);
-	req.a[1] = 0;
+	req = (struct uiommu_req){ .op = UIOMMU_REQ_MMAP,
+				   .obj = client_object(fd),
+				   .a = { 0x2000, PAGE + 1, PROT_READ, MAP_SHARED } };
+	CHECK(!client_call(&cl, &req, &rep, NULL) && rep.r[1] == 0x2000);
+	CHECK(rep.r[2] == UIOMMU_MAP_TRAPPED);
+	req.a[1] = PAGE;
+	CHECK(client_call(&cl, &req, &rep, NULL) == -ENXIO);
+	req.a[3] = MAP_PRIVATE;
 	CHECK(client_call(&cl, &req, &rep, NULL) == -EINVAL);
 	req.op = UIOMMU_REQ_READ;	/* this kind of file has none */
 	CHECK(client_call(&cl, &req, &rep, NULL) == -EINVAL);
+}
+
+static int map_own(int fd, uint64_t prot, int *own)
+{
+	struct uiommu_req req = { .op = UIOMMU_REQ_MMAP,
+				  .obj = client_object(fd),
+				  .a = { FAKE_OWN, 2 * PAGE, prot, MAP_SHARED } };
+	struct uiommu_rep rep;
+	int ret = client_call(&cl, &req, &rep, own);
+
+	CHECK(ret || (rep.r[2] == UIOMMU_MAP_TRAPPED_FILE && *own >= 0));
+	return ret;
+}
+
+static int64_t access_own(uint32_t obj, uint32_t op, uint64_t v)
+{
+	struct uiommu_req req = { .op = op, .obj = obj, .a = { 0, 0, 8, v } };
+	struct uiommu_rep rep;
+	int64_t ret = client_call(&cl, &req, &rep, NULL);
+
+	return ret ? ret : (int64_t)rep.r[0];
+}
+
+static void store_and_close(void *fd)
+{
+	CHECK(access_own(client_object(*(int *)fd), UIOMMU_REQ_STORE, 7) == 0);
+	close(*(int *)fd);
+	CHECK(access_own(client_object(*(int *)fd), UIOMMU_REQ_STORE, 7) == -EBADF);
+}
+
+/* A mapping is there for as long as anybody has its file, whatever file it is of. */
+static void t_mappings(void)
+{
+	int watch = open_iommu(), fd = open_iommu(), own, more;
+	uint32_t obj;
+
+	CHECK(map_own(fd, PROT_READ | PROT_EXEC, &own) == -EPERM);
+	CHECK(!map_own(fd, PROT_READ, &own));
+	CHECK(!map_own(fd, PROT_READ, &more));
+	obj = client_object(own);
+	CHECK(obj && obj != client_object(fd) && obj != client_object(more));
+	CHECK(client_ioctl(&cl, own, FAKE_OBJECTS, NULL) == -ENOTTY);
+	close(fd);
+	CHECK(released(watch) == 1);
+	close(more);
+	CHECK(released(watch) == 2);
+	in_child(store_and_close, &own);
+	CHECK(access_own(obj, UIOMMU_REQ_LOAD, 0) == 7);
+	CHECK(released(watch) == 2);
+	close(own);
+	CHECK(access_own(obj, UIOMMU_REQ_LOAD, 0) == -EBADF);
+	CHECK(released(watch) == 3);
 }
 
 /* ---- with a real machine behind: what its servers make of anything ---- */
@@ -1215,14 +1271,55 @@ static const struct {
 #define T(n)	{ #n, t_##n, NULL, false }
 #define TA(n)	{ #n, NULL, t_##n, false }
 #define TS(n)	{ #n, NULL, t_##n, true }
-	T(basic), T(closed), T(dup), T(fork), T(orphan), T(scm), TS(exec), TA(exec2),
-	T(files), TS(keep), TA(keep2), T(pin), T(munmap), T(munmap_part),
-	T(munmap_around), TS(pin_exec), TA(pin_exec2), T(dontneed), T(mprotect),
-	T(pin_fork), T(pin_exit), T(pin_exit_hidden), T(readonly), TS(readonly_file),
-	T(large), T(memlock), T(many), T(closefrom), T(reconnect), T(hangup), T(killed),
-	TA(fuzz), TA(fuzz_rooms), T(flood), T(malformed), T(no_hello), T(traps),
-	T(descriptors), TA(bad_ring), T(env), T(daemon), T(exit3), T(abort), T(wait_term),
-	T(inspect), T(inspect_rude), T(inspect_stays), T(inspect_others),
+	T(basic),
+	T(closed),
+	T(dup),
+	T(fork),
+	T(orphan),
+	T(scm),
+	TS(exec),
+	TA(exec2),
+	T(files),
+	TS(keep),
+	TA(keep2),
+	T(pin),
+	T(munmap),
+	T(munmap_part),
+	T(munmap_around),
+	TS(pin_exec),
+	TA(pin_exec2),
+	T(dontneed),
+	T(mprotect),
+	T(pin_fork),
+	T(pin_exit),
+	T(pin_exit_hidden),
+	T(readonly),
+	TS(readonly_file),
+	T(large),
+	T(memlock),
+	T(many),
+	T(closefrom),
+	T(reconnect),
+	T(hangup),
+	T(killed),
+	TA(fuzz),
+	TA(fuzz_rooms),
+	T(flood),
+	T(malformed),
+	T(no_hello),
+	T(traps),
+	T(mappings),
+	T(descriptors),
+	TA(bad_ring),
+	T(env),
+	T(daemon),
+	T(exit3),
+	T(abort),
+	T(wait_term),
+	T(inspect),
+	T(inspect_rude),
+	T(inspect_stays),
+	T(inspect_others),
 };
 
 int main(int argc, char **argv)

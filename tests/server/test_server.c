@@ -147,6 +147,7 @@ SCENARIO(flood)
 SCENARIO(malformed)
 SCENARIO(no_hello)
 SCENARIO(traps)
+SCENARIO(mappings)
 SCENARIO(inspect)
 SCENARIO(inspect_rude)
 SCENARIO(inspect_others)
@@ -607,6 +608,7 @@ int main(void)
 		cmocka_unit_test(s_malformed),
 		cmocka_unit_test(s_no_hello),
 		cmocka_unit_test(s_traps),
+		cmocka_unit_test(s_mappings),
 		cmocka_unit_test(s_inspect),
 		cmocka_unit_test(s_inspect_rude),
 		cmocka_unit_test(s_inspect_stays),

@@ -149,6 +149,108 @@ static void kernel_access(int fd)
 	CHECK(faults(p, false));
 }
 
+/* A mapping that the server counts: as long as a part of it is there in any process. */
+static int objects(int fd)
+{
+	return ioctl(fd, FAKE_OBJECTS, 0);
+}
+
+static void in_child(void (*fn)(uint8_t *p, int fd), uint8_t *p, int fd)
+{
+	pid_t pid = fork();
+	int st;
+
+	if (!pid) {
+		fn(p, fd);
+		_exit(failed != 0);
+	}
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+}
+
+static void child_unmaps(uint8_t *p, int fd)
+{
+	*(uint32_t *)(p + 8) = 21;
+	CHECK(munmap(p, FAKE_BAR_BYTES) == 0 && objects(fd) == 2);
+}
+
+static void child_dies(uint8_t *p, int fd)
+{
+	CHECK(*(uint64_t *)(p + 8) == 21 && objects(fd) == 2);
+}
+
+static void child_execs(uint8_t *p, int fd)
+{
+	CHECK(*(uint64_t *)(p + 8) == 21 && fd >= 0);
+	execl("/bin/true", "true", NULL);
+	_exit(1);
+}
+
+static void *map_own(int fd)
+{
+	uint8_t *p = mmap(NULL, FAKE_BAR_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, FAKE_OWN);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static void counted(void)
+{
+	int fd = open_device(), other = open("/dev/iommu", O_RDWR);
+	uint8_t *p = map_own(fd), *q, *r;
+
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, FAKE_OWN) == MAP_FAILED &&
+	      errno == ENXIO);
+	CHECK(objects(other) == 3);
+	close(fd);
+	CHECK(objects(other) == 2);
+	*(uint64_t *)(p + 8) = 20;
+	CHECK(*(uint32_t *)(p + 8) == 20 && *(uint32_t *)(p + 12) == 0);
+	in_child(child_unmaps, p, other);
+	in_child(child_dies, p, other);
+	in_child(child_execs, p, other);
+	CHECK(objects(other) == 2);
+	/* moved, protected and cut it is the same mapping */
+	r = mmap(NULL, FAKE_BAR_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	q = mremap(p, FAKE_BAR_BYTES, FAKE_BAR_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, r);
+	CHECK(q == r && *(uint64_t *)(q + 8) == 21);
+	CHECK(mprotect(q, 4096, PROT_READ) == 0 && faults(q + 8, true));
+	CHECK(munmap(q + 4096, 4096) == 0 && munmap(q, 4096) == 0 && objects(other) == 2);
+	q[8192] = 3;
+	CHECK(q[8192] == 3);
+	/* memory over what is left of it ends it */
+	CHECK(mmap(q + 8192, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	      q + 8192);
+	CHECK(objects(other) == 1);
+	munmap(q + 8192, 8192);
+	close(other);
+}
+
+/* The child has it for longer than the parent. */
+static void inherited(void)
+{
+	int fd = open_device(), go[2], st;
+	uint8_t *p = map_own(fd);
+	pid_t pid;
+	char c;
+
+	CHECK(pipe(go) == 0);
+	pid = fork();
+	if (!pid) {
+		close(go[1]);
+		CHECK(read(go[0], &c, 1) == 0);
+		p[5] = 9;
+		CHECK(p[5] == 9);
+		_exit(failed != 0);
+	}
+	munmap(p, FAKE_BAR_BYTES);
+	CHECK(objects(fd) == 2);
+	close(go[0]);
+	close(go[1]);
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+	CHECK(objects(fd) == 1);
+	close(fd);
+}
+
 int main(void)
 {
 	int fd = open_device();
@@ -161,5 +263,7 @@ int main(void)
 	kernel_access(fd);
 	close(fd);
 	lives_on();
+	counted();
+	inherited();
 	return failed != 0;
 }
