@@ -127,6 +127,9 @@ struct uiommu_viommu {
 	struct uiommu_iommu *iommu;		/* (i) */
 	struct uiommu_link *link;		/* (i) the parent's, held: the VM's tag */
 	struct uiommu_list devs;		/* (r) */
+	struct uiommu_list queues;		/* (u) from number 0 up */
+	void *drv;				/* (i)(drv) by viommu_init(): what it has in
+						   hardware; NULL: nothing */
 	unsigned holds;				/* (u) nested domains of it */
 	struct uiommu_node node;		/* (u) u->viommus */
 	struct uiommu_retire retire;
@@ -138,8 +141,16 @@ struct uiommu_vdevice {
 	const struct uiommu_host *host;		/* (i) */
 	struct uiommu_dev *dev;			/* (i) */
 	uint64_t virt_id;			/* (i) the VM's number of it */
+	unsigned slot;				/* (i)(drv) by vdevice_init() */
 	struct uiommu_node node;		/* (r) viommu->devs */
 	struct uiommu_retire retire;
+};
+
+/* A queue in a VM's memory. */
+struct uiommu_hw_queue {
+	struct uiommu_viommu *viommu;		/* (i) */
+	struct uiommu_hw_queue_config cfg;	/* (i) */
+	struct uiommu_node node;		/* (u) viommu->queues */
 };
 
 struct uiommu_dev {
@@ -273,17 +284,40 @@ struct uiommu_iommu_ops {
 	/* Can it have such slices? In any context. NULL: none. */
 	bool (*has_viommu)(const struct uiommu_iommu *iommu, unsigned type);
 	/*
+	 * Between these two the slice has whatever it needs of hardware, with v->link's
+	 * tag; v->drv stays NULL where that is nothing. 0, -ENOSPC, -ENOMEM, -ETIMEDOUT.
+	 * On return of fini() hardware does nothing for it any more, or is shut off;
+	 * v->drv may be looked at until readers have left. Both NULL: it never has.
+	 */
+	int (*viommu_init)(struct uiommu_viommu *v);
+	void (*viommu_fini)(struct uiommu_viommu *v);
+	/* Only where v->drv is set, as all down to hw_queue_fini(): hardware learns, and
+	 * forgets, what the VM calls the device. 0, -EINVAL, -ENOSPC. */
+	int (*vdevice_init)(struct uiommu_vdevice *vd);
+	void (*vdevice_fini)(struct uiommu_vdevice *vd);
+	/* As uiommu_viommu_mmio(). In any context. */
+	int (*viommu_mmio)(const struct uiommu_viommu *v, struct uiommu_mmio *out,
+			   size_t *bytes);
+	/* As uiommu_viommu_num_hw_queues(). In any context. NULL: none. */
+	unsigned (*num_hw_queues)(const struct uiommu_viommu *v, unsigned type);
+	/*
+	 * Type and number are good, and it is the lowest that is free. 0, -EINVAL,
+	 * -ETIMEDOUT. fini() is as uiommu_hw_queue_free(); it is the highest there is.
+	 */
+	int (*hw_queue_init)(struct uiommu_hw_queue *q);
+	void (*hw_queue_fini)(struct uiommu_hw_queue *q);
+	/*
 	 * As uiommu_cache_invalidate(). Any thread, without the instance lock, several
 	 * at once, within read_enter(): allocates nothing.
 	 */
 	int (*viommu_invalidate)(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
 				 size_t n, size_t *handled);
 	/*
-	 * @f as a record in the VM's terms; bytes written to @record, 0: not the VM's
-	 * business. Within read_enter(), in any context.
+	 * @f as a record in the VM's terms, *@type: IOMMU_VEVENTQ_TYPE_* of the uAPI; bytes
+	 * written to @record, 0: not the VM's business. Within read_enter(), in any context.
 	 */
 	size_t (*viommu_event)(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
-			       uint64_t record[UIOMMU_RECORD_WORDS]);
+			       unsigned *type, uint64_t record[UIOMMU_RECORD_WORDS]);
 	/*
 	 * Answers the group of @r, which is its last request. Any thread, without the
 	 * instance lock, several at once; waits for nothing, allocates nothing. An
@@ -296,8 +330,8 @@ struct uiommu_iommu_ops {
 	 * other threads were about to. With the instance lock held. */
 	void (*drain_faults)(struct uiommu_iommu *iommu);
 
-	/* Fills in what GET_HW_INFO says. Never fails after a successful probe. */
-	void (*hw_info)(const struct uiommu_dev *dev, struct uiommu_hw_info *out);
+	/* As uiommu_device_hw_info(). */
+	int (*hw_info)(const struct uiommu_dev *dev, unsigned type, struct uiommu_hw_info *out);
 
 	/* The instance goes away: as the driver's own remove function. */
 	void (*remove)(struct uiommu_iommu *iommu);
@@ -382,6 +416,31 @@ const struct uiommu_link *uiommu_device_link(const struct uiommu_dev *dev, uiomm
  * Return:    the device, good until read_leave(); NULL: the VM has none of that number.
  */
 struct uiommu_dev *uiommu_viommu_find(const struct uiommu_viommu *v, uint64_t virt_id);
+
+/**
+ * uiommu_viommu_report() - hardware has something to say to a VM
+ * @v:      its slice
+ * @type:   IOMMU_VEVENTQ_TYPE_* of the Linux uAPI
+ * @record: in the VM's terms
+ * @bytes:  of @record
+ *
+ * Context:   within host->read_enter(), with no lock of the driver's held; @v was not
+ *            freed before.
+ * Return:    false: nobody wanted to know.
+ */
+bool uiommu_viommu_report(const struct uiommu_viommu *v, unsigned type, const void *record,
+			  size_t bytes);
+
+/**
+ * uiommu_iommu_for_each_viommu() - all slices of an IOMMU
+ * @iommu: the one
+ * @fn:    called for each in the order of making; non-zero ends the walk
+ *
+ * Context:   a driver operation: the instance lock is held.
+ * Return:    0, or what @fn returned last.
+ */
+int uiommu_iommu_for_each_viommu(struct uiommu_iommu *iommu,
+				 int (*fn)(struct uiommu_viommu *v));
 
 /**
  * uiommu_iommu_for_each_device() - all devices behind an IOMMU

@@ -455,7 +455,7 @@ int uiommu_pci_groups(const struct uiommu_pci_fn *fns, unsigned n, unsigned *gro
 
 /**
  * struct uiommu_hw_info - hardware's description of itself, for GET_HW_INFO
- * @type:         IOMMU_HW_INFO_TYPE_* of the Linux uAPI (2: SMMUv3)
+ * @type:         IOMMU_HW_INFO_TYPE_* of the Linux uAPI (2: SMMUv3, 3: its queues for VMs)
  * @data:         the uAPI's structure of that type; good as long as the IOMMU
  * @bytes:        its size
  * @capabilities: IOMMU_HW_CAP_* of the uAPI
@@ -469,14 +469,17 @@ struct uiommu_hw_info {
 
 /**
  * uiommu_device_hw_info() - describe the IOMMU in front of a device
- * @dev: the device
- * @out: overwritten whole
+ * @dev:  the device
+ * @type: which description, IOMMU_HW_INFO_TYPE_* of the Linux uAPI; 0: of the IOMMU itself
+ * @out:  overwritten whole
  *
  * Context:   any; takes no lock.
  * Hardware:  none: read once at probe.
- * Return:    0.
+ * Return:    0, or
+ *   -UIOMMU_EOPNOTSUPP  it has no description of that type    all of @out is zero
  */
-int uiommu_device_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out);
+int uiommu_device_hw_info(const struct uiommu_dev *dev, unsigned type,
+			  struct uiommu_hw_info *out);
 
 /* ---- domains ---- */
 

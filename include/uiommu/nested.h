@@ -13,6 +13,10 @@
  * as the VM lives, knows the VM's devices by the numbers that the VM has for them, and
  * takes the VM's own invalidations. Numbers of the VM's are looked up, never used.
  *
+ * Some hardware takes them from a queue in the VM's memory, with nobody in between: the
+ * vIOMMU then has a page of registers for the VM's hands, and hardware puts the VM's tag
+ * and the real numbers of devices in place of what the VM says.
+ *
  * Contexts are worded as in uiommu/iommu.h. What a user hands in (struct
  * uiommu_user_data, invalidations) is a copy that it cannot change any more.
  */
@@ -23,6 +27,7 @@
 
 struct uiommu_viommu;
 struct uiommu_vdevice;
+struct uiommu_hw_queue;
 
 /**
  * struct uiommu_user_data - what a user says, in the format of a driver
@@ -149,10 +154,14 @@ static inline void uiommu_unbind_pgtable(struct uiommu_domain *parent, struct ui
  * struct uiommu_viommu_config - what a vIOMMU is made of
  * @parent: what translates the VM's addresses; held
  * @dev:    a device behind the IOMMU it is a slice of
- * @type:   IOMMU_VIOMMU_TYPE_* of the Linux uAPI (1: SMMUv3)
- * @event:  told of each event that hardware recorded for a device of the VM's, in the
- *          VM's own terms (SMMUv3: a record with the VM's StreamID). In the context of
- *          observer.fault, which is told of it only where this returns false, or is NULL
+ * @type:   IOMMU_VIOMMU_TYPE_* of the Linux uAPI (1: SMMUv3, 2: an SMMUv3 with queues
+ *          for VMs, TEGRA241_CMDQV; it can do all that 1 can)
+ * @event:  told of each event that hardware recorded for the VM, with its type, which is
+ *          IOMMU_VEVENTQ_TYPE_* of the Linux uAPI. 1: of a device of the VM's, 32 bytes, a
+ *          record of the SMMUv3's in the VM's own terms (its StreamID); in the context of
+ *          observer.fault, which is told of it only where this returns false, or is
+ *          NULL. 2: queues of the VM's have stopped, 16 bytes, two words, bit n of which
+ *          says that queue n has; in the same context, and told to nobody else
  * @ctx:    handed to @event; like @event good until every reader has left who was inside
  *          when uiommu_viommu_free() returned (host->retire)
  */
@@ -160,7 +169,7 @@ struct uiommu_viommu_config {
 	struct uiommu_domain *parent;
 	struct uiommu_dev *dev;
 	unsigned type;
-	bool (*event)(void *ctx, const void *record, size_t bytes);
+	bool (*event)(void *ctx, unsigned type, const void *record, size_t bytes);
 	void *ctx;
 };
 
@@ -180,13 +189,17 @@ bool uiommu_device_has_viommu(const struct uiommu_dev *dev, unsigned type);
  * @out: the vIOMMU; only set on success
  *
  * Context:   takes the instance lock; may call host->alloc().
- * Hardware:  takes the parent's tag behind the IOMMU, if nothing has it yet.
+ * Hardware:  takes the parent's tag behind the IOMMU, if nothing has it yet. With queues
+ *            (type 2): takes an interface of hardware's and binds it to that tag, no
+ *            queue in it.
  * Ownership: the caller's, until uiommu_viommu_free(). Holds @cfg->parent.
  * Return:    0, or (nothing is made then)
  *   -UIOMMU_EINVAL      the parent is not one, or is of another instance
  *   -UIOMMU_EOPNOTSUPP  the IOMMU has no such slices, or not this type
- *   -UIOMMU_ENOSPC      the IOMMU's tags are used up
+ *   -UIOMMU_ENOSPC      the IOMMU's tags, or its interfaces, are used up
  *   -UIOMMU_ENOMEM      the host gave no memory
+ *   -UIOMMU_ETIMEDOUT   hardware does not acknowledge; the interface is not used again
+ *                       before the IOMMU is recovered
  */
 int uiommu_viommu_alloc(const struct uiommu_viommu_config *cfg, struct uiommu_viommu **out);
 
@@ -196,9 +209,10 @@ int uiommu_viommu_alloc(const struct uiommu_viommu_config *cfg, struct uiommu_vi
  *
  * Context:   takes the instance lock; allocates nothing. No call on @v is under way;
  *            an event that is being told may end after it.
- * Hardware:  where it was the last to have the tag, caches forget it.
+ * Hardware:  its interface is switched off, which is waited for. Where it was the last to
+ *            have the tag, caches forget it.
  * Return:    0, or
- *   -UIOMMU_EBUSY  it has devices or nested domains; it stays
+ *   -UIOMMU_EBUSY  it has devices, nested domains or queues; it stays
  */
 int uiommu_viommu_free(struct uiommu_viommu *v);
 
@@ -210,12 +224,14 @@ int uiommu_viommu_free(struct uiommu_viommu *v);
  * @out:     the record; only set on success
  *
  * Context:   takes the instance lock; may call host->alloc().
- * Hardware:  none.
+ * Hardware:  an interface with queues gets the pair of numbers.
  * Ownership: the caller's, until uiommu_vdevice_free().
  * Return:    0, or (nothing is made then)
- *   -UIOMMU_EINVAL  @dev is behind another IOMMU, or has several numbers there
+ *   -UIOMMU_EINVAL  @dev is behind another IOMMU, or has several numbers there; or @v's
+ *                   interface cannot hold @virt_id (type 2: 31 bits)
  *   -UIOMMU_ERANGE  no number of that size is possible
  *   -UIOMMU_EEXIST  @dev is a VM's already, or @virt_id is another device's in @v
+ *   -UIOMMU_ENOSPC  @v's interface has no room for another pair
  *   -UIOMMU_ENOMEM  the host gave no memory
  */
 int uiommu_vdevice_alloc(struct uiommu_viommu *v, struct uiommu_dev *dev, uint64_t virt_id,
@@ -226,9 +242,11 @@ int uiommu_vdevice_alloc(struct uiommu_viommu *v, struct uiommu_dev *dev, uint64
  * @vd: gone afterwards
  *
  * What is attached stays. A command of the VM's with that number is refused from here
- * on, an event of the device goes to the observer.
+ * on, an event of the device goes to the observer. One that hardware had begun to take
+ * from a queue of the VM's may end after it: the device then translates again what it had.
  *
  * Context:   takes the instance lock. Cannot fail, allocates nothing.
+ * Hardware:  an interface with queues loses the pair of numbers.
  * Ownership: freed through host->retire().
  */
 void uiommu_vdevice_free(struct uiommu_vdevice *vd);
@@ -262,5 +280,92 @@ struct uiommu_vdevice *uiommu_device_vdevice(const struct uiommu_dev *dev);
  */
 int uiommu_cache_invalidate(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
 			    size_t n, size_t *handled);
+
+/* ---- queues that hardware reads from a VM's memory ---- */
+
+/**
+ * uiommu_viommu_mmio() - the page of registers that may go to a VM's hands
+ * @v:     the slice
+ * @out:   a window on it; as long as @v
+ * @bytes: how long it is (type 2: 64 KiB, page 0 of the interface)
+ *
+ * Whatever is written there, at any time, reaches queues of @v's alone. Where @out->base is
+ * set, that is where the host mapped the registers, and the page can be given to a program;
+ * else each access is a call, and one that is not of 4 or 8 bytes, not aligned or beyond
+ * the end reads 0 and writes nothing.
+ *
+ * Context:   any; takes no lock.
+ * Hardware:  none.
+ * Ownership: @v's: nobody uses the window when uiommu_viommu_free() is called.
+ * Return:    0, or (nothing is set then)
+ *   -UIOMMU_EOPNOTSUPP  a slice of this type has none
+ */
+int uiommu_viommu_mmio(const struct uiommu_viommu *v, struct uiommu_mmio *out, size_t *bytes);
+
+/**
+ * uiommu_viommu_num_hw_queues() - how many queues it can have
+ * @v:    the slice
+ * @type: IOMMU_HW_QUEUE_TYPE_* of the Linux uAPI (1: TEGRA241_CMDQV)
+ *
+ * Context:   any; takes no lock.
+ * Return:    their number; 0: none of that type.
+ */
+unsigned uiommu_viommu_num_hw_queues(const struct uiommu_viommu *v, unsigned type);
+
+/**
+ * struct uiommu_hw_queue_config - a queue in a VM's memory
+ * @type:  IOMMU_HW_QUEUE_TYPE_* of the Linux uAPI (1: TEGRA241_CMDQV)
+ * @index: its number within the slice, from 0
+ * @base:  where it is; a multiple of @bytes
+ * @bytes: its size (type 1: a power of two from 32 on, at most what IDR1.CMDQS allows)
+ */
+struct uiommu_hw_queue_config {
+	unsigned type, index;
+	uiommu_pa_t base;
+	uint64_t bytes;
+};
+
+/**
+ * uiommu_hw_queue_alloc() - hardware reads commands from there
+ * @v:   the slice; held until uiommu_hw_queue_free()
+ * @cfg: copied. The memory stays where it is, in one piece, as long as the queue
+ * @out: the queue; only set on success
+ *
+ * Its registers appear in the page of uiommu_viommu_mmio(), empty and off: whoever has
+ * the page switches it on, and fills it. What it may say is what hardware lets it (type
+ * 1: TLBI_NH_ASID, TLBI_NH_VA, ATC_INV, CMD_SYNC); anything else stops this queue, and
+ * is told (struct uiommu_viommu_config, event 2). Everything in it has hardware's tag
+ * and real numbers of devices put in place of its own: what is cached for others stays.
+ *
+ * uiommu_iommu_recover() leaves it off and empty, and tells the VM of it as of a queue
+ * that stopped: nothing is cached of before, so what stood in it has been done.
+ *
+ * Context:   takes the instance lock; may call host->alloc().
+ * Hardware:  a queue of its interface gets the memory's address.
+ * Ownership: the caller's, until uiommu_hw_queue_free().
+ * Return:    0, or (nothing is made then)
+ *   -UIOMMU_EOPNOTSUPP  a slice of this type has no queues of @cfg->type
+ *   -UIOMMU_EINVAL      it has not so many; or @bytes or @base are not as they have to be
+ *   -UIOMMU_EEXIST      it has that one
+ *   -UIOMMU_EIO         it has not the one before it: they are made from 0 up
+ *   -UIOMMU_ENOMEM      the host gave no memory
+ *   -UIOMMU_ETIMEDOUT   hardware does not acknowledge; the IOMMU is off
+ */
+int uiommu_hw_queue_alloc(struct uiommu_viommu *v, const struct uiommu_hw_queue_config *cfg,
+			  struct uiommu_hw_queue **out);
+
+/**
+ * uiommu_hw_queue_free() - hardware reads nothing from there any more
+ * @q: gone afterwards
+ *
+ * Context:   takes the instance lock; allocates nothing.
+ * Hardware:  switches it off whatever its user does meanwhile, and waits until no command
+ *            of it is being executed, nor an answer of a device to one awaited. What is
+ *            written into the page afterwards reaches nothing. Hardware that does not
+ *            acknowledge is shut off, as for an unmap.
+ * Return:    0, or
+ *   -UIOMMU_EBUSY  a queue of a higher number is there; it stays
+ */
+int uiommu_hw_queue_free(struct uiommu_hw_queue *q);
 
 #endif

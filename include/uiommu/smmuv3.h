@@ -43,6 +43,14 @@ struct uiommu_smmuv3_msi {
  *              is a wire)
  * @msi_gerror: likewise
  * @msi_priq:   likewise
+ * @cmdqv:      registers of its queues for VMs (TEGRA241_CMDQV), if @has_cmdqv; copied, the
+ *              embedder's again after uiommu_smmuv3_remove(). One of them is the driver's
+ *              own, for invalidations, so that a guest's driver gets by without its VMM.
+ *              Registers that make no sense, or do not answer, are left alone: a line in
+ *              the log says so
+ * @has_cmdqv:  it has those
+ * @has_irq_cmdqv: false: where it has those, somebody calls uiommu_smmuv3_poll()
+ * @irq_cmdqv:  a queue has stopped; raised once for each that does (edge)
  * @reset:      puts the hardware through reset; may sleep. 0, or a negative UIOMMU_E*.
  *              NULL: it cannot, and an SMMU that failed stays off
  * @reset_ctx:  handed to @reset
@@ -72,6 +80,9 @@ struct uiommu_smmuv3_config {
 	bool has_irq_priq;
 	unsigned irq_evtq, irq_gerror, irq_priq;
 	struct uiommu_smmuv3_msi msi_evtq, msi_gerror, msi_priq;
+	struct uiommu_mmio cmdqv;
+	bool has_cmdqv, has_irq_cmdqv;
+	unsigned irq_cmdqv;
 	int (*reset)(void *ctx);
 	void *reset_ctx;
 	int (*vmid_alloc)(void *ctx, uint32_t *vmid);
@@ -125,7 +136,7 @@ void uiommu_smmuv3_remove(struct uiommu_iommu *iommu);
  * @iommu: from uiommu_smmuv3_probe()
  *
  * Looks at GERROR, drains the event and the page request queue, tells the observer of
- * each fault and the handlers of each page request. Also
+ * each fault, the handlers of each page request, and a VM of its queues that stopped. Also
  * fine where there are interrupts.
  *
  * Context:   any in which a UIOMMU_LOCK_SPIN may be taken; several at once are fine,

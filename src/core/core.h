@@ -129,6 +129,10 @@ const struct uiommu_attach *uiommu_attach_serving(const struct uiommu_dev *dev,
 /* Has the device's VM been told of @f? */
 bool uiommu_viommu_tell(const struct uiommu_fault *f);
 
+/* ---- hw_queue.c ---- */
+
+void uiommu_hw_queue_end_all(struct uiommu_viommu *v) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+
 /* ---- resv.c ---- */
 
 int uiommu_resv_check(const struct uiommu_dev_resv *resv, unsigned n, bool blocked);

@@ -321,9 +321,9 @@ bool uiommu_device_is_shared(const struct uiommu_dev *dev)
 	return dev->shared;
 }
 
-int uiommu_device_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
+int uiommu_device_hw_info(const struct uiommu_dev *dev, unsigned type,
+			  struct uiommu_hw_info *out)
 {
 	*out = (struct uiommu_hw_info){ 0 };
-	dev->iommu->ops->hw_info(dev, out);
-	return 0;
+	return dev->iommu->ops->hw_info(dev, type, out);
 }

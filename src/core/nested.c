@@ -183,15 +183,25 @@ static int viommu_init(struct uiommu_viommu *v, const struct uiommu_viommu_confi
 	UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static int viommu_init(struct uiommu_viommu *v, const struct uiommu_viommu_config *cfg)
 {
+	const struct uiommu_iommu_ops *ops = cfg->dev->iommu->ops;
+	int err;
+
 	v->cfg = *cfg;
 	v->host = cfg->dev->host;
 	v->iommu = cfg->dev->iommu;
 	list_init(&v->devs);
+	list_init(&v->queues);
 	if (!uiommu_device_has_viommu(cfg->dev, cfg->type))
 		return -UIOMMU_EOPNOTSUPP;
 	if (!can_be_parent(cfg->parent, cfg->dev))
 		return -UIOMMU_EINVAL;
-	return uiommu_link_get(cfg->parent, v->iommu, &v->link);
+	err = uiommu_link_get(cfg->parent, v->iommu, &v->link);
+	if (err || !ops->viommu_init)
+		return err;
+	err = ops->viommu_init(v);
+	if (err)
+		uiommu_link_put(v->link);
+	return err;
 }
 
 int uiommu_viommu_alloc(const struct uiommu_viommu_config *cfg, struct uiommu_viommu **out)
@@ -235,9 +245,13 @@ static void viommu_end(struct uiommu_viommu *v)
 	struct uiommu_node *n;
 
 	orphan(v);
+	uiommu_hw_queue_end_all(v);
 	while ((n = list_first(&v->devs)))
 		uiommu_vdevice_end(uiommu_container_of(n, struct uiommu_vdevice, node));
 	list_del(&v->cfg.parent->u->viommus, &v->node);
+	/* hardware has the tag no more when it is given away */
+	if (v->drv)
+		v->iommu->ops->viommu_fini(v);
 	uiommu_link_put(v->link);
 	v->cfg.parent->holds--;
 	host_retire(v->host, &v->retire, free_viommu);
@@ -249,7 +263,7 @@ int uiommu_viommu_free(struct uiommu_viommu *v)
 	int err = 0;
 
 	core_lock(u);
-	if (list_empty(&v->devs) && !v->holds)
+	if (list_empty(&v->devs) && list_empty(&v->queues) && !v->holds)
 		viommu_end(v);
 	else
 		err = -UIOMMU_EBUSY;
@@ -270,6 +284,21 @@ void uiommu_viommu_end_all(struct uiommu *u, const struct uiommu_iommu *iommu)
 	}
 }
 
+int uiommu_iommu_for_each_viommu(struct uiommu_iommu *iommu,
+				 int (*fn)(struct uiommu_viommu *v))
+{
+	struct uiommu_node *n;
+	int ret = 0;
+
+	list_for_each(n, &iommu->u->viommus) {
+		struct uiommu_viommu *v = uiommu_container_of(n, struct uiommu_viommu, node);
+
+		if (!ret && v->iommu == iommu)
+			ret = fn(v);
+	}
+	return ret;
+}
+
 /* ---- its devices ---- */
 
 struct uiommu_dev *uiommu_viommu_find(const struct uiommu_viommu *v, uint64_t virt_id)
@@ -285,15 +314,25 @@ struct uiommu_dev *uiommu_viommu_find(const struct uiommu_viommu *v, uint64_t vi
 	return NULL;
 }
 
-/* An IOMMU's numbers have 32 bits at most. */
+/* An IOMMU's numbers have 32 bits at most; hardware that looks them up has its own say. */
 static int check_vdevice(const struct uiommu_viommu *v, const struct uiommu_dev *dev,
 			 uint64_t virt_id)
 {
 	if (dev->iommu != v->iommu || dev->num_streams != 1)
 		return -UIOMMU_EINVAL;
-	if (virt_id > UINT32_MAX)
+	if (virt_id > UINT32_MAX && !v->drv)
 		return -UIOMMU_ERANGE;
 	return dev->vdev || uiommu_viommu_find(v, virt_id) ? -UIOMMU_EEXIST : 0;
+}
+
+static int vdevice_init(struct uiommu_vdevice *vd) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static int vdevice_init(struct uiommu_vdevice *vd)
+{
+	int err = check_vdevice(vd->viommu, vd->dev, vd->virt_id);
+
+	if (!err && vd->viommu->drv)
+		err = vd->viommu->iommu->ops->vdevice_init(vd);
+	return err;
 }
 
 int uiommu_vdevice_alloc(struct uiommu_viommu *v, struct uiommu_dev *dev, uint64_t virt_id,
@@ -304,13 +343,13 @@ int uiommu_vdevice_alloc(struct uiommu_viommu *v, struct uiommu_dev *dev, uint64
 
 	if (!vd)
 		return -UIOMMU_ENOMEM;
+	vd->viommu = v;
+	vd->host = dev->host;
+	vd->dev = dev;
+	vd->virt_id = virt_id;
 	core_lock(dev->u);
-	err = check_vdevice(v, dev, virt_id);
+	err = vdevice_init(vd);
 	if (!err) {
-		vd->viommu = v;
-		vd->host = dev->host;
-		vd->dev = dev;
-		vd->virt_id = virt_id;
 		list_add(&v->devs, &vd->node);
 		__atomic_store_n(&dev->vdev, vd, __ATOMIC_RELEASE);
 		*out = vd;
@@ -332,6 +371,8 @@ void uiommu_vdevice_end(struct uiommu_vdevice *vd)
 {
 	__atomic_store_n(&vd->dev->vdev, NULL, __ATOMIC_RELEASE);
 	list_del(&vd->viommu->devs, &vd->node);
+	if (vd->viommu->drv)
+		vd->viommu->iommu->ops->vdevice_fini(vd);
 	host_retire(vd->host, &vd->retire, free_vdevice);
 }
 
@@ -380,14 +421,21 @@ static bool is_users(const struct uiommu_fault *f)
 	return att && att->link->dom->type == UIOMMU_DOMAIN_NESTED;
 }
 
+bool uiommu_viommu_report(const struct uiommu_viommu *v, unsigned type, const void *record,
+			  size_t bytes)
+{
+	return v->cfg.event && v->cfg.event(v->cfg.ctx, type, record, bytes);
+}
+
 bool uiommu_viommu_tell(const struct uiommu_fault *f)
 {
 	const struct uiommu_vdevice *vd = f->dev ? uiommu_device_vdevice(f->dev) : NULL;
 	uint64_t record[UIOMMU_RECORD_WORDS];
+	unsigned type = 0;
 	size_t bytes;
 
-	if (!vd || !vd->viommu->cfg.event || !is_users(f))
+	if (!vd || !is_users(f))
 		return false;
-	bytes = f->iommu->ops->viommu_event(vd, f, record);
-	return bytes && vd->viommu->cfg.event(vd->viommu->cfg.ctx, record, bytes);
+	bytes = f->iommu->ops->viommu_event(vd, f, &type, record);
+	return bytes && uiommu_viommu_report(vd->viommu, type, record, bytes);
 }

@@ -5,13 +5,10 @@
 #include "internal.h"
 
 /* A program may ask for one kind of description by its number. */
-static bool type_matches(const struct uiommu_abi_iommu_hw_info *cmd,
-			 const struct uiommu_hw_info *info)
+static unsigned wanted(const struct uiommu_abi_iommu_hw_info *cmd)
 {
-	if (!(cmd->flags & UIOMMU_ABI_IOMMU_HW_INFO_FLAG_INPUT_TYPE))
-		return true;
-	return cmd->in_data_type == UIOMMU_ABI_IOMMU_HW_INFO_TYPE_DEFAULT ||
-	       cmd->in_data_type == info->type;
+	return cmd->flags & UIOMMU_ABI_IOMMU_HW_INFO_FLAG_INPUT_TYPE ?
+	       cmd->in_data_type : UIOMMU_ABI_IOMMU_HW_INFO_TYPE_DEFAULT;
 }
 
 /* As much as there is room for; the rest of the room becomes zero. */
@@ -48,11 +45,9 @@ int uiommu_icall_get_hw_info(const struct uiommu_icall *c)
 	if (!obj)
 		return -UIOMMU_ENOENT;
 	idev = uiommu_container_of(obj, struct uiommu_iommufd_dev, obj);
-	ret = uiommu_device_hw_info(idev->dev, &info);
+	ret = uiommu_device_hw_info(idev->dev, wanted(cmd), &info);
 	if (ret)
 		return ret;
-	if (!type_matches(cmd, &info))
-		return -UIOMMU_EOPNOTSUPP;
 	ret = put_data(c, &info);
 	if (ret)
 		return ret;

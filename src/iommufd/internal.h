@@ -240,7 +240,7 @@ void uiommu_iviommu_lock(struct uiommu_iviommu *iv);
 void uiommu_iviommu_unlock(struct uiommu_iviommu *iv);
 struct uiommu_iviommu *uiommu_icall_find_viommu(const struct uiommu_icall *c, uint32_t id);
 /* Of an event of hardware's: false, nobody of the VM's listens. */
-bool uiommu_veventq_tell(void *viommu, const void *record, size_t bytes);
+bool uiommu_veventq_tell(void *viommu, unsigned type, const void *record, size_t bytes);
 void uiommu_veventq_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv);
 void uiommu_ivdevice_free(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);

@@ -60,11 +60,13 @@ static void push(struct uiommu_iommufd_veventq *q, const void *record, size_t by
 	memcpy(&e->body, record, bytes < sizeof(e->body) ? bytes : sizeof(e->body));
 }
 
-bool uiommu_veventq_tell(void *viommu, const void *record, size_t bytes)
+bool uiommu_veventq_tell(void *viommu, unsigned type, const void *record, size_t bytes)
 {
 	struct uiommu_iviommu *iv = viommu;
 	struct uiommu_iommufd_veventq *q;
 
+	if (type != UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3)
+		return false;
 	uiommu_iviommu_lock(iv);
 	q = iv->queue;
 	if (q) {

@@ -103,7 +103,7 @@ bool uiommu_smmuv3_has_viommu(const struct uiommu_iommu *iommu, unsigned type)
 }
 
 size_t uiommu_smmuv3_viommu_event(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
-				  uint64_t record[UIOMMU_RECORD_WORDS])
+				  unsigned *type, uint64_t record[UIOMMU_RECORD_WORDS])
 {
 	return 0;
 }

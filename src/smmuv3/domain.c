@@ -419,14 +419,19 @@ static void device_remove(struct uiommu_dev *dev)
 
 #define IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED	(1u << 3)
 
-static void hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
+#define HW_INFO_SMMUV3	2u		/* IOMMU_HW_INFO_TYPE_ARM_SMMUV3 */
+
+static int hw_info(const struct uiommu_dev *dev, unsigned type, struct uiommu_hw_info *out)
 {
 	const struct smmu *s = to_smmu(dev->iommu);
 
-	out->type = 2;			/* IOMMU_HW_INFO_TYPE_ARM_SMMUV3 */
+	if (type && type != HW_INFO_SMMUV3)
+		return -UIOMMU_EOPNOTSUPP;
+	out->type = HW_INFO_SMMUV3;
 	out->data = s->hw_info;
 	out->bytes = sizeof(s->hw_info);
 	out->capabilities = dev->ats && s->caps.ats ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
+	return 0;
 }
 
 const struct uiommu_iommu_ops uiommu_smmuv3_ops = {

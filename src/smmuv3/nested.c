@@ -11,6 +11,7 @@
 #define DATA_SMMUV3		2u	/* IOMMU_HWPT_DATA_ARM_SMMUV3 */
 #define VIOMMU_SMMUV3		1u	/* IOMMU_VIOMMU_TYPE_ARM_SMMUV3 */
 #define INVALIDATE_SMMUV3	1u	/* IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 */
+#define EVENT_SMMUV3		1u	/* IOMMU_VEVENTQ_TYPE_ARM_SMMUV3 */
 
 /* ---- a guest's STE ---- */
 
@@ -238,10 +239,11 @@ static bool is_guests(const struct uiommu_fault *f)
 }
 
 size_t uiommu_smmuv3_viommu_event(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
-				  uint64_t record[UIOMMU_RECORD_WORDS])
+				  unsigned *type, uint64_t record[UIOMMU_RECORD_WORDS])
 {
 	if (!is_guests(f))
 		return 0;
+	*type = EVENT_SMMUV3;
 	for (unsigned i = 0; i < UIOMMU_RECORD_WORDS; i++)
 		record[i] = f->raw[i];
 	record[0] = FSET(EVT_StreamID, record[0], vd->virt_id);

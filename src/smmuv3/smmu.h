@@ -189,7 +189,7 @@ bool uiommu_smmuv3_has_viommu(const struct uiommu_iommu *iommu, unsigned type);
 int uiommu_smmuv3_viommu_invalidate(struct uiommu_viommu *v, const struct uiommu_user_data *inv,
 				    size_t n, size_t *handled);
 size_t uiommu_smmuv3_viommu_event(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
-				  uint64_t record[UIOMMU_RECORD_WORDS]);
+				  unsigned *type, uint64_t record[UIOMMU_RECORD_WORDS]);
 
 /* ---- tags.c ---- */
 

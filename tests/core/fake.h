@@ -226,9 +226,13 @@ static inline int fake_recover(struct uiommu_iommu *iommu)
 	return 0;
 }
 
-static inline void fake_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
+static inline int fake_hw_info(const struct uiommu_dev *dev, unsigned type,
+			       struct uiommu_hw_info *out)
 {
+	if (type && type != 77)
+		return -UIOMMU_EOPNOTSUPP;
 	out->type = 77;
+	return 0;
 }
 
 static inline void fake_remove(struct uiommu_iommu *iommu)

@@ -251,7 +251,8 @@ static void one_pasid_is_invalidated_alone(void **state)
 	struct rig *r = *state;
 	struct uiommu_viommu *v;
 	struct uiommu_vdevice *vd;
-	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1, .type = 99 };
+	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1,
+						  .type = VTD_SLICE };
 	struct vtd_inv e[] = { { 7, A }, { 8, B } };
 	struct uiommu_user_data inv = { VTD_INV, e, sizeof(e) };
 	uint64_t a = vm_process(&r->vm1, 11), b = vm_process(&r->vm1, 12);
@@ -331,7 +332,8 @@ static int tag_of(void *ctx, const struct uiommu_attach_status *st)
 static void invariant_08_one_tag_for_all_of_a_vm(void **state)
 {
 	struct rig *r = *state;
-	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1, .type = 99 };
+	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1,
+						  .type = VTD_SLICE };
 	struct uiommu_viommu *v;
 	uint32_t tag = 0, other = 0;
 
@@ -448,7 +450,7 @@ static void hardware_that_has_it_not_says_so(void **state)
 	struct world *w = *state;
 	struct uiommu_iommu_ops per_rid = fake_ops;
 	struct uiommu_dev *dev = world_add(&w->a, "a", 1);
-	struct uiommu_viommu_config cfg = { .dev = dev, .type = 99 };
+	struct uiommu_viommu_config cfg = { .dev = dev, .type = VTD_SLICE };
 	const struct vtd_user user = { 0x5000 };
 	const struct uiommu_user_data data = { VTD_DATA, &user, sizeof(user) };
 	struct uiommu_domain *parent, *dom;
@@ -473,15 +475,16 @@ static void hardware_that_has_it_not_says_so(void **state)
 /* ---- a VM's devices, and what it is told ---- */
 
 struct told {
-	unsigned n;
+	unsigned n, type;
 	uint64_t record[2];
 };
 
-static bool on_event(void *ctx, const void *record, size_t bytes)
+static bool on_event(void *ctx, unsigned type, const void *record, size_t bytes)
 {
 	struct told *t = ctx;
 
 	t->n++;
+	t->type = type;
 	assert_int_equal(bytes, sizeof(t->record));
 	memcpy(t->record, record, bytes);
 	return true;
@@ -498,7 +501,7 @@ static void a_vm_is_told_in_its_own_terms(void **state)
 {
 	struct rig *r = *state;
 	struct told told = { 0 };
-	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1, .type = 99,
+	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1, .type = VTD_SLICE,
 						  .event = on_event, .ctx = &told };
 	struct uiommu_viommu *v;
 	struct uiommu_vdevice *vd;
@@ -510,6 +513,7 @@ static void a_vm_is_told_in_its_own_terms(void **state)
 	bind(&r->vm1, r->rid1, A, vm_process(&r->vm1, 11));
 	report(r, 0x100, UIOMMU_FAULT_HAS_PASID);
 	assert_int_equal(told.n, 1);
+	assert_int_equal(told.type, 98);
 	assert_int_equal(told.record[0], 0x77);
 	assert_int_equal(told.record[1], 0xabc000);
 	report(r, 0x100, UIOMMU_FAULT_HAS_PASID | UIOMMU_FAULT_STAGE2);
@@ -526,7 +530,8 @@ static void a_vm_is_told_in_its_own_terms(void **state)
 static void a_device_has_one_vm_and_a_number_one_device(void **state)
 {
 	struct rig *r = *state;
-	struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1, .type = 99 };
+	struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1,
+					    .type = VTD_SLICE };
 	struct uiommu_viommu *v1, *v2, *none = NULL;
 	struct uiommu_vdevice *vd, *other = NULL;
 
@@ -575,14 +580,208 @@ static void invariant_13_no_memory_at_any_point(void **state)
 	assert_int_equal(dma(r, r->rid2, 0, VA), 22);
 }
 
+/* ---- queues in a VM's memory ---- */
+
+static struct uiommu_viommu *queued(struct rig *r, struct vm *vm, struct told *told)
+{
+	const struct uiommu_viommu_config cfg = { .parent = vm->dom, .dev = r->rid1,
+						  .type = VTD_QUEUED, .event = on_event,
+						  .ctx = told };
+	struct uiommu_viommu *v = NULL;
+
+	assert_int_equal(uiommu_viommu_alloc(&cfg, &v), 0);
+	return v;
+}
+
+static int try_queue(struct uiommu_viommu *v, unsigned index, struct uiommu_hw_queue **out)
+{
+	const struct uiommu_hw_queue_config cfg = { VTD_QUEUE, index, 0x10000 * (index + 1), 4096 };
+
+	return uiommu_hw_queue_alloc(v, &cfg, out);
+}
+
+static void a_slice_holds_hardware_until_its_tag_goes(void **state)
+{
+	struct rig *r = *state;
+	struct uiommu_viommu *v1 = queued(r, &r->vm1, NULL), *v2 = queued(r, &r->vm2, NULL), *v3;
+	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1,
+						  .type = VTD_QUEUED };
+
+	assert_ptr_equal(r->v.slice[0].v, v1);
+	assert_ptr_equal(r->v.slice[1].v, v2);
+	assert_int_equal(uiommu_viommu_alloc(&cfg, &v3), -UIOMMU_ENOSPC);
+	assert_int_equal(uiommu_viommu_free(v1), 0);
+	assert_null(r->v.slice[0].v);
+	assert_int_equal(r->v.live_dids, 1);
+	/* hardware that does not take it: the tag is free again */
+	r->v.slice_fails = 1;
+	assert_int_equal(uiommu_viommu_alloc(&cfg, &v3), -UIOMMU_ETIMEDOUT);
+	assert_int_equal(r->v.live_dids, 1);
+	assert_int_equal(uiommu_viommu_alloc(&cfg, &v3), 0);
+}
+
+static void hardware_knows_a_vms_devices(void **state)
+{
+	struct rig *r = *state;
+	struct uiommu_viommu *v = queued(r, &r->vm1, NULL);
+	struct vtd_slice *s = v->drv;
+	struct uiommu_dev *rid3 = rig_add(r, "RID3", 0x300);
+	struct uiommu_vdevice *vd1, *vd2, *vd3 = NULL;
+
+	assert_int_equal(uiommu_vdevice_alloc(v, r->rid1, 0x100, &vd1), -UIOMMU_EINVAL);
+	assert_int_equal(uiommu_vdevice_alloc(v, r->rid1, 1ull << 32, &vd1), -UIOMMU_EINVAL);
+	assert_null(uiommu_device_vdevice(r->rid1));
+	assert_int_equal(uiommu_vdevice_alloc(v, r->rid1, 1, &vd1), 0);
+	assert_int_equal(uiommu_vdevice_alloc(v, r->rid2, 1, &vd2), -UIOMMU_EEXIST);
+	assert_int_equal(uiommu_vdevice_alloc(v, r->rid2, 2, &vd2), 0);
+	assert_int_equal(uiommu_vdevice_alloc(v, rid3, 3, &vd3), -UIOMMU_ENOSPC);
+	assert_null(uiommu_device_vdevice(rid3));
+	uiommu_vdevice_free(vd1);
+	assert_null(s->match[0]);
+	assert_ptr_equal(s->match[1], r->rid2);
+	assert_int_equal(uiommu_vdevice_alloc(v, rid3, 3, &vd3), 0);
+	/* a device that goes is not known any more */
+	uiommu_device_remove(r->rid2);
+	assert_null(s->match[1]);
+	uiommu_vdevice_free(vd3);
+	assert_int_equal(uiommu_viommu_free(v), 0);
+}
+
+static void queues_come_from_0_up_and_go_from_the_top(void **state)
+{
+	struct rig *r = *state;
+	struct uiommu_viommu *v = queued(r, &r->vm1, NULL);
+	struct uiommu_hw_queue_config cfg = { VTD_QUEUE + 1, 0, 0x10000, 4096 };
+	struct uiommu_hw_queue *q[VTD_QUEUES], *none = NULL;
+	struct vtd_slice *s = v->drv;
+
+	assert_int_equal(uiommu_viommu_num_hw_queues(v, VTD_QUEUE), VTD_QUEUES);
+	assert_int_equal(uiommu_hw_queue_alloc(v, &cfg, &none), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(try_queue(v, VTD_QUEUES, &none), -UIOMMU_EINVAL);
+	assert_int_equal(try_queue(v, 1, &none), -UIOMMU_EIO);
+	cfg = (struct uiommu_hw_queue_config){ VTD_QUEUE, 0, 0x10000, 8192 };
+	assert_int_equal(uiommu_hw_queue_alloc(v, &cfg, &none), -UIOMMU_EINVAL);
+	assert_int_equal(try_queue(v, 0, &q[0]), 0);
+	assert_int_equal(try_queue(v, 0, &none), -UIOMMU_EEXIST);
+	assert_int_equal(try_queue(v, 2, &none), -UIOMMU_EIO);
+	r->v.slice_fails = 1;
+	assert_int_equal(try_queue(v, 1, &none), -UIOMMU_ETIMEDOUT);
+	assert_int_equal(try_queue(v, 1, &q[1]), 0);
+	assert_int_equal(try_queue(v, 2, &q[2]), 0);
+	assert_null(none);
+	assert_int_equal(s->base[2], 0x30000);
+	r->t.forbid = true;
+	assert_int_equal(uiommu_hw_queue_free(q[0]), -UIOMMU_EBUSY);
+	assert_int_equal(uiommu_hw_queue_free(q[1]), -UIOMMU_EBUSY);
+	assert_int_equal(uiommu_hw_queue_free(q[2]), 0);
+	assert_int_equal(uiommu_viommu_free(v), -UIOMMU_EBUSY);
+	assert_int_equal(uiommu_hw_queue_free(q[1]), 0);
+	r->t.forbid = false;
+	assert_int_equal(try_queue(v, 1, &q[1]), 0);
+	assert_int_equal(uiommu_hw_queue_free(q[1]), 0);
+	assert_int_equal(uiommu_hw_queue_free(q[0]), 0);
+	assert_int_equal(uiommu_viommu_free(v), 0);
+}
+
+static void a_slice_without_queues_has_none(void **state)
+{
+	struct rig *r = *state;
+	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1,
+						  .type = VTD_SLICE };
+	struct uiommu_mmio regs = { .bytes = 7 };
+	struct uiommu_viommu *v, *with;
+	struct uiommu_hw_queue *q;
+	size_t bytes = 9;
+
+	assert_int_equal(uiommu_viommu_alloc(&cfg, &v), 0);
+	assert_int_equal(uiommu_viommu_mmio(v, &regs, &bytes), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(bytes, 9);
+	assert_int_equal(uiommu_viommu_num_hw_queues(v, VTD_QUEUE), 0);
+	assert_int_equal(try_queue(v, 0, &q), -UIOMMU_EOPNOTSUPP);
+	with = queued(r, &r->vm2, NULL);
+	assert_int_equal(uiommu_viommu_mmio(with, &regs, &bytes), 0);
+	assert_int_equal(bytes, 4096);
+	assert_ptr_equal(regs.base, with->drv);
+}
+
+static void a_report_reaches_its_vm_alone(void **state)
+{
+	struct rig *r = *state;
+	struct told told1 = { 0 }, told2 = { 0 };
+	struct uiommu_viommu *v1 = queued(r, &r->vm1, &told1), *v2 = queued(r, &r->vm2, &told2);
+	const struct uiommu_viommu_config deaf = { .parent = r->vm1.dom, .dev = r->rid1,
+						   .type = VTD_SLICE };
+	const uint64_t map[2] = { 2, 0 };
+	struct uiommu_viommu *v3;
+
+	assert_true(uiommu_viommu_report(v2, 7, map, sizeof(map)));
+	assert_int_equal(told1.n, 0);
+	assert_int_equal(told2.n, 1);
+	assert_int_equal(told2.type, 7);
+	assert_int_equal(told2.record[0], 2);
+	assert_int_equal(uiommu_viommu_alloc(&deaf, &v3), 0);
+	assert_false(uiommu_viommu_report(v3, 7, map, sizeof(map)));
+	assert_true(uiommu_viommu_report(v1, 7, map, sizeof(map)));
+}
+
+static int all_of_a_vm(struct rig *r, struct uiommu_viommu **v)
+{
+	const struct uiommu_viommu_config cfg = { .parent = r->vm1.dom, .dev = r->rid1,
+						  .type = VTD_QUEUED };
+	struct uiommu_vdevice *vd = NULL;
+	struct uiommu_hw_queue *q;
+	int err = uiommu_viommu_alloc(&cfg, v);
+
+	if (err)
+		return err;
+	err = uiommu_vdevice_alloc(*v, r->rid1, 1, &vd);
+	if (!err)
+		err = try_queue(*v, 0, &q);
+	if (!err)
+		return 0;
+	if (vd)
+		uiommu_vdevice_free(vd);
+	assert_int_equal(uiommu_viommu_free(*v), 0);
+	return err;
+}
+
+static void invariant_13_no_memory_for_a_queue(void **state)
+{
+	struct rig *r = *state;
+	struct uiommu_viommu *v;
+	unsigned fails = 0;
+
+	for (;; fails++) {
+		long live = r->t.live;
+		int err;
+
+		r->t.fail_at = r->t.calls + fails + 1;
+		err = all_of_a_vm(r, &v);
+		r->t.fail_at = 0;
+		if (!err)
+			break;
+		assert_int_equal(err, -UIOMMU_ENOMEM);
+		assert_int_equal(r->t.live, live);
+		assert_int_equal(r->v.live_dids, 0);
+		assert_null(r->v.slice[0].v);
+		assert_null(uiommu_device_vdevice(r->rid1));
+	}
+	assert_true(fails >= 3);
+	assert_int_equal(r->v.slice[0].queues, 1);
+}
+
 /* Left to uiommu_destroy() with all that there can be. */
 static void the_instance_ends_with_a_vm_in_it(void **state)
 {
 	struct rig *r = *state;
-	const struct uiommu_viommu_config cfg = { .parent = r->vm2.dom, .dev = r->rid1, .type = 99 };
-	struct uiommu_viommu *v;
+	const struct uiommu_viommu_config cfg = { .parent = r->vm2.dom, .dev = r->rid1,
+						  .type = VTD_SLICE };
+	struct uiommu_viommu *v, *with;
 	struct uiommu_vdevice *vd;
+	struct uiommu_hw_queue *q;
 
+	assert_int_equal(all_of_a_vm(r, &with), 0);
+	assert_int_equal(try_queue(with, 1, &q), 0);
 	first_picture(r);
 	bind(&r->vm1, r->rid1, A, r->vm1.gpa);
 	bind(&r->vm2, r->rid2, 0, r->vm2.gpa);
@@ -604,7 +803,11 @@ int main(void)
 						world_teardown),
 		CASE(a_vm_is_told_in_its_own_terms),
 		CASE(a_device_has_one_vm_and_a_number_one_device),
-		CASE(invariant_13_no_memory_at_any_point), CASE(the_instance_ends_with_a_vm_in_it),
+		CASE(invariant_13_no_memory_at_any_point),
+		CASE(a_slice_holds_hardware_until_its_tag_goes),
+		CASE(hardware_knows_a_vms_devices), CASE(queues_come_from_0_up_and_go_from_the_top),
+		CASE(a_slice_without_queues_has_none), CASE(a_report_reaches_its_vm_alone),
+		CASE(invariant_13_no_memory_for_a_queue), CASE(the_instance_ends_with_a_vm_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

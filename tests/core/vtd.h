@@ -17,6 +17,10 @@
 #define VTD_TLB		256
 #define VTD_DATA	1u		/* IOMMU_HWPT_DATA_VTD_S1 */
 #define VTD_INV		0u
+#define VTD_SLICE	99u		/* a type of vIOMMU: a tag and nothing else */
+#define VTD_QUEUED	97u		/* and one with queues in the VM's memory */
+#define VTD_QUEUES	3u
+#define VTD_QUEUE	5u		/* their type */
 
 /* dom->user[0]: where the user's table is; [1]: unused */
 struct vtd_user {
@@ -53,6 +57,13 @@ struct vtd {
 	uint32_t next_did, live_dids;
 	bool dead;				/* does not do what it is told */
 	unsigned told;				/* devices told to forget, in all */
+	struct vtd_slice {
+		struct uiommu_viommu *v;	/* NULL: nobody has it */
+		const void *match[2];		/* the devices it knows */
+		unsigned queues;
+		uint64_t base[VTD_QUEUES];
+	} slice[2];
+	unsigned slice_fails;			/* of the next calls */
 };
 
 static inline struct vtd *to_vtd(const struct uiommu_iommu *i)
@@ -306,7 +317,105 @@ static inline int vtd_nested_init(struct uiommu_domain *dom, struct uiommu_dev *
 
 static inline bool vtd_has_viommu(const struct uiommu_iommu *iommu, unsigned type)
 {
-	return type == 99;
+	return type == VTD_SLICE || type == VTD_QUEUED;
+}
+
+/* An unmap still reaches it. */
+static inline bool vtd_listed(const struct uiommu_link *link)
+{
+	for (const struct uiommu_node *n = link->dom->links.first; n; n = n->next)
+		if (n == &link->node)
+			return true;
+	return false;
+}
+
+static inline bool vtd_slice_fails(struct vtd *v)
+{
+	return v->slice_fails && v->slice_fails--;
+}
+
+static inline int vtd_viommu_init(struct uiommu_viommu *vi)
+{
+	struct vtd *v = to_vtd(vi->iommu);
+	struct vtd_slice *s = v->slice;
+
+	if (vi->cfg.type != VTD_QUEUED)
+		return 0;
+	if (vtd_slice_fails(v))
+		return -UIOMMU_ETIMEDOUT;
+	s += s->v != NULL;
+	if (s->v)
+		return -UIOMMU_ENOSPC;
+	assert_int_not_equal(vi->link->tag, 0);
+	s->v = vi;
+	vi->drv = s;
+	return 0;
+}
+
+/* Nothing of the VM's is left in it, and its tag is still its own. */
+static inline void vtd_viommu_fini(struct uiommu_viommu *vi)
+{
+	struct vtd_slice *s = vi->drv;
+
+	assert_int_equal(s->queues, 0);
+	assert_true(!s->match[0] && !s->match[1]);
+	assert_true(vtd_listed(vi->link));
+	s->v = NULL;
+}
+
+static inline int vtd_vdevice_init(struct uiommu_vdevice *vd)
+{
+	struct vtd_slice *s = vd->viommu->drv;
+
+	if (vd->virt_id > 0xff)
+		return -UIOMMU_EINVAL;
+	vd->slot = s->match[0] != NULL;
+	if (s->match[vd->slot])
+		return -UIOMMU_ENOSPC;
+	s->match[vd->slot] = vd->dev;
+	return 0;
+}
+
+static inline void vtd_vdevice_fini(struct uiommu_vdevice *vd)
+{
+	struct vtd_slice *s = vd->viommu->drv;
+
+	assert_ptr_equal(s->match[vd->slot], vd->dev);
+	s->match[vd->slot] = NULL;
+}
+
+static inline int vtd_viommu_mmio(const struct uiommu_viommu *vi, struct uiommu_mmio *out,
+				  size_t *bytes)
+{
+	*out = (struct uiommu_mmio){ .base = vi->drv, .bytes = 4096 };
+	*bytes = 4096;
+	return 0;
+}
+
+static inline unsigned vtd_num_hw_queues(const struct uiommu_viommu *vi, unsigned type)
+{
+	return type == VTD_QUEUE ? VTD_QUEUES : 0;
+}
+
+static inline int vtd_hw_queue_init(struct uiommu_hw_queue *q)
+{
+	struct vtd_slice *s = q->viommu->drv;
+
+	if (vtd_slice_fails(to_vtd(q->viommu->iommu)))
+		return -UIOMMU_ETIMEDOUT;
+	if (q->cfg.bytes != 4096)
+		return -UIOMMU_EINVAL;
+	assert_int_equal(q->cfg.index, s->queues);
+	s->base[s->queues++] = q->cfg.base;
+	return 0;
+}
+
+static inline void vtd_hw_queue_fini(struct uiommu_hw_queue *q)
+{
+	struct vtd_slice *s = q->viommu->drv;
+
+	assert_int_equal(q->cfg.index, s->queues - 1);
+	s->base[--s->queues] = 0;
 }
 
 static inline int vtd_viommu_invalidate(struct uiommu_viommu *vi, const struct uiommu_user_data *inv,
@@ -332,18 +441,23 @@ static inline int vtd_viommu_invalidate(struct uiommu_viommu *vi, const struct u
 }
 
 static inline size_t vtd_viommu_event(const struct uiommu_vdevice *vd, const struct uiommu_fault *f,
-				      uint64_t record[UIOMMU_RECORD_WORDS])
+				      unsigned *type, uint64_t record[UIOMMU_RECORD_WORDS])
 {
 	if (f->flags & UIOMMU_FAULT_STAGE2)
 		return 0;
+	*type = 98;
 	record[0] = vd->virt_id;
 	record[1] = f->iova;
 	return 16;
 }
 
-static inline void vtd_hw_info(const struct uiommu_dev *dev, struct uiommu_hw_info *out)
+static inline int vtd_hw_info(const struct uiommu_dev *dev, unsigned type,
+			      struct uiommu_hw_info *out)
 {
+	if (type > 1)
+		return -UIOMMU_EOPNOTSUPP;
 	out->type = 1;
+	return 0;
 }
 
 static inline void vtd_remove(struct uiommu_iommu *iommu)
@@ -365,6 +479,14 @@ static const struct uiommu_iommu_ops vtd_ops = {
 	.invalidate = vtd_invalidate,
 	.nested_init = vtd_nested_init,
 	.has_viommu = vtd_has_viommu,
+	.viommu_init = vtd_viommu_init,
+	.viommu_fini = vtd_viommu_fini,
+	.vdevice_init = vtd_vdevice_init,
+	.vdevice_fini = vtd_vdevice_fini,
+	.viommu_mmio = vtd_viommu_mmio,
+	.num_hw_queues = vtd_num_hw_queues,
+	.hw_queue_init = vtd_hw_queue_init,
+	.hw_queue_fini = vtd_hw_queue_fini,
 	.viommu_invalidate = vtd_viommu_invalidate,
 	.viommu_event = vtd_viommu_event,
 	.hw_info = vtd_hw_info,

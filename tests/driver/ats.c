@@ -435,7 +435,7 @@ static void hardware_without_ats(void **state)
 	r.n = 0;
 	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
 	assert_int_equal(r.n, 2);
-	uiommu_device_hw_info(r.d[0].dev, &info);
+	uiommu_device_hw_info(r.d[0].dev, 0, &info);
 	assert_int_equal(info.capabilities, 1u << 3);
 	stop(&r);
 }

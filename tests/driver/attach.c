@@ -358,7 +358,11 @@ static void hw_info_is_the_id_registers(void **state)
 	struct uiommu_hw_info info;
 	uint32_t v[10];
 
-	assert_int_equal(uiommu_device_hw_info(dev, &info), 0);
+	assert_int_equal(uiommu_device_hw_info(dev, 3, &info), -UIOMMU_EOPNOTSUPP);
+	assert_null(info.data);
+	assert_int_equal(uiommu_device_hw_info(dev, 2, &info), 0);
+	assert_int_equal(info.type, 2);
+	assert_int_equal(uiommu_device_hw_info(dev, 0, &info), 0);
 	assert_int_equal(info.type, 2);
 	assert_int_equal(info.bytes, 40);
 	memcpy(v, info.data, 40);

@@ -54,10 +54,11 @@ static inline uint64_t guest_ipa(const struct guest *g, const void *p)
 	return (uint64_t)(uintptr_t)p - g->host.table_offset;
 }
 
-static inline bool on_event(void *ctx, const void *record, size_t bytes)
+static inline bool on_event(void *ctx, unsigned type, const void *record, size_t bytes)
 {
 	struct guest *g = ctx;
 
+	assert_int_equal(type, 1);
 	assert_int_equal(bytes, sizeof(g->record));
 	memcpy(g->record, record, bytes);
 	g->told++;

@@ -99,7 +99,7 @@ static void guest_free(void *ctx, void *p, size_t bytes)
 {
 }
 
-static bool on_event(void *ctx, const void *record, size_t bytes)
+static bool on_event(void *ctx, unsigned type, const void *record, size_t bytes)
 {
 	struct vm *vm = ctx;
 	uint64_t sid = FGET(EVT_StreamID, *(const uint64_t *)record);

@@ -393,7 +393,7 @@ static void nested(void)
 	done("free the parent", uiommu_domain_free(parent));
 }
 
-static bool on_guest_event(void *ctx, const void *record, size_t bytes)
+static bool on_guest_event(void *ctx, unsigned type, const void *record, size_t bytes)
 {
 	const uint64_t *evt = record;
 
