@@ -37,23 +37,6 @@ int uiommu_smmuv3_page_response(struct uiommu_iommu *iommu, const struct uiommu_
 	return -UIOMMU_EOPNOTSUPP;
 }
 
-int uiommu_smmuv3_priq_init(struct smmu *s, unsigned lg2)
-{
-	return 0;
-}
-
-void uiommu_smmuv3_priq_fini(struct smmu *s)
-{
-}
-
-void uiommu_smmuv3_priq_setup(struct smmu *s)
-{
-}
-
-void uiommu_smmuv3_priq_stop(struct smmu *s)
-{
-}
-
 void uiommu_smmuv3_priq_drain(struct smmu *s)
 {
 }

@@ -3,120 +3,38 @@
 #include "smmu.h"
 #include "text.h"
 
-static size_t ring_bytes(const struct smmu_evtq *q)
+static void log_overflow(struct smmu *s)
 {
-	size_t bytes = (size_t)EVT_WORDS * 8 << q->lg2;
-
-	return bytes < 64 ? 64 : bytes;
-}
-
-int uiommu_smmuv3_evtq_init(struct smmu *s, unsigned lg2)
-{
-	struct smmu_evtq *q = &s->evtq;
-	int err = host_lock_init(s->host, &q->lock, UIOMMU_LOCK_SPIN);
-
-	if (err)
-		return err;
-	q->lg2 = lg2;
-	q->ring = s->host->table_alloc(s->host->ctx, ring_bytes(q));
-	if (q->ring) {
-		/* no dirty line of ours may ever be written over a record */
-		port_clean(s->host, q->ring, ring_bytes(q));
-		return 0;
-	}
-	host_lock_fini(s->host, &q->lock);
-	return -UIOMMU_ENOMEM;
-}
-
-void uiommu_smmuv3_evtq_fini(struct smmu *s)
-{
-	s->host->table_free(s->host->ctx, s->evtq.ring, ring_bytes(&s->evtq));
-	host_lock_fini(s->host, &s->evtq.lock);
-}
-
-void uiommu_smmuv3_evtq_setup(struct smmu *s)
-{
-	struct smmu_evtq *q = &s->evtq;
-
-	host_lock(s->host, &q->lock);
-	q->cons = 0;
-	port_write64(&s->mmio, SMMU_EVENTQ_BASE,
-		     (port_virt_to_pa(s->host, q->ring) & FMASK(EVENTQ_BASE_ADDR)) |
-		     FPREP(EVENTQ_BASE_LOG2SIZE, q->lg2) | FMASK(EVENTQ_BASE_WA));
-	smmu_write(s, SMMU_EVENTQ_PROD, 0);
-	smmu_write(s, SMMU_EVENTQ_CONS, 0);
-	q->off = false;
-	host_unlock(s->host, &q->lock);
-}
-
-void uiommu_smmuv3_evtq_stop(struct smmu *s)
-{
-	host_lock(s->host, &s->evtq.lock);
-	s->evtq.off = true;
-	host_unlock(s->host, &s->evtq.lock);
-}
-
-/* ---- out of the queue ---- */
-
-/* The overflow flags differ: records were lost. Said once, then acknowledged. */
-static void check_overflow(struct smmu *s, uint32_t prod)
-{
-	struct smmu_evtq *q = &s->evtq;
 	char line[96];
-	struct text t;
+	struct text t = text_begin(line, sizeof(line));
 
-	if (FGET(EVENTQ_PROD_OVFLG, prod) == FGET(EVENTQ_CONS_OVACKFLG, q->cons))
-		return;
-	q->cons ^= FMASK(EVENTQ_CONS_OVACKFLG);
-	t = text_begin(line, sizeof(line));
 	text_str(&t, s->base.name);
 	text_str(&t, ": event queue overflow: events lost");
 	host_log(s->host, UIOMMU_LOG_WARN, line);
 }
 
-/* One record, if there is one. CONS is written for each: it frees the place. */
-static bool pop(struct smmu *s, uint64_t evt[EVT_WORDS])
+static void report(struct smmu *s, const uint64_t evt[EVT_WORDS])
 {
-	struct smmu_evtq *q = &s->evtq;
-	uint32_t index = ((uint32_t)1 << q->lg2) - 1, wrap = ((uint32_t)2 << q->lg2) - 1;
-	uint32_t prod, rd;
-	bool some;
+	struct uiommu_fault f;
 
-	host_lock(s->host, &q->lock);
-	if (q->off) {
-		host_unlock(s->host, &q->lock);
-		return false;
-	}
-	prod = smmu_read(s, SMMU_EVENTQ_PROD);
-	rd = FGET(EVENTQ_CONS_RD, q->cons);
-	some = ((FGET(EVENTQ_PROD_WR, prod) ^ rd) & wrap) != 0;
-	if (some) {
-		const uint64_t *e = &q->ring[(size_t)(rd & index) * EVT_WORDS];
-
-		for (unsigned i = 0; i < EVT_WORDS; i++)
-			evt[i] = port_load64(&e[i]);
-		port_dma_mb();	/* hardware may write the place after this */
-		q->cons = (uint32_t)FSET(EVENTQ_CONS_RD, q->cons, (rd + 1) & wrap);
-	}
-	check_overflow(s, prod);
-	if (some)
-		smmu_write(s, SMMU_EVENTQ_CONS, q->cons);
-	host_unlock(s->host, &q->lock);
-	return some;
+	uiommu_smmuv3_decode_event(evt, &f);
+	if (!(f.flags & UIOMMU_FAULT_STALLED) || !uiommu_smmuv3_stalled(s, &f))
+		uiommu_fault_report(&s->base, &f);
 }
 
 void uiommu_smmuv3_evtq_drain(struct smmu *s)
 {
 	unsigned phase = gate_enter(&s->evtq.gate);
 	uint64_t evt[EVT_WORDS];
+	bool some, lost;
 
-	while (pop(s, evt)) {
-		struct uiommu_fault f;
-
-		uiommu_smmuv3_decode_event(evt, &f);
-		if (!(f.flags & UIOMMU_FAULT_STALLED) || !uiommu_smmuv3_stalled(s, &f))
-			uiommu_fault_report(&s->base, &f);
-	}
+	do {
+		some = uiommu_smmuv3_outq_pop(s, &s->evtq, evt, &lost);
+		if (lost)
+			log_overflow(s);
+		if (some)
+			report(s, evt);
+	} while (some);
 	gate_leave(&s->evtq.gate, phase);
 }
 

@@ -87,7 +87,7 @@ void uiommu_smmuv3_drain_faults(struct uiommu_iommu *iommu)
 
 	uiommu_smmuv3_evtq_drain(s);
 	gate_wait(s->host, &s->evtq.gate);
-	if (!s->priq.ring)
+	if (!smmu_has_priq(s))
 		return;
 	uiommu_smmuv3_priq_drain(s);
 	gate_wait(s->host, &s->priq.gate);

@@ -225,7 +225,7 @@ static void set_msis(struct smmu *s)
 		     s->msi_evtq.pa & FMASK(EVENTQ_IRQ_CFG0_ADDR));
 	smmu_write(s, SMMU_EVENTQ_IRQ_CFG1, s->msi_evtq.data);
 	smmu_write(s, SMMU_EVENTQ_IRQ_CFG2, MEMATTR_DEVICE_nGnRE);
-	if (!s->priq.ring)
+	if (!smmu_has_priq(s))
 		return;
 	port_write64(&s->mmio, SMMU_PRIQ_IRQ_CFG0, s->msi_priq.pa & FMASK(PRIQ_IRQ_CFG0_ADDR));
 	smmu_write(s, SMMU_PRIQ_IRQ_CFG1, s->msi_priq.data);
@@ -262,7 +262,7 @@ static int start_irqs(struct smmu *s)
 	if (err)
 		return err;
 	s->irqs_held = 2;
-	if (s->priq.ring && s->has_irq_priq) {
+	if (smmu_has_priq(s) && s->has_irq_priq) {
 		err = h->irq_request(h->ctx, s->irq_priq, on_priq, s);
 		if (err)
 			return err;
@@ -291,8 +291,9 @@ static void set_tables(struct smmu *s)
 	port_write64(&s->mmio, SMMU_STRTAB_BASE, uiommu_smmuv3_strtab_base(s));
 	smmu_write(s, SMMU_STRTAB_BASE_CFG, uiommu_smmuv3_strtab_cfg(s));
 	uiommu_smmuv3_cmdq_setup(s);
-	uiommu_smmuv3_evtq_setup(s);
-	uiommu_smmuv3_priq_setup(s);
+	uiommu_smmuv3_outq_setup(s, &s->evtq);
+	if (smmu_has_priq(s))
+		uiommu_smmuv3_outq_setup(s, &s->priq);
 }
 
 static int enable(struct smmu *s)
@@ -308,7 +309,7 @@ static int enable(struct smmu *s)
 	if (err)
 		return err;
 	cr0 |= FMASK(CR0_EVENTQEN);
-	if (s->priq.ring)
+	if (smmu_has_priq(s))
 		cr0 |= FMASK(CR0_PRIQEN);
 	err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, cr0);
 	if (!err)
@@ -354,8 +355,9 @@ static int try_recover(struct smmu *s)
 
 	uiommu_smmuv3_cmdq_stop(s);
 	stop_irqs(s);
-	uiommu_smmuv3_evtq_stop(s);
-	uiommu_smmuv3_priq_stop(s);
+	uiommu_smmuv3_outq_stop(s, &s->evtq);
+	if (smmu_has_priq(s))
+		uiommu_smmuv3_outq_stop(s, &s->priq);
 	err = s->reset(s->reset_ctx);
 	if (!err)
 		err = quiet(s);
@@ -402,14 +404,15 @@ static int make_memory(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
 	err = uiommu_smmuv3_cmdq_init(s, queue_lg2(cfg->cmdq_lg2, 8, s->caps.cmdq_lg2));
 	if (err)
 		goto no_cmdq;
-	err = uiommu_smmuv3_evtq_init(s, queue_lg2(cfg->evtq_lg2, 7, s->caps.evtq_lg2));
+	err = uiommu_smmuv3_outq_init(s, &s->evtq, queue_lg2(cfg->evtq_lg2, 7, s->caps.evtq_lg2));
 	if (err)
 		goto no_evtq;
-	if (s->caps.pri)
-		err = uiommu_smmuv3_priq_init(s, queue_lg2(cfg->priq_lg2, 8, s->caps.priq_lg2));
+	if (SMMU_STAGE1 && s->caps.pri)
+		err = uiommu_smmuv3_outq_init(s, &s->priq,
+					      queue_lg2(cfg->priq_lg2, 8, s->caps.priq_lg2));
 	if (!err)
 		return 0;
-	uiommu_smmuv3_evtq_fini(s);
+	uiommu_smmuv3_outq_fini(s, &s->evtq);
 no_evtq:
 	uiommu_smmuv3_cmdq_fini(s);
 no_cmdq:
@@ -421,8 +424,9 @@ no_strtab:
 
 static void free_memory(struct smmu *s)
 {
-	uiommu_smmuv3_priq_fini(s);
-	uiommu_smmuv3_evtq_fini(s);
+	if (smmu_has_priq(s))
+		uiommu_smmuv3_outq_fini(s, &s->priq);
+	uiommu_smmuv3_outq_fini(s, &s->evtq);
 	uiommu_smmuv3_cmdq_fini(s);
 	uiommu_smmuv3_strtab_fini(s);
 	uiommu_smmuv3_tags_fini(s);

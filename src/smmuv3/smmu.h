@@ -2,7 +2,7 @@
 /*
  * src/smmuv3/smmu.h - what the files of the driver share. Legend of the fields:
  * (i) set at probe, never changes, (u) instance lock, (c) cmdq.lock, (e)
- * evtq.lock, (p) priq.lock, (a) atomic, (h) hardware also reads or writes it.
+ * evtq.lock or priq.lock, (a) atomic, (h) hardware also reads or writes it.
  */
 #ifndef UIOMMU_SMMUV3_SMMU_H
 #define UIOMMU_SMMUV3_SMMU_H
@@ -53,23 +53,14 @@ struct smmu_cmdq {
 	bool off_seen;				/* (a) SMMUEN is off, or will never be seen to be */
 };
 
-struct smmu_evtq {
+struct smmu_outq {
 	struct uiommu_lock lock;
-	uint64_t *ring;				/* (i)(h) */
+	uint64_t *ring;				/* (i)(h) NULL: there is none */
 	unsigned lg2;				/* (i) */
 	uint32_t cons;				/* (e) as the register has it */
 	bool off;				/* (e) its registers mean nothing now */
 	struct uiommu_gate gate;		/* (a) inside: who has taken records and not
 						   reported them yet */
-};
-
-struct smmu_priq {
-	struct uiommu_lock lock;
-	uint64_t *ring;				/* (i)(h) NULL: it has no PRI */
-	unsigned lg2;				/* (i) */
-	uint32_t cons;				/* (p) as the register has it */
-	bool off;				/* (p) as in struct smmu_evtq */
-	struct uiommu_gate gate;		/* (a) as of the event queue */
 };
 
 struct smmu_strtab {
@@ -88,8 +79,8 @@ struct smmu {
 	struct smmu_caps caps;			/* (i) */
 	uint32_t hw_info[10];			/* (i) the uAPI's iommu_hw_info_arm_smmuv3 */
 	struct smmu_cmdq cmdq;
-	struct smmu_evtq evtq;
-	struct smmu_priq priq;
+	struct smmu_outq evtq;
+	struct smmu_outq priq;			/* no ring: it has no PRI */
 	struct smmu_strtab strtab;
 	uint64_t *asids, *vmids;		/* (u) bit n: n is taken */
 	int (*vmid_alloc)(void *ctx, uint32_t *vmid);	/* (i) */
@@ -152,6 +143,11 @@ static inline uint32_t smmu_read(const struct smmu *s, unsigned reg)
 static inline void smmu_write(const struct smmu *s, unsigned reg, uint32_t v)
 {
 	port_write32(&s->mmio, reg, v);
+}
+
+static inline bool smmu_has_priq(const struct smmu *s)
+{
+	return SMMU_STAGE1 && s->priq.ring;
 }
 
 /* ---- format.c: page tables ---- */
@@ -281,22 +277,25 @@ void uiommu_smmuv3_gerror(struct smmu *s);
 /* Nothing may translate any more: hardware does not do what it is told. */
 void uiommu_smmuv3_shut_off(struct smmu *s, const char *why);
 
+/* ---- outq.c: queues that hardware fills ---- */
+
+/* 0; -ENOMEM or the error of the lock: there is no queue then. */
+int uiommu_smmuv3_outq_init(struct smmu *s, struct smmu_outq *q, unsigned lg2);
+void uiommu_smmuv3_outq_fini(struct smmu *s, struct smmu_outq *q);
+/* For an SMMU that is off. */
+void uiommu_smmuv3_outq_setup(struct smmu *s, struct smmu_outq *q);
+/* Nobody looks at it until it is set up again. */
+void uiommu_smmuv3_outq_stop(struct smmu *s, struct smmu_outq *q);
+/* One record, false: there is none. @lost: some were, which is told once. */
+bool uiommu_smmuv3_outq_pop(struct smmu *s, struct smmu_outq *q, uint64_t *record, bool *lost);
+
 /* ---- evtq.c ---- */
 
-int uiommu_smmuv3_evtq_init(struct smmu *s, unsigned lg2);
-void uiommu_smmuv3_evtq_fini(struct smmu *s);
-void uiommu_smmuv3_evtq_setup(struct smmu *s);
-/* Nobody looks at it until it is set up again. */
-void uiommu_smmuv3_evtq_stop(struct smmu *s);
 void uiommu_smmuv3_evtq_drain(struct smmu *s);
 void uiommu_smmuv3_decode_event(const uint64_t *evt, struct uiommu_fault *f);
 
 /* ---- priq.c ---- */
 
-int uiommu_smmuv3_priq_init(struct smmu *s, unsigned lg2);
-void uiommu_smmuv3_priq_fini(struct smmu *s);
-void uiommu_smmuv3_priq_setup(struct smmu *s);
-void uiommu_smmuv3_priq_stop(struct smmu *s);
 void uiommu_smmuv3_priq_drain(struct smmu *s);
 
 /* ---- page_request.c ---- */
