@@ -100,16 +100,21 @@ static bool use(struct uiommu_sim_atc *c, const struct uiommu_sim_access *a,
 
 static void release(struct uiommu_sim_atc *c)
 {
-	unsigned done = 0;
+	unsigned done[UIOMMU_SIM_QUEUES] = { 0 }, n = 0;
 
 	lock(c);
 	if (!--c->using) {
-		done = c->open;
+		n = c->open;
 		c->open = 0;
+		for (unsigned q = 0; n && q < UIOMMU_SIM_QUEUES; q++) {
+			done[q] = c->open_of[q];
+			c->open_of[q] = 0;
+		}
 	}
 	unlock(c);
-	while (done--)
-		uiommu_sim_smmuv3_atc_inv_done(c->sim, true);
+	for (unsigned q = 0; n; q++)
+		for (; done[q]; done[q]--, n--)
+			uiommu_sim_smmuv3_atc_inv_done(c->sim, q, true);
 }
 
 static int part(struct uiommu_sim_atc *c, const struct uiommu_sim_access *a, void *buf,
@@ -169,6 +174,7 @@ int uiommu_sim_atc_inv(struct uiommu_sim_atc *c, const struct uiommu_sim_inval *
 			c->entries[i].bytes = 0;
 	busy = c->using;
 	c->open += busy;
+	c->open_of[inv->queue] += busy;
 	unlock(c);
 	return busy;
 }

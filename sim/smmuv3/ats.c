@@ -92,6 +92,7 @@ void uiommu_sim_cmd_atc_inv(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 		.substream_id = (uint32_t)FGET(CMD_ATC_INV_SubstreamID, w[0]),
 		.ssv = FGET(CMD_ATC_INV_SSV, w[0]),
 		.global = FGET(CMD_ATC_INV_Global, w[0]),
+		.queue = s->issuer->number,
 		.first = w[1] & FMASK(CMD_ATC_INV_Address) & ~span,
 	};
 	int err;
@@ -99,17 +100,19 @@ void uiommu_sim_cmd_atc_inv(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	inv.last = inv.first + span;
 	err = s->env.atc_inv ? s->env.atc_inv(s->env.ctx, &inv) : 0;
 	if (err < 0)
-		s->atc_timeout = true;
+		s->issuer->atc_timeout = true;
 	else if (err)
-		s->atc_pending++;
+		s->issuer->atc_pending++;
 }
 
-void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, bool ok)
+void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, unsigned queue, bool ok)
 {
+	struct sim_cmdq *q = uiommu_sim_cmdq(s, queue);
+
 	uiommu_sim_enter(s);
-	s->atc_timeout |= !ok;
-	if (s->atc_pending && !--s->atc_pending)
-		uiommu_sim_cmdq_run(s);
+	q->atc_timeout |= !ok;
+	if (q->atc_pending && !--q->atc_pending)
+		uiommu_sim_cmdq_run(s, q, queue ? SIM_BATCH : SIM_ALL);
 	uiommu_sim_leave(s);
 }
 
@@ -145,7 +148,7 @@ static bool take_response(struct uiommu_sim_smmuv3 *s, struct uiommu_sim_page_re
 		for (unsigned i = 0; i < s->num_responses; i++)
 			s->responses[i] = s->responses[i + 1];
 		if (s->num_responses == SIM_MAX_RESPONSES - 1)
-			uiommu_sim_cmdq_run(s);	/* it had stopped for want of room */
+			uiommu_sim_queues_run(s); /* one had stopped for want of room */
 		found = true;
 	}
 	if (s->env.unlock)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmdq.c - the command queue
+ * cmdq.c - command queues: the SMMU's own, and VCMDQs (cmdqv.c)
  *
- * Commands are executed when CMDQ_PROD moves, in order, each to its end, but for
+ * Commands are executed when PROD moves, in order, each to its end, but for
  * CMD_SYNC: it stays at the head of the queue while a DMA is moving data that may
  * have been translated by what was invalidated before it. The thread that ends
  * the last of them goes on with the queue, so nobody waits.
@@ -304,21 +304,29 @@ static void complete(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 
 /* ---- the queue ---- */
 
-enum outcome { CONSUMED, WAITS, ILLEGAL, ATC_TIMEOUT };
+enum outcome { CONSUMED, WAITS, ILLEGAL, ATC_TIMEOUT, ILL_ACCESS };
 
-static enum outcome sync(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+/* A VCMDQ has no other way to say that it is done than CONS. */
+static bool sync_legal(const struct sim_cmdq *q, const uint64_t *w)
 {
-	if (FGET(CMD_SYNC_CS, w[0]) > CMD_SYNC_CS_SIG_SEV)
+	return FGET(CMD_SYNC_CS, w[0]) <= (q->number ? CMD_SYNC_CS_SIG_NONE : CMD_SYNC_CS_SIG_SEV);
+}
+
+static enum outcome sync(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, const uint64_t *w)
+{
+	if (!sync_legal(q, w))
 		return ILLEGAL;
 	if (s->temper)
 		uiommu_sim_temper_settle(s);
-	if (uiommu_sim_sync_must_wait(s) || s->atc_pending)
+	if (uiommu_sim_sync_must_wait(s, q) || q->atc_pending)
 		return WAITS;
-	if (s->atc_timeout) {
-		s->atc_timeout = false;
+	if (q->atc_timeout) {
+		q->atc_timeout = false;
 		return ATC_TIMEOUT;
 	}
 	complete(s, w);
+	if (!q->number)
+		uiommu_sim_cmdqv_synced(s);
 	return CONSUMED;
 }
 
@@ -342,77 +350,119 @@ static void run(struct uiommu_sim_smmuv3 *s, const struct command *c, const uint
 }
 
 /* A command that is known, and there, and legal. */
-void uiommu_sim_perform(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+void uiommu_sim_perform(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, const uint64_t *w)
 {
 	unsigned op = (unsigned)FGET(CMD_Opcode, w[0]);
 
+	s->issuer = q;
 	run(s, &commands[op], w);
 	if (commands[op].flags & INVALIDATES)
-		s->invalidated = true;
+		q->invalidated = true;
 	if (op <= CMD_CFGI_CD_ALL)
 		uiommu_sim_ctx_drop(s);
 }
 
-static enum outcome execute(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+static enum outcome execute(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, uint64_t *w)
 {
 	unsigned op = (unsigned)FGET(CMD_Opcode, w[0]);
+	unsigned refused = q->number ? uiommu_sim_vcmdq_filter(s, q, w) : 0;
 	const struct command *c;
 
+	if (refused)
+		return refused == CERROR_ILL ? ILLEGAL : ILL_ACCESS;
 	if (op == CMD_SYNC)
-		return sync(s, w);
+		return sync(s, q, w);
 	if (op >= sizeof(commands) / sizeof(commands[0]))
 		return ILLEGAL;
 	c = &commands[op];
 	if (!c->fn || missing(s, c->flags) || illegal(s, c, w))
 		return ILLEGAL;
 	if (s->temper && c->flags & INVALIDATES)
-		uiommu_sim_temper_defer(s, w);
+		uiommu_sim_temper_defer(s, q, w);
 	else
-		uiommu_sim_perform(s, w);
+		uiommu_sim_perform(s, q, w);
 	return CONSUMED;
 }
 
-static void stop(struct uiommu_sim_smmuv3 *s, unsigned code)
+static void stop(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, unsigned code)
 {
-	s->reg[R_CMDQ_CONS] = FSET(CMDQ_CONS_ERR, s->reg[R_CMDQ_CONS], code);
-	uiommu_sim_gerror(s, FMASK(GERROR_CMDQ_ERR));
+	*q->cons = FSET(CMDQ_CONS_ERR, *q->cons, code);
+	if (q->number)
+		uiommu_sim_vcmdq_error(s, q, FMASK(VCMDQ_GERROR_CMDQ_ERR));
+	else
+		uiommu_sim_gerror(s, FMASK(GERROR_CMDQ_ERR));
+}
+
+unsigned uiommu_sim_cmdq_lg2(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q)
+{
+	unsigned lg2 = (unsigned)FGET(CMDQ_BASE_LOG2SIZE, *q->base);
+
+	return lg2 < s->cfg.cmdq_max_lg2 ? lg2 : s->cfg.cmdq_max_lg2;
 }
 
 /* false: the queue stops here, for now */
-static bool step(struct uiommu_sim_smmuv3 *s, unsigned lg2, uint32_t cons)
+static bool step(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
-	uint64_t w[CMD_WORDS], pa = s->reg[R_CMDQ_BASE] & FMASK(CMDQ_BASE_ADDR);
+	static const uint8_t error[] = { [ILLEGAL] = CERROR_ILL,
+					 [ATC_TIMEOUT] = CERROR_ATC_INV_SYNC,
+					 [ILL_ACCESS] = VCMDQ_CONS_ERR_ILL_ACCESS };
+	unsigned lg2 = uiommu_sim_cmdq_lg2(s, q);
+	uint32_t cons = (uint32_t)FGET(CMDQ_CONS_RD, *q->cons);
+	uint64_t w[CMD_WORDS], pa = *q->base & FMASK(CMDQ_BASE_ADDR);
 	enum outcome o;
 
 	pa &= ~(((uint64_t)CMD_WORDS * 8 << lg2) - 1);	/* aligned to its size */
 	pa += (uint64_t)sim_q_slot(cons, lg2) * CMD_WORDS * 8;
 	if (uiommu_sim_read_words(s, pa, w, CMD_WORDS)) {
-		stop(s, CERROR_ABT);
+		stop(s, q, CERROR_ABT);
 		return false;
 	}
-	o = execute(s, w);
-	if (o == ILLEGAL || o == ATC_TIMEOUT)
-		stop(s, o == ILLEGAL ? CERROR_ILL : CERROR_ATC_INV_SYNC);
+	o = execute(s, q, w);
+	if (o != CONSUMED && o != WAITS)
+		stop(s, q, error[o]);
 	if (o != CONSUMED)
 		return false;
 	s->stats.commands++;
-	s->reg[R_CMDQ_CONS] = FSET(CMDQ_CONS_RD, s->reg[R_CMDQ_CONS],
-				   (cons + 1) & sim_q_mask(lg2));
+	*q->cons = FSET(CMDQ_CONS_RD, *q->cons, (cons + 1) & sim_q_mask(lg2));
 	return true;
 }
 
-void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s)
+static bool own_on(const struct uiommu_sim_smmuv3 *s)
 {
-	unsigned lg2 = uiommu_sim_q_lg2(s, R_CMDQ_BASE);
-	uint32_t cons, mask = sim_q_mask(lg2);
+	return sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) &&
+	       !uiommu_sim_gerror_active(s, FMASK(GERROR_CMDQ_ERR));
+}
 
-	for (;;) {
-		cons = (uint32_t)FGET(CMDQ_CONS_RD, s->reg[R_CMDQ_CONS]);
-		if (s->failed || s->num_responses == SIM_MAX_RESPONSES ||
-		    !sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) ||
-		    uiommu_sim_gerror_active(s, FMASK(GERROR_CMDQ_ERR)) ||
-		    !((cons ^ s->reg[R_CMDQ_PROD]) & mask) ||
-		    (s->temper && !uiommu_sim_temper_turn(s)) || !step(s, lg2, cons))
-			return;
-	}
+bool uiommu_sim_cmdq_ready(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q)
+{
+	return !s->failed && (*q->cons ^ *q->prod) & sim_q_mask(uiommu_sim_cmdq_lg2(s, q)) &&
+	       (q->number ? uiommu_sim_vcmdq_on(s, q) : own_on(s));
+}
+
+bool uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, unsigned limit)
+{
+	bool more = true;
+
+	while (more && limit--)
+		more = uiommu_sim_cmdq_ready(s, q) && s->num_responses < SIM_MAX_RESPONSES &&
+		       (!s->temper || uiommu_sim_temper_turn(s)) && step(s, q);
+	if (q->number)
+		uiommu_sim_vcmdq_ran(s, q);
+	return more;
+}
+
+struct sim_cmdq *uiommu_sim_cmdq(struct uiommu_sim_smmuv3 *s, unsigned number)
+{
+	if (!number)
+		return &s->cmdq;
+	return s->cmdqv && number <= 1u << s->cfg.cmdqv.vcmdqs_lg2 ? &s->cmdqv->vcmdq[number - 1].q
+								   : NULL;
+}
+
+void uiommu_sim_queues_run(struct uiommu_sim_smmuv3 *s)
+{
+	struct sim_cmdq *q;
+
+	for (unsigned i = 0; (q = uiommu_sim_cmdq(s, i)); i++)
+		uiommu_sim_cmdq_run(s, q, i ? SIM_BATCH : SIM_ALL);
 }

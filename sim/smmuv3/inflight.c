@@ -3,7 +3,8 @@
  * inflight.c - DMAs that use a translation, and CMD_SYNC waiting for them
  *
  * Whoever uses a translation has marked a slot before it looked: the slot's number
- * is odd. A CMD_SYNC notes the odd numbers, and is over when each has changed.
+ * is odd. A CMD_SYNC notes the odd numbers, and is over when each has changed. Each
+ * command queue waits for itself: it covers what was invalidated through it.
  *
  * The mark must be seen before the look-up is made, and CMD_SYNC's wish to be woken
  * before the mark is found gone. Both sides use read-modify-writes of the slot, of
@@ -34,13 +35,13 @@ struct sim_slot *uiommu_sim_mark(struct uiommu_sim_smmuv3 *s)
 void uiommu_sim_finish_locked(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot)
 {
 	if (sim_unmark(s, slot))
-		uiommu_sim_cmdq_run(s);
+		uiommu_sim_queues_run(s);
 }
 
 void uiommu_sim_sync_again(struct uiommu_sim_smmuv3 *s)
 {
 	uiommu_sim_enter(s);
-	uiommu_sim_cmdq_run(s);
+	uiommu_sim_queues_run(s);
 	uiommu_sim_leave(s);
 }
 
@@ -55,32 +56,46 @@ static uint64_t mark_of(struct sim_slot *slot)
 	return atomic_fetch_add(&slot->mark, 0);
 }
 
-static void note_marks(struct uiommu_sim_smmuv3 *s)
+static void note_marks(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
+	q->waits = true;
 	s->sync_waits = true;
 	if (s->env.fence)
 		s->env.fence(s->env.ctx);
 	for (unsigned i = 0; i < SIM_SLOTS; i++) {
 		uint64_t v = i < SIM_POOL || s->slots[i].taken ? mark_of(&s->slots[i]) : 0;
 
-		s->waiting[i] = v & 1 ? v : 0;
+		q->waiting[i] = v & 1 ? v : 0;
 	}
 }
 
-/* DMAs that begin after CMD_SYNC was met cannot use what was invalidated before. */
-bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s)
+/* Nobody needs to wake this one any more. */
+void uiommu_sim_sync_forget(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
-	if (!s->invalidated)
+	bool any = false;
+
+	if (!q->waits)
+		return;
+	q->waits = false;
+	for (unsigned i = 0; (q = uiommu_sim_cmdq(s, i)); i++)
+		any |= q->waits;
+	s->sync_waits = any;
+}
+
+/* DMAs that begin after CMD_SYNC was met cannot use what was invalidated before. */
+bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
+{
+	if (!q->invalidated)
 		return false;
-	if (!s->sync_waits)
-		note_marks(s);
+	if (!q->waits)
+		note_marks(s, q);
 	for (unsigned i = 0; i < SIM_SLOTS; i++) {
-		if (s->waiting[i] && mark_of(&s->slots[i]) == s->waiting[i])
+		if (q->waiting[i] && mark_of(&s->slots[i]) == q->waiting[i])
 			return true;
-		s->waiting[i] = 0;
+		q->waiting[i] = 0;
 	}
-	s->sync_waits = false;
-	s->invalidated = false;
+	uiommu_sim_sync_forget(s, q);
+	q->invalidated = false;
 	uiommu_sim_stall_invalidated(s);
 	return false;
 }

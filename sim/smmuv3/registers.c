@@ -157,9 +157,8 @@ int uiommu_sim_read_words(struct uiommu_sim_smmuv3 *s, uint64_t pa, uint64_t *w,
 
 unsigned uiommu_sim_q_lg2(const struct uiommu_sim_smmuv3 *s, enum sim_reg base)
 {
-	unsigned lg2 = (unsigned)FGET(CMDQ_BASE_LOG2SIZE, s->reg[base]);
-	unsigned max = base == R_CMDQ_BASE ? s->cfg.cmdq_max_lg2 :
-		       base == R_PRIQ_BASE ? s->cfg.priq_max_lg2 : s->cfg.evtq_max_lg2;
+	unsigned lg2 = (unsigned)FGET(EVENTQ_BASE_LOG2SIZE, s->reg[base]);
+	unsigned max = base == R_PRIQ_BASE ? s->cfg.priq_max_lg2 : s->cfg.evtq_max_lg2;
 
 	return lg2 < max ? lg2 : max;
 }
@@ -282,7 +281,7 @@ static void cr0_changed(struct uiommu_sim_smmuv3 *s)
 {
 	s->reg[R_CR0ACK] = s->reg[R_CR0];
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)))
-		s->sync_waits = false;	/* it may not be there any more */
+		uiommu_sim_sync_forget(s, &s->cmdq); /* it may not be there any more */
 	uiommu_sim_ctx_drop(s);
 	if (!sim_reg_bit(s, R_CR0, FMASK(CR0_SMMUEN)))
 		uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
@@ -308,7 +307,7 @@ void uiommu_sim_write_reg(struct uiommu_sim_smmuv3 *s, enum sim_reg r, uint64_t 
 	if (r == R_CR0 || r == R_EVENTQ_CONS || r == R_GERRORN)
 		uiommu_sim_stall_record(s);
 	if (r == R_CR0 || r == R_CMDQ_PROD || r == R_GERRORN)
-		uiommu_sim_cmdq_run(s);
+		uiommu_sim_cmdq_run(s, &s->cmdq, SIM_ALL);
 }
 
 /* @half: the upper 32 bits of a 64-bit register */
@@ -445,6 +444,10 @@ static bool options_ok(const struct uiommu_sim_smmuv3_config *c, const struct ui
 	    (c->mpam_partid_max && (c->no_stage1 || !c->stage2)) ||
 	    (c->ds && !c->gran4k && !c->gran16k))
 		return false;
+	if (c->cmdqv.vcmdqs_lg2 &&
+	    (c->cmdqv.vcmdqs_lg2 > 7 || c->cmdqv.vintfs_lg2 > 6 ||
+	     c->cmdqv.vintfs_lg2 > c->cmdqv.vcmdqs_lg2 || c->cmdqv.sids_lg2 > 4))
+		return false;
 	return !c->stall ||
 	       (c->stall <= 2 && env->resume && c->stall_max && c->stall_max <= 65535);
 }
@@ -469,6 +472,8 @@ static void for_each_array(struct uiommu_sim_smmuv3 *s,
 	fn(s, (void **)&tlb->asid_since, sizeof(uint64_t) * SIM_TLB_ASID_SLOTS);
 	if (s->cfg.stall_max)
 		fn(s, (void **)&s->stalls, s->cfg.stall_max * sizeof(*s->stalls));
+	if (s->cfg.cmdqv.vcmdqs_lg2)
+		fn(s, (void **)&s->cmdqv, sizeof(*s->cmdqv));
 }
 
 static void alloc_array(struct uiommu_sim_smmuv3 *s, void **p, size_t bytes)
@@ -487,7 +492,7 @@ static bool complete(const struct uiommu_sim_smmuv3 *s)
 	for (unsigned i = 0; i < NUM_CFG; i++)
 		if (!s->cfg_cache[i].ways || !s->cfg_cache[i].victim)
 			return false;
-	if (s->cfg.stall_max && !s->stalls)
+	if ((s->cfg.stall_max && !s->stalls) || (s->cfg.cmdqv.vcmdqs_lg2 && !s->cmdqv))
 		return false;
 	return s->tlb.ctx && s->tlb.walks && s->tlb.ways && s->tlb.victim && s->tlb.vmid_since &&
 	       s->tlb.asid_since;
@@ -519,6 +524,10 @@ int uiommu_sim_smmuv3_create(const struct uiommu_sim_smmuv3_config *cfg,
 	index_registers(s);
 	hide_missing(s);
 	set_id_registers(s);
+	s->cmdq.base = &s->reg[R_CMDQ_BASE];
+	s->cmdq.prod = &s->reg[R_CMDQ_PROD];
+	s->cmdq.cons = &s->reg[R_CMDQ_CONS];
+	uiommu_sim_cmdqv_reset(s);
 	*out = s;
 	return 0;
 }
@@ -551,7 +560,9 @@ void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
 	if (!s->temper || !uiommu_sim_temper_reset(s))
 		empty_caches(s);
 	uiommu_sim_stall_end_all(s, 0, UINT32_MAX);
-	s->failed = s->invalidated = s->atc_timeout = false;
+	s->failed = s->cmdq.invalidated = s->cmdq.atc_timeout = false;
+	s->cmdq.waits = false;
+	uiommu_sim_cmdqv_reset(s);
 	s->sync_waits = false;
 	s->irq_pending = 0;
 	uiommu_sim_ctx_drop(s);

@@ -3,7 +3,8 @@
  * sim.h - what the files of the software SMMUv3 share
  *
  * registers.c     the register file, handshakes, global errors, interrupts
- * cmdq.c          the command queue
+ * cmdq.c          command queues, and what commands do
+ * cmdqv.c         command queues for user hands, beside the SMMU's own
  * stream_table.c  StreamID -> STE
  * cd.c            (STE, SubstreamID) -> CD
  * cfgcache.c      the caches of both
@@ -325,6 +326,52 @@ struct sim_stall {
 /* CMD_PRI_RESPs of one stretch of the command queue */
 #define SIM_MAX_RESPONSES 64
 
+/* ---- command queues ---- */
+
+struct sim_cmdq {
+	unsigned number;	      /* (i) 0: the SMMU's own; else 1 + the VCMDQ's */
+	uint64_t *base, *prod, *cons; /* (i) its registers */
+	bool waits;		      /* (l) its CMD_SYNC, for marks */
+	uint64_t waiting[SIM_SLOTS];  /* (l) these */
+	bool invalidated;	      /* (l) since its last CMD_SYNC */
+	unsigned atc_pending;	      /* (l) invalidations under way */
+	bool atc_timeout;	      /* (l) since its last CMD_SYNC */
+};
+
+/* How far a queue may run in one go: others want the lock, and it is not theirs. */
+#define SIM_ALL	  (~0u)
+#define SIM_BATCH 64u
+
+/* a bit that was written, and what is in effect */
+struct sim_switch {
+	bool wanted, on;
+};
+
+struct sim_vcmdq {
+	struct sim_cmdq q;
+	struct sim_switch en;
+	uint64_t base, prod, cons, cons_base;
+	uint32_t alloc, gerror, gerrorn;
+	uint32_t told; /* CONS as it was last written to memory */
+};
+
+#define SIM_MAX_SIDS 16
+
+struct sim_vintf {
+	struct sim_switch en;
+	uint32_t config, match[SIM_MAX_SIDS], replace[SIM_MAX_SIDS];
+};
+
+/* TEGRA241_CMDQV; all of it (l) */
+struct sim_cmdqv {
+	struct sim_switch en;
+	bool switched; /* one was, perhaps */
+	uint32_t config;
+	uint64_t int_mask;
+	struct sim_vintf vintf[64];
+	struct sim_vcmdq vcmdq[128];
+};
+
 /* ---- the whole ---- */
 
 struct uiommu_sim_smmuv3 {
@@ -341,13 +388,13 @@ struct uiommu_sim_smmuv3 {
 	struct sim_tlb tlb;
 
 	struct sim_slot slots[SIM_SLOTS];	/* whoever marks them */
-	uint64_t waiting[SIM_SLOTS];		/* (l) marks that CMD_SYNC waits for */
-	_Atomic bool sync_waits;		/* (a) */
-	bool invalidated;			/* (l) since the last CMD_SYNC */
+	_Atomic bool sync_waits;		/* (a) a CMD_SYNC of some queue, for marks */
+
+	struct sim_cmdq cmdq;	 /* (l) the SMMU's own */
+	struct sim_cmdqv *cmdqv; /* (i) NULL: not there */
+	struct sim_cmdq *issuer; /* (l) whose command is carried out */
 
 	bool failed;				/* (l) service failure mode */
-	unsigned atc_pending;			/* (l) invalidations under way */
-	bool atc_timeout;			/* (l) since the last CMD_SYNC */
 	/* (l) answers to page requests that nobody has been told yet */
 	struct uiommu_sim_page_response responses[SIM_MAX_RESPONSES];
 	unsigned num_responses;
@@ -396,8 +443,29 @@ void uiommu_sim_gerror(struct uiommu_sim_smmuv3 *s, uint64_t mask);
 bool uiommu_sim_gerror_active(const struct uiommu_sim_smmuv3 *s, uint64_t mask);
 
 /* cmdq.c */
-void uiommu_sim_perform(struct uiommu_sim_smmuv3 *s, const uint64_t *w);
-void uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s);
+void uiommu_sim_perform(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, const uint64_t *w);
+unsigned uiommu_sim_cmdq_lg2(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q);
+/* there is a command, and nothing that keeps it from being looked at */
+bool uiommu_sim_cmdq_ready(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q);
+/* @limit commands at most; true: that was why it stopped */
+bool uiommu_sim_cmdq_run(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, unsigned limit);
+/* all queues: something that they may have waited for is over */
+void uiommu_sim_queues_run(struct uiommu_sim_smmuv3 *s);
+/* by number, NULL behind the last */
+struct sim_cmdq *uiommu_sim_cmdq(struct uiommu_sim_smmuv3 *s, unsigned number);
+
+/* cmdqv.c */
+bool uiommu_sim_vcmdq_on(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q);
+/* 0: @w, changed, may be carried out; else CONS.ERR */
+unsigned uiommu_sim_vcmdq_filter(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q,
+				 uint64_t *w);
+void uiommu_sim_vcmdq_error(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, uint32_t mask);
+void uiommu_sim_vcmdq_ran(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q);
+void uiommu_sim_cmdqv_synced(struct uiommu_sim_smmuv3 *s); /* the SMMU's own queue was */
+void uiommu_sim_cmdqv_reset(struct uiommu_sim_smmuv3 *s);
+/* switches that are not yet what was written; and one of them is now */
+unsigned uiommu_sim_cmdqv_late(struct uiommu_sim_smmuv3 *s);
+void uiommu_sim_cmdqv_apply(struct uiommu_sim_smmuv3 *s, unsigned which);
 
 /* outq.c */
 enum sim_put { SIM_PUT, SIM_PUT_OFF, SIM_PUT_FULL, SIM_PUT_ABORTED };
@@ -511,7 +579,7 @@ void uiommu_sim_ctx_fill(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_ac
 			 const struct sim_txn *t);
 void uiommu_sim_ctx_drop(struct uiommu_sim_smmuv3 *s);
 
-/* inflight.c, without env->lock but for the last two */
+/* inflight.c, without env->lock but for the last three */
 struct sim_slot *uiommu_sim_mark(struct uiommu_sim_smmuv3 *s);
 static inline uint64_t sim_next_mark(const struct sim_slot *slot)
 {
@@ -543,7 +611,8 @@ static inline bool sim_unmark(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot
 void uiommu_sim_sync_again(struct uiommu_sim_smmuv3 *s);
 void uiommu_sim_finish(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
 void uiommu_sim_finish_locked(struct uiommu_sim_smmuv3 *s, struct sim_slot *slot);
-bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s);
+bool uiommu_sim_sync_must_wait(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q);
+void uiommu_sim_sync_forget(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q);
 
 /* dma.c */
 enum sim_end uiommu_sim_slow(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_access *a,

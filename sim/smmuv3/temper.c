@@ -130,22 +130,25 @@ static void carry_out(struct uiommu_sim_smmuv3 *s, unsigned i)
 {
 	struct sim_temper *m = s->temper;
 	uint64_t w[CMD_WORDS] = { m->command[i][0], m->command[i][1] };
+	struct sim_cmdq *q = m->queue[i];
 
 	m->taken[UIOMMU_SIM_DISORDER] += i != 0;
 	m->num_commands--;
 	for (; i < m->num_commands; i++) {
 		m->command[i][0] = m->command[i + 1][0];
 		m->command[i][1] = m->command[i + 1][1];
+		m->queue[i] = m->queue[i + 1];
 	}
-	uiommu_sim_perform(s, w);
+	uiommu_sim_perform(s, q, w);
 }
 
-void uiommu_sim_temper_defer(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
+void uiommu_sim_temper_defer(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, const uint64_t *w)
 {
 	struct sim_temper *m = s->temper;
 
 	if (m->num_commands == TEMPER_COMMANDS)
 		carry_out(s, choose(s, m->num_commands));
+	m->queue[m->num_commands] = q;
 	m->command[m->num_commands][0] = w[0];
 	m->command[m->num_commands++][1] = w[1];
 }
@@ -253,22 +256,34 @@ static void forget(struct uiommu_sim_smmuv3 *s)
 
 /* ---- a step ---- */
 
-static bool something_queued(const struct uiommu_sim_smmuv3 *s)
+static unsigned queues_ready(struct uiommu_sim_smmuv3 *s)
 {
-	uint32_t mask = sim_q_mask(uiommu_sim_q_lg2(s, R_CMDQ_BASE));
+	struct sim_cmdq *q;
+	unsigned n = 0;
 
-	return sim_reg_bit(s, R_CR0, FMASK(CR0_CMDQEN)) && !s->failed &&
-	       (s->reg[R_CMDQ_PROD] ^ s->reg[R_CMDQ_CONS]) & mask &&
-	       !uiommu_sim_gerror_active(s, FMASK(GERROR_CMDQ_ERR));
+	for (unsigned i = 0; (q = uiommu_sim_cmdq(s, i)); i++)
+		n += uiommu_sim_cmdq_ready(s, q);
+	return n;
+}
+
+/* the @n'th of them */
+static struct sim_cmdq *queue_ready(struct uiommu_sim_smmuv3 *s, unsigned n)
+{
+	struct sim_cmdq *q;
+
+	for (unsigned i = 0; (q = uiommu_sim_cmdq(s, i)); i++)
+		if (uiommu_sim_cmdq_ready(s, q) && !n--)
+			break;
+	return q;
 }
 
 /* A CMD_SYNC may have to wait for others. */
-static bool take(struct uiommu_sim_smmuv3 *s)
+static bool take(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
 	uint64_t before = s->stats.commands;
 
 	s->temper->turn = true;
-	uiommu_sim_cmdq_run(s);
+	uiommu_sim_cmdq_run(s, q, 1);
 	s->temper->turn = false;
 	s->temper->taken[UIOMMU_SIM_LATE_COMMAND] += s->stats.commands != before;
 	return s->stats.commands != before;
@@ -277,29 +292,35 @@ static bool take(struct uiommu_sim_smmuv3 *s)
 static bool step(struct uiommu_sim_smmuv3 *s)
 {
 	struct sim_temper *m = s->temper;
-	unsigned can[4], n = 0;
+	unsigned can[5], n = 0, queues = queues_ready(s), late = uiommu_sim_cmdqv_late(s);
 
 	if (m->t.evict && !choose(s, m->t.evict))
 		forget(s);
 	if (any_late(m))
 		can[n++] = 0;
-	if (something_queued(s))
+	if (queues)
 		can[n++] = 1;
 	if (m->num_commands)
 		can[n++] = 2;
 	if (m->num_events)
 		can[n++] = 3;
-	switch (n ? can[choose(s, n)] : 4) {
+	if (late)
+		can[n++] = 4;
+	switch (n ? can[choose(s, n)] : 5) {
 	case 0:
 		apply(s);
 		break;
 	case 1:
-		return take(s);
+		return take(s, queue_ready(s, choose(s, queues)));
 	case 2:
 		carry_out(s, choose(s, m->num_commands));
 		break;
 	case 3:
 		record(s, choose(s, m->num_events));
+		break;
+	case 4:
+		m->taken[UIOMMU_SIM_LATE_ACK]++;
+		uiommu_sim_cmdqv_apply(s, choose(s, late));
 		break;
 	}
 	return n;

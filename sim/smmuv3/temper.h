@@ -15,6 +15,7 @@ struct sim_temper {
 	struct uiommu_sim_temper t;
 	bool turn;				/* one command may be taken */
 	uint64_t command[TEMPER_COMMANDS][CMD_WORDS];	/* taken, not carried out */
+	struct sim_cmdq *queue[TEMPER_COMMANDS];	/* from this one */
 	unsigned num_commands;
 	uint64_t event[TEMPER_EVENTS][EVT_WORDS];	/* not recorded yet */
 	unsigned num_events;
@@ -29,7 +30,7 @@ struct sim_temper {
 /* May a command be taken? Once for each turn. */
 bool uiommu_sim_temper_turn(struct uiommu_sim_smmuv3 *s);
 /* Takes note of a command that is to be carried out before the next CMD_SYNC. */
-void uiommu_sim_temper_defer(struct uiommu_sim_smmuv3 *s, const uint64_t *w);
+void uiommu_sim_temper_defer(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, const uint64_t *w);
 /* All that was noted, and all events: what CMD_SYNC waits for. */
 void uiommu_sim_temper_settle(struct uiommu_sim_smmuv3 *s);
 void uiommu_sim_temper_event(struct uiommu_sim_smmuv3 *s, const uint64_t *w);

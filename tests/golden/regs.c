@@ -41,7 +41,7 @@ struct row {
 static struct row rows[] = {
 #define RO 0
 #define RW 0
-#define REG(name_, offset, width_, access)                                    \
+#define REG(name_, offset, width_, access)                                                         \
 	{ REGISTER, NULL, #name_, 0, 0, offset, width_ + (access), 0, NULL, 1 },
 #define BREG(block, name_, offset, width_, count, access)                                          \
 	{ REGISTER, NULL, #name_, 0, 0, offset, width_ + (access), 0, #block, count },

@@ -467,9 +467,9 @@ static void sync_waits_for_atc(void **state)
 	cmd(b, ATC_INV(SID), 52);
 	cmd(b, 0x46, 0);
 	assert_int_not_equal(rd(b, CMDQ_CONS), rd(b, CMDQ_PROD));
-	uiommu_sim_smmuv3_atc_inv_done(b->sim, true);
+	uiommu_sim_smmuv3_atc_inv_done(b->sim, 0, true);
 	assert_int_not_equal(rd(b, CMDQ_CONS), rd(b, CMDQ_PROD));
-	uiommu_sim_smmuv3_atc_inv_done(b->sim, true);
+	uiommu_sim_smmuv3_atc_inv_done(b->sim, 0, true);
 	assert_int_equal(rd(b, CMDQ_CONS), rd(b, CMDQ_PROD));
 }
 

@@ -66,7 +66,7 @@ struct bed {
 	uint8_t *ram;
 	uint64_t next;			/* first free physical address */
 	uint64_t strtab, cmdq, evtq;
-	unsigned irqs[5];		/* how often each line fired */
+	unsigned irqs[6];		/* how often each line fired */
 	uint64_t poison;		/* the 8 bytes here abort, too */
 	void (*on_data)(struct bed *b);	/* called when a DMA moves bytes */
 	bool in_hook;

@@ -39,6 +39,7 @@ struct uiommu_sim_atc_entry {
  * @changes:   invalidations so far: an answer asked for before one is not kept
  * @using:     DMAs that use a translation now
  * @open:      invalidations that wait for them
+ * @open_of:   likewise, by command queue
  *
  * Everything from @entries on is guarded by @lock and not for others.
  */
@@ -49,7 +50,7 @@ struct uiommu_sim_atc {
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);
 	struct uiommu_sim_atc_entry entries[UIOMMU_SIM_ATC_ENTRIES];
-	unsigned victim, changes, using, open;
+	unsigned victim, changes, using, open, open_of[UIOMMU_SIM_QUEUES];
 };
 
 /**

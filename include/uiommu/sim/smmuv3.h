@@ -14,8 +14,8 @@
  * at stage 2; EL2 stream worlds; hardware update of access flag and dirty state;
  * stalled transactions; ATS, translated transactions and page requests; service
  * failure mode and reset; the command queue, the event queue, GERROR, wired and
- * message interrupts. What a configuration does not ask for is not there, and the
- * ID registers say so.
+ * message interrupts; command queues for user hands (TEGRA241_CMDQV). What a
+ * configuration does not ask for is not there, and the ID registers say so.
  *
  * It is fast, not hostile: it keeps what it cached (STE, CD and the descriptors
  * above them in any state, translations, translation tables on the way to them)
@@ -105,6 +105,12 @@ struct uiommu_sim_smmuv3;
  *                   cached and differs from it is told as F_TLB_CONFLICT (@bbml 0 only)
  *                   or F_CFG_CONFLICT. Without it one of the two is used, which the
  *                   architecture allows as well. Hits then take the lock
+ * @cmdqv:           command queues beside the SMMU's own, each of which can be put into
+ *                   the hands of a VM; see uiommu_sim_smmuv3_cmdqv_write().
+ *                   @cmdqv.vcmdqs_lg2: how many, log2, up to 7; 0: none, and the rest is
+ *                   not looked at. @cmdqv.vintfs_lg2: virtual interfaces among which
+ *                   they are divided, log2, up to 6 and up to that. @cmdqv.sids_lg2:
+ *                   StreamIDs that each interface translates, log2, up to 4
  *
  * Zero-initialise and set what you need, or start from
  * uiommu_sim_smmuv3_config_init().
@@ -129,6 +135,9 @@ struct uiommu_sim_smmuv3_config {
 	bool abort_only, vmw, no_split_ats, ats_record, pps;
 	unsigned mpam_partid_max;
 	bool conflicts;
+	struct {
+		unsigned vintfs_lg2, vcmdqs_lg2, sids_lg2;
+	} cmdqv;
 };
 
 /**
@@ -151,7 +160,11 @@ enum uiommu_sim_irq {
 	UIOMMU_SIM_IRQ_SYNC,
 	UIOMMU_SIM_IRQ_GERROR,
 	UIOMMU_SIM_EVENT_SEV,
+	UIOMMU_SIM_IRQ_CMDQV,
 };
+
+/* Command queues at most: the SMMU's own is number 0, VCMDQ n is 1 + n. */
+#define UIOMMU_SIM_QUEUES (1 + 128)
 
 /* What becomes of a stalled transaction. */
 enum uiommu_sim_resume {
@@ -168,11 +181,13 @@ enum uiommu_sim_resume {
  * @substream_id: the PASID
  * @first:        untranslated addresses that must go: the first
  * @last:         and the last
+ * @queue:        number of the command queue that it came through
  */
 struct uiommu_sim_inval {
 	uint32_t stream_id, substream_id;
 	bool ssv, global;
 	uiommu_iova_t first, last;
+	unsigned queue;
 };
 
 /**
@@ -217,7 +232,7 @@ struct uiommu_sim_page_response {
  *          whose call caused it; may call the functions below
  * @atc_inv: a device must forget translations. 0: it has; 1: it will, and then call
  *          uiommu_sim_smmuv3_atc_inv_done(); negative: it does not answer (the next
- *          CMD_SYNC is CERROR_ATC_INV_SYNC). With env->lock held: do not call the
+ *          CMD_SYNC of that queue is CERROR_ATC_INV_SYNC). With env->lock held: do not call the
  *          simulator. NULL: no device has an ATC
  * @fence:  when it returns, each thread of the process has passed a full memory
  *          barrier since it was called (Linux: membarrier(), private expedited).
@@ -302,6 +317,52 @@ uint64_t uiommu_sim_smmuv3_mmio_read(struct uiommu_sim_smmuv3 *s, uint64_t offse
  */
 void uiommu_sim_smmuv3_mmio_write(struct uiommu_sim_smmuv3 *s, uint64_t offset, uint64_t value,
 				  unsigned size);
+
+/**
+ * uiommu_sim_smmuv3_cmdqv_read() - read registers of the queues for user hands
+ * @s:      the simulator
+ * @offset: bytes from the base of their region, 0x30000 + 0x20000 for each virtual
+ *          interface (VINTF) long; a multiple of @size
+ * @size:   4 or 8
+ *
+ * A VCMDQ that has commands left goes on by some: whoever polls its CONS need do
+ * nothing else.
+ *
+ * Context: any thread, env->lock not held. Takes it, as for a write.
+ * Return:  the value; 0 where no register is, for any other @size or alignment, and
+ *          without uiommu_sim_smmuv3_config.cmdqv.
+ */
+uint64_t uiommu_sim_smmuv3_cmdqv_read(struct uiommu_sim_smmuv3 *s, uint64_t offset, unsigned size);
+
+/**
+ * uiommu_sim_smmuv3_cmdqv_write() - write them
+ * @s:      the simulator
+ * @offset: as for uiommu_sim_smmuv3_cmdqv_read()
+ * @value:  bits above @size are not looked at
+ * @size:   4 or 8
+ *
+ * A queue is on while CMDQV, its VINTF and itself are (each STATUS says so, at once) and
+ * it is allocated to the VINTF. Its commands are executed before the write that
+ * made them valid returns, as far as a CMD_SYNC that has to wait. It stops alone on an
+ * error: CONS.ERR and GERROR are its own, the maps of errors have its bit until GERRORN
+ * is written, and UIOMMU_SIM_IRQ_CMDQV is raised unless its VINTF is masked.
+ *
+ * Queues of a VINTF with HYP_OWN 0 take CMD_TLBI_NH_ASID, CMD_TLBI_NH_VA, CMD_ATC_INV and
+ * CMD_SYNC, and nothing else. Whatever VMID a command has becomes that of the VINTF; the
+ * StreamID of a CMD_ATC_INV is looked up in SID_MATCH and becomes the one in SID_REPLACE,
+ * or, if it is not there, is CERROR_ILL_ACCESS. So the 64 KiB of a VINTF's page 0
+ * (0x30000 + 0x20000 * VINTF), with whatever memory BASE names, may be given to anybody.
+ * With HYP_OWN 1 commands are executed as they are. In either CMD_SYNC has CS 0.
+ *
+ * How it behaves is public only as far as drivers need it; docs/CAVEATS.md says what
+ * here is a guess.
+ *
+ * Context:  any thread, env->lock not held. Takes it, and again for every few commands;
+ *           calls what uiommu_sim_smmuv3_mmio_write() does.
+ * Hardware: as said.
+ */
+void uiommu_sim_smmuv3_cmdqv_write(struct uiommu_sim_smmuv3 *s, uint64_t offset, uint64_t value,
+				   unsigned size);
 
 /**
  * struct uiommu_sim_access - one access of a client device
@@ -507,15 +568,16 @@ void uiommu_sim_smmuv3_ats(struct uiommu_sim_smmuv3 *s, const struct uiommu_sim_
 
 /**
  * uiommu_sim_smmuv3_atc_inv_done() - an invalidation that env->atc_inv() left open
- * @s:  the simulator
- * @ok: the device has forgotten and no DMA of it uses the translation any more;
- *      false: it did not answer in time
+ * @s:     the simulator
+ * @queue: as in struct uiommu_sim_inval
+ * @ok:    the device has forgotten and no DMA of it uses the translation any more;
+ *         false: it did not answer in time
  *
  * Context:  any thread, env->lock not held. Once for each 1 that env->atc_inv()
  *           returned.
  * Hardware: may complete a CMD_SYNC.
  */
-void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, bool ok);
+void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, unsigned queue, bool ok);
 
 /**
  * struct uiommu_sim_page_request - a PRI page request message
