@@ -240,7 +240,7 @@ struct pin {
 };
 
 int uaccess_pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsigned prot,
-		struct uiommu_pin **out);
+		uint64_t like, struct uiommu_pin **out);
 void uaccess_unpin(void *ctx, struct uiommu_pin *pin);
 extern const struct uiommu_posix_frames_ops hidden_ops;
 int hide(struct pin *pin, struct uiommu_as *as, unsigned prot);

@@ -10,7 +10,7 @@
 
 #include "server/internal.h"
 
-#define MIB2	(2ull << 20)
+#define PAGE	4096ull
 #define GIB	(1ull << 30)
 
 /* ---- memory that the program may only read ---- */
@@ -161,15 +161,20 @@ static const struct uiommu_posix_frames_ops slots_ops = { slots_read, slots_writ
 
 /* ---- both ---- */
 
-/* So that a virtual address and its frame share what a large page needs. */
+/* So that an IOVA and its frame share what a large page needs, and so that a queue
+ * which is aligned in a VM's memory is aligned for hardware. */
 static uint64_t congruent(uint64_t len)
 {
-	return len >= GIB ? GIB : len >= MIB2 ? MIB2 : 4096;
+	uint64_t n = PAGE;
+
+	while (n < GIB && 2 * n <= len)
+		n *= 2;
+	return n;
 }
 
-static int register_frames(struct pin *p, const struct uiommu_posix_frames_ops *ops)
+static int register_frames(struct pin *p, uint64_t like, const struct uiommu_posix_frames_ops *ops)
 {
-	int ret = uiommu_posix_add_frames(p->s->posix, p->len, p->va, congruent(p->len), ops, p,
+	int ret = uiommu_posix_add_frames(p->s->posix, p->len, like, congruent(p->len), ops, p,
 					  &p->seg.pa);
 
 	p->seg.bytes = p->len;
@@ -207,19 +212,19 @@ static void drop_pages(struct pin *p)
 		drop_slots(p);
 }
 
-static bool pin_args_ok(uint64_t va, uint64_t len)
+static bool pin_args_ok(uint64_t va, uint64_t len, uint64_t like)
 {
-	return len && !((va | len) & 4095) && va + len > va && va + len <= 1ull << 56;
+	return len && !((va | len | like) & (PAGE - 1)) && va + len > va && va + len <= 1ull << 56;
 }
 
 int uaccess_pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsigned prot,
-		struct uiommu_pin **out)
+		uint64_t like, struct uiommu_pin **out)
 {
 	const struct uiommu_posix_frames_ops *ops;
 	struct pin *p;
 	int ret;
 
-	if (!pin_args_ok(va, len))
+	if (!pin_args_ok(va, len, like))
 		return -UIOMMU_EFAULT;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -230,7 +235,7 @@ int uaccess_pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsi
 	ret = pin_pages(p, as, prot, &ops);
 	if (ret)
 		goto no_pages;
-	ret = register_frames(p, ops);
+	ret = register_frames(p, like, ops);
 	if (ret)
 		goto no_frames;
 	*out = &p->pub;

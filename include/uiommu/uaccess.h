@@ -72,6 +72,10 @@ struct uiommu_uaccess {
 	 * @len:  bytes, a multiple of 4096, not 0
 	 * @prot: UIOMMU_PROT_READ, _WRITE: what a device may do. The program must have
 	 *        the same rights: WRITE needs writable memory, READ alone readable
+	 * @like: a multiple of 4096: the address that devices will have for @va. Where it can,
+	 *        the host gives physical addresses in one piece whose low bits are those of
+	 *        @like, as many as the largest power of two in @len has: for large pages,
+	 *        and for what hardware reads by physical address and wants aligned
 	 * @out:  the pin
 	 *
 	 * Context:   as above; not with a lock held that copy_in() could need.
@@ -81,7 +85,7 @@ struct uiommu_uaccess {
 	 *   -UIOMMU_ENOMEM  no memory, or over the program's limit on locked memory
 	 */
 	int (*pin)(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsigned prot,
-		   struct uiommu_pin **out);
+		   uint64_t like, struct uiommu_pin **out);
 
 	/*
 	 * unpin() - takes it back

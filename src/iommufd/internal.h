@@ -104,9 +104,10 @@ struct uiommu_pages {
 int uiommu_pages_create(struct uiommu_iommufd *ctx, struct uiommu_as *as, uint64_t va,
 			uint64_t len, bool writable, struct uiommu_pages **out);
 void uiommu_pages_put(struct uiommu_iommufd *ctx, struct uiommu_pages *p);
-/* Pins what is not pinned yet of [off, off + len). On failure nothing is held. */
+/* Pins what is not pinned yet of [off, off + len), for devices to find it at @iova. On
+ * failure nothing is held. */
 int uiommu_pages_hold(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint64_t off,
-		      uint64_t len);
+		      uint64_t len, uint64_t iova);
 void uiommu_pages_drop(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint64_t off,
 		       uint64_t len);
 

@@ -242,6 +242,11 @@ int uiommu_iopt_place(struct uiommu_iopt *iopt, uint64_t *iova, uint64_t len, ui
 
 /* ---- areas in page tables ---- */
 
+static int hold_area(struct uiommu_iommufd *ctx, const struct uiommu_area *a)
+{
+	return uiommu_pages_hold(ctx, a->pages, a->off, area_bytes(a), a->r.start);
+}
+
 static void unfill(struct uiommu_hwpt *hwpt, const struct uiommu_area *a, uint64_t bytes)
 {
 	uint64_t unmapped;
@@ -279,7 +284,7 @@ static int install(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, struct 
 
 	if (!iopt->hwpts)
 		return 0;
-	ret = uiommu_pages_hold(ctx, a->pages, a->off, area_bytes(a));
+	ret = hold_area(ctx, a);
 	if (ret)
 		return ret;
 	for (h = iopt->hwpts; h; h = h->next) {
@@ -464,7 +469,7 @@ static int fill_hwpt(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
 		struct uiommu_area *a = to_area(r);
 
 		if (hold)
-			ret = uiommu_pages_hold(ctx, a->pages, a->off, area_bytes(a));
+			ret = hold_area(ctx, a);
 		if (ret)
 			break;
 		ret = fill(hwpt, a);
@@ -549,11 +554,9 @@ static int check_cut(const struct uiommu_iopt *iopt, const struct uiommu_area *a
 static void move_holds(struct uiommu_iommufd *ctx, struct uiommu_area *left,
 		       struct uiommu_area *right)
 {
-	struct uiommu_pages *p = left->pages;
-
-	uiommu_pages_hold(ctx, p, left->off, area_bytes(left));
-	uiommu_pages_hold(ctx, p, right->off, area_bytes(right));
-	uiommu_pages_drop(ctx, p, left->off, area_bytes(left) + area_bytes(right));
+	hold_area(ctx, left);
+	hold_area(ctx, right);
+	uiommu_pages_drop(ctx, left->pages, left->off, area_bytes(left) + area_bytes(right));
 }
 
 int uiommu_iopt_cut(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t iova)

@@ -44,7 +44,7 @@ void uiommu_pages_put(struct uiommu_iommufd *ctx, struct uiommu_pages *p)
 }
 
 static int pin_piece(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint64_t start,
-		     uint64_t last)
+		     uint64_t last, uint64_t iova)
 {
 	const struct uiommu_uaccess *ua = ctx->cfg.uaccess;
 	unsigned prot = UIOMMU_PROT_READ | (p->writable ? UIOMMU_PROT_WRITE : 0);
@@ -53,7 +53,8 @@ static int pin_piece(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint64_
 
 	if (!piece)
 		return -UIOMMU_ENOMEM;
-	ret = ua->pin(ua->ctx, p->as, p->va + start, last - start + 1, prot, &piece->pin);
+	ret = ua->pin(ua->ctx, p->as, p->va + start, last - start + 1, prot, iova,
+		      &piece->pin);
 	if (ret) {
 		uiommu_iommufd_free(ctx, piece, sizeof(*piece));
 		return ret;
@@ -89,7 +90,7 @@ static void drop_pages(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint6
 }
 
 int uiommu_pages_hold(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint64_t off,
-		      uint64_t len)
+		      uint64_t len, uint64_t iova)
 {
 	uint64_t start = off & ~PAGE_MASK, last = (off + len - 1) | PAGE_MASK, pos, end;
 	int ret;
@@ -102,7 +103,7 @@ int uiommu_pages_hold(struct uiommu_iommufd *ctx, struct uiommu_pages *p, uint64
 			end = r->last;
 		} else {
 			end = r ? r->start - 1 : last;
-			ret = pin_piece(ctx, p, pos, end);
+			ret = pin_piece(ctx, p, pos, end, iova - off + pos);
 			if (ret)
 				goto undo;
 		}

@@ -329,6 +329,12 @@ static void a_copy_shares_the_pages(void **state)
 	uiommu_iommufd_put(ctx);
 }
 
+static void pinned_like(const struct rig_pin *p, uint64_t va, uint64_t like)
+{
+	assert_int_equal(p->va, va);
+	assert_int_equal(p->like, like);
+}
+
 /* A pin made for one part serves the whole when that comes. */
 static void pins_are_completed_and_shared(void **state)
 {
@@ -347,6 +353,10 @@ static void pins_are_completed_and_shared(void **state)
 	pt = a;
 	assert_int_equal(uiommu_iommufd_attach(d1, 0, &pt), 0);
 	assert_int_equal(r->num_pins, 3);		/* before, shared, behind */
+	/* each told where devices find it first */
+	pinned_like(r->pins->next->next, RIG_VA + 3 * PAGE, 0x50000);
+	pinned_like(r->pins->next, RIG_VA, 0x10000);
+	pinned_like(r->pins, RIG_VA + 5 * PAGE, 0x15000);
 	assert_int_equal(rig_read64(r, 1, -1, 0x17000), 7);
 	assert_int_equal(rig_read64(r, 1, -1, 0x13000), 3);
 	uiommu_iommufd_unbind(d0);

@@ -178,13 +178,13 @@ static int copy_out(void *ctx, struct uiommu_as *as, uint64_t dst, const void *s
 
 /* Two segments wherever there are two pages, so that callers see several. */
 static int pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsigned prot,
-	       struct uiommu_pin **out)
+	       uint64_t like, struct uiommu_pin **out)
 {
 	struct rig *r = ctx;
 	uint8_t *p = user(as, va, len, prot & UIOMMU_PROT_WRITE);
 	struct rig_pin *rp;
 
-	assert_int_equal((va | len) % PAGE, 0);
+	assert_int_equal((va | len | like) % PAGE, 0);
 	assert_int_not_equal(len, 0);
 	if (!p)
 		return -UIOMMU_EFAULT;
@@ -195,6 +195,8 @@ static int pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsig
 	rp->pin.nsegs = len > PAGE ? 2 : 1;
 	rp->segs[0] = (struct uiommu_pin_seg){ (uintptr_t)p, PAGE };
 	rp->segs[1] = (struct uiommu_pin_seg){ (uintptr_t)p + PAGE, len - PAGE };
+	rp->va = va;
+	rp->like = like;
 	rp->next = r->pins;
 	r->pins = rp;
 	r->num_pins++;

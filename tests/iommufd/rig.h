@@ -55,7 +55,8 @@ struct uiommu_file {
 struct rig_pin {
 	struct uiommu_pin pin;
 	struct uiommu_pin_seg segs[2];
-	struct rig_pin *next;
+	uint64_t va, like;	/* as it was asked for */
+	struct rig_pin *next;	/* an older one */
 };
 
 struct rig_fn {

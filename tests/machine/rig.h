@@ -71,7 +71,7 @@ struct self_pin {
 };
 
 static inline int ua_pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsigned prot,
-			 struct uiommu_pin **out)
+			 uint64_t like, struct uiommu_pin **out)
 {
 	struct rig *r = ctx;
 	struct self_pin *p = calloc(1, sizeof(*p));

@@ -34,7 +34,7 @@ static int do_pin(struct fake_file *o, struct uiommu_as *as, uint64_t arg)
 
 	if (ret)
 		return ret;
-	ret = ua(o)->pin(ctx(o), as, a.va, a.len, a.prot, &pin);
+	ret = ua(o)->pin(ctx(o), as, a.va, a.len, a.prot, a.like, &pin);
 	if (ret)
 		return ret;
 	a.pa = pin->segs[0].pa;

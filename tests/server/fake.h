@@ -23,7 +23,7 @@ enum fake_cmd {
 #define FAKE_OWN 0x100000
 
 struct fake_pin {
-	uint64_t va, len, prot;
+	uint64_t va, len, prot, like;
 	uint64_t pa;		/* out */
 };
 

@@ -53,7 +53,7 @@ static int open_iommu(void)
 
 static long pin(int fd, void *p, uint64_t len, unsigned prot)
 {
-	struct fake_pin a = { (uintptr_t)p, len, prot, 0 };
+	struct fake_pin a = { .va = (uintptr_t)p, .len = len, .prot = prot };
 
 	return client_ioctl(&cl, fd, FAKE_PIN, &a);
 }
@@ -565,12 +565,10 @@ static void t_large(void)
 	uint64_t len = (1ul << 30) + (4ul << 20), at = (1ul << 30) - 8;
 	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), got[16];
-	struct fake_pin a = { (uintptr_t)p, 2ul << 20, RW, 0 };
 	int fd = open_iommu();
 
 	CHECK(p != MAP_FAILED);
-	CHECK(client_ioctl(&cl, fd, FAKE_PIN, &a) >= 0);
-	CHECK(!((a.pa - a.va) & ((2ul << 20) - 1)));
+	CHECK(pin(fd, p, 2ul << 20, RW) == 0);
 	strcpy(p + (1 << 20), "in the middle");
 	CHECK(!dma(fd, 0, 1 << 20, got, 14, false) && !strcmp(got, "in the middle"));
 	if (getenv("UIOMMU_TEST_LARGE")) {	/* a GiB of real memory */
@@ -579,6 +577,29 @@ static void t_large(void)
 		CHECK(id >= 0);
 		strcpy(p + at, "across slots");
 		CHECK(!dma(fd, id, at, got, 13, false) && !strcmp(got, "across slots"));
+	}
+}
+
+/* The address that devices use and the physical one share low bits: as many as there
+ * are pages for. */
+static void t_like(void)
+{
+	static const struct {
+		uint64_t len, like, same;
+	} t[] = {
+		{ PAGE, 0x40003000, 12 }, { 2 * PAGE, 0x40003000, 13 }, { 3 * PAGE, 0x5000, 13 },
+		{ 16 * PAGE, 0x7fff0000, 16 }, { 17 * PAGE, 0x7fffd000, 16 },
+		{ 512 * PAGE, 0x40155000, 21 }, { 1023 * PAGE, -PAGE, 21 },
+	};
+	int fd = open_iommu();
+	char *p = pages(1023);
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct fake_pin a = { .va = (uintptr_t)p, .len = t[i].len, .prot = RW,
+				      .like = t[i].like };
+
+		CHECK(client_ioctl(&cl, fd, FAKE_PIN, &a) >= 0);
+		CHECK(!((a.pa ^ a.like) & ((1ul << t[i].same) - 1)));
 	}
 }
 
@@ -1042,7 +1063,7 @@ static void t_flood(void)
 static void t_bad_ring(const char *what)
 {
 	int fd = open_iommu();
-	struct fake_pin a = { (uintptr_t)pages(1), PAGE, RW, 0 };
+	struct fake_pin a = { .va = (uintptr_t)pages(1), .len = PAGE, .prot = RW };
 	struct uiommu_req req = { .op = UIOMMU_REQ_IOCTL, .obj = client_object(fd),
 				  .a = { FAKE_PIN, (uintptr_t)&a } };
 	struct uiommu_up_answer ans = { .r[0] = strtoull(what, NULL, 0) };
@@ -1185,7 +1206,7 @@ static void t_inspect(void)
 	int fd = open_iommu(), sock = inspect_connect();
 	static struct inspected a;
 	char *p = pages(2);
-	struct fake_pin pin = { (uintptr_t)p, 2 * PAGE, RW, 0 };
+	struct fake_pin pin = { .va = (uintptr_t)p, .len = 2 * PAGE, .prot = RW };
 
 	CHECK(sock >= 0 && client_ioctl(&cl, fd, FAKE_PIN, &pin) >= 0);
 	strcpy(p + PAGE, "seen from outside");
@@ -1295,7 +1316,7 @@ static const struct {
 	T(pin_exit_hidden),
 	T(readonly),
 	TS(readonly_file),
-	T(large),
+	T(large), T(like),
 	T(memlock),
 	T(many),
 	T(closefrom),

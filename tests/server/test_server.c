@@ -162,6 +162,7 @@ SCENARIO_URING(pin_fork)
 SCENARIO_URING(pin_exit)
 SCENARIO_URING(readonly)
 SCENARIO_URING(large)
+SCENARIO_URING(like)
 SCENARIO_URING(memlock)
 SCENARIO_URING(many)
 SCENARIO_URING(closefrom)
@@ -176,6 +177,7 @@ SCENARIO_HIDDEN(pin_fork)
 SCENARIO_HIDDEN(readonly)
 SCENARIO_HIDDEN(reconnect)
 SCENARIO_HIDDEN(large)
+SCENARIO_HIDDEN(like)
 
 static void s_orphan(void **state)
 {
@@ -625,6 +627,7 @@ int main(void)
 		cmocka_unit_test(s_readonly),
 		cmocka_unit_test(readonly_file),
 		cmocka_unit_test(s_large),
+		cmocka_unit_test(s_like),
 		cmocka_unit_test(s_memlock),
 		cmocka_unit_test(s_many),
 		cmocka_unit_test(s_closefrom),
@@ -639,6 +642,7 @@ int main(void)
 		cmocka_unit_test(s_readonly_hidden),
 		cmocka_unit_test(s_reconnect_hidden),
 		cmocka_unit_test(s_large_hidden),
+		cmocka_unit_test(s_like_hidden),
 		cmocka_unit_test(pin_exit_hidden),
 		cmocka_unit_test(no_ring_in_process),
 		cmocka_unit_test(bad_rings),
