@@ -12,6 +12,8 @@
 #define PCI_BAR0		0x10
 #define PASID_CTRL		0x06
 #define PASID_CTRL_ENABLE	0x0001u
+#define ATS_CAP			0x04
+#define ATS_CAP_GLOBAL		0x0040u
 #define ATS_CTRL		0x06
 #define ATS_CTRL_ENABLE		0x8000u
 #define PRI_CTRL		0x04
@@ -290,6 +292,12 @@ static bool is_direct(const struct desc_function *d)
 	return false;
 }
 
+static bool ats_is_global(const struct mach_fn *f)
+{
+	return f->sim->ats_cap &&
+	       uiommu_sim_cfg_read(f->sim, f->sim->ats_cap + ATS_CAP, 2) & ATS_CAP_GLOBAL;
+}
+
 static int add_device(struct mach_fn *f)
 {
 	const struct uiommu_dev_config cfg = {
@@ -305,6 +313,7 @@ static int add_device(struct mach_fn *f)
 		.resv = f->d->resv,
 		.num_resv = f->d->num_resv,
 		.ats = f->d->edu.ats,
+		.ats_global = ats_is_global(f),
 		.set_ats = set_ats,
 		.ats_ctx = f,
 		.pri = f->d->edu.pri,

@@ -56,6 +56,7 @@
 #define PCI_EXT_CAP_ID_ATS	0x000f
 #define ATS_CAP			0x04
 #define ATS_CAP_PAGE_ALIGNED	0x0020
+#define ATS_CAP_GLOBAL		0x0040
 #define ATS_CTRL		0x06
 #define ATS_CTRL_WRITABLE	0x801f	/* Enable, Smallest Translation Unit */
 #define ATS_BYTES		0x08

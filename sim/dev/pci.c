@@ -241,7 +241,7 @@ int uiommu_sim_pci_ats(struct uiommu_sim_dev *d, unsigned off)
 	if (uiommu_sim_pci_ext_cap(d, PCI_EXT_CAP_ID_ATS, 1, off, ATS_BYTES))
 		return -UIOMMU_EINVAL;
 	d->ats_cap = (uint16_t)off;
-	uiommu_sim_cfg_poke(d->cfg, off + ATS_CAP, ATS_CAP_PAGE_ALIGNED, 2);
+	uiommu_sim_cfg_poke(d->cfg, off + ATS_CAP, ATS_CAP_PAGE_ALIGNED | ATS_CAP_GLOBAL, 2);
 	uiommu_sim_cfg_poke(d->wmask, off + ATS_CTRL, ATS_CTRL_WRITABLE, 2);
 	return 0;
 }

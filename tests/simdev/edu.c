@@ -360,6 +360,7 @@ static void asks_for_its_pages(void **state)
 	struct bus *b = *state;
 
 	assert_int_equal(cfg(b, ATS, 2), 0x0f);
+	assert_int_equal(cfg(b, ATS + 4, 2), 0x60);	/* page-aligned requests, Global */
 	assert_int_equal(cfg(b, PRI, 2), 0x13);
 	assert_int_equal(cfg(b, PRI + 6, 2), 0x8000);	/* answers carry the PASID; running */
 	assert_int_equal(cfg(b, PRI + 8, 4), 6);

@@ -262,7 +262,8 @@ int uiommu_sim_pci_pcie(struct uiommu_sim_dev *d, unsigned off);
 int uiommu_sim_pci_pasid(struct uiommu_sim_dev *d, unsigned off, unsigned bits);
 
 /**
- * uiommu_sim_pci_ats() - an ATS extended capability: page-aligned requests
+ * uiommu_sim_pci_ats() - an ATS extended capability: page-aligned requests, and
+ * invalidations of all PASIDs at once (Global), as uiommu_sim_atc_inv() takes them
  * @d:   the function
  * @off: where
  *
