@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmm - a small VMM that gives its guests an SMMUv3, and two VMs to show it
+ *
+ *	 vm1					 vm2
+ *	kernel  process 1  process 2		kernel  process 1  process 2
+ *	  RID    PASID 1    PASID 2		  RID    PASID 1    PASID 2
+ *	   \________ | ________/		   \________ | ________/
+ *	  two devices each, and a virtual SMMUv3
+ *	----------------------------------------------------------------- Linux's uAPI
+ *	  four devices, one SMMUv3: stage 1 is the guests', stage 2 the VMM's
+ *
+ * Of the host it uses /dev/iommu and VFIO device files, and nothing else: host.c has
+ * every call. The virtual SMMU (vsmmu.c and the files named there) is what a VMM for
+ * Linux has to do: registers and queues in software, translation by hardware.
+ *
+ * The guests (guest/) are small kernels around the library's SMMUv3 driver, the same
+ * that drives the hardware below, each in its VM's memory, with a domain for its own
+ * DMA and two processes that share their address spaces with the devices (SVA): pages
+ * come when a device asks for them.
+ *
+ * What happens: each VM's kernel and processes use each of its devices, and every byte
+ * is looked at; what was unmapped is not reached, and the guest is told; both VMs are
+ * at work when one of them is killed, and the other does not notice; a device of the
+ * dead one goes to the other.
+ *
+ *	uiommu run --machine vmm.dts -- vmm [--show] [--hostile SEED]
+ *
+ *	--show			draw what the guests see, with the tool's own pen;
+ *				`uiommu run --show' draws the host
+ *	--hostile SEED		the virtual SMMUs do late what they may do late
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "guest/work.h"
+#include "say.h"
+#include "vm.h"
+
+#define VMS	2u
+#define SEED2	0x9e3779b97f4a7c15ull	/* so that two VMs are not late in step */
+
+struct options {
+	bool show;
+	uint64_t seed;
+};
+
+static struct vm vm[VMS];
+static const char *const vm_names[VMS] = { "vm1", "vm2" };
+
+/* ---- memory, as it is ---- */
+
+static uint64_t sum_of(struct vm *v)
+{
+	const uint64_t *word = (const uint64_t *)(const void *)v->ram;
+	uint64_t sum = 0;
+
+	vm_settle(v);
+	for (size_t i = 0; i < VM_RAM_BYTES / sizeof(*word); i++)
+		sum = sum * 31 + word[i];
+	return sum;
+}
+
+/* One VM does something; in the other's memory no byte changes. */
+static void alone(unsigned i, void (*fn)(struct kernel *k, void *arg))
+{
+	uint64_t other = sum_of(&vm[!i]);
+
+	vm_run(&vm[i], fn, NULL);
+	check(sum_of(&vm[!i]) == other, "no byte of %s has changed", vm_names[!i]);
+}
+
+/* ---- the story ---- */
+
+static void boot(const struct options *o)
+{
+	static const char *const names[2] = { "0000:00:01.0", "0000:00:02.0" };
+	const struct board_device *d[2];
+
+	say("Two VMs boot, two devices each");
+	for (unsigned i = 0; i < VMS; i++) {
+		const struct vm_config cfg = {
+			.name = vm_names[i], .seed = o->seed ? o->seed + i * SEED2 : 0,
+		};
+
+		vm_create(&vm[i], &cfg);
+		for (unsigned j = 0; j < 2; j++)
+			d[j] = vm_add_device(&vm[i], 2 * i + j, 0x08 * (j + 1), 0x10 + 8 * j,
+					     names[j]);
+		vm_boot(&vm[i]);
+		for (unsigned j = 0; j < 2; j++)
+			vm_run(&vm[i], work_add_device, (void *)(uintptr_t)d[j]);
+	}
+}
+
+static void each_by_itself(void)
+{
+	for (unsigned i = 0; i < VMS; i++)
+		alone(i, work_kernel);
+	for (unsigned i = 0; i < VMS; i++)
+		alone(i, work_processes);
+	for (unsigned i = 0; i < VMS; i++)
+		alone(i, work_munmap);
+}
+
+/* Both VMs have done @n rounds more. */
+static void let_run(struct storm *s, unsigned n)
+{
+	for (unsigned i = 0; i < VMS; i++) {
+		unsigned from = atomic_load(&s[i].rounds);
+
+		while (atomic_load(&s[i].rounds) < from + n)
+			usleep(100);
+	}
+}
+
+static void finish_storm(unsigned i, struct storm *s)
+{
+	atomic_store(&s->stop, true);
+	vm_wait(&vm[i]);
+	check(!s->wrong && !s->events, "%s: every byte of every copy was right, and no event came",
+	      vm_names[i]);
+}
+
+static void both_at_once(void)
+{
+	struct storm s[VMS] = { { .kernel_maps = true }, { .kernel_maps = true } };
+
+	say("Both VMs use all queues of all devices");
+	for (unsigned i = 0; i < VMS; i++)
+		vm_start(&vm[i], work_storm, &s[i]);
+	let_run(s, 5);
+	for (unsigned i = 0; i < VMS; i++)
+		finish_storm(i, &s[i]);
+}
+
+/* vm2 needs nobody but its devices: they are at work until the last of its files closes. */
+static void one_dies(void)
+{
+	struct storm s[VMS] = { { .kernel_maps = true }, { .kernel_maps = false } };
+	unsigned rounds;
+
+	say("vm2 is killed while both are at work");
+	vm_run(&vm[1], work_leave_waiting, NULL);
+	for (unsigned i = 0; i < VMS; i++)
+		vm_start(&vm[i], work_storm, &s[i]);
+	let_run(s, 3);
+	vm_kill(&vm[1]);
+	rounds = atomic_load(&s[0].rounds);
+	while (atomic_load(&s[0].rounds) < rounds + 3)
+		usleep(100);
+	finish_storm(0, &s[0]);
+}
+
+static void device_moves(void)
+{
+	const struct board_device *d;
+	uint64_t dead = sum_of(&vm[1]);
+
+	say("A device of vm2 goes to vm1");
+	d = vm_add_device(&vm[0], 2, 0x18, 0x20, "0000:00:03.0");
+	vm_run(&vm[0], work_new_device, (void *)(uintptr_t)d);
+	check(sum_of(&vm[1]) == dead, "no byte of vm2 has changed");
+}
+
+static void end(void)
+{
+	vm_run(&vm[0], work_exit, NULL);
+	vm_shut_down(&vm[0]);
+	for (unsigned i = 0; i < VMS; i++)
+		vm_destroy(&vm[i]);
+}
+
+/* ---- what is asked for ---- */
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{ "show", no_argument, NULL, 's' },
+		{ "hostile", required_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's') {
+			o->show = true;
+		} else if (c == 'h') {
+			o->seed = strtoull(optarg, NULL, 0);
+		} else {
+			fprintf(stderr, "usage: vmm [--show] [--hostile SEED]\n");
+			exit(2);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+
+	parse(argc, argv, &o);
+	boot(&o);
+	each_by_itself();
+	both_at_once();
+	one_dies();
+	device_moves();
+	end();
+	say("%u checks, %u failed", checks_done(), checks_failed());
+	return checks_failed() != 0;
+}
