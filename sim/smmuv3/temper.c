@@ -277,7 +277,7 @@ static struct sim_cmdq *queue_ready(struct uiommu_sim_smmuv3 *s, unsigned n)
 	return q;
 }
 
-/* A CMD_SYNC may have to wait for others. */
+/* A CMD_SYNC may have to wait for others; an error is a thing done. */
 static bool take(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
 	uint64_t before = s->stats.commands;
@@ -286,7 +286,21 @@ static bool take(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 	uiommu_sim_cmdq_run(s, q, 1);
 	s->temper->turn = false;
 	s->temper->taken[UIOMMU_SIM_LATE_COMMAND] += s->stats.commands != before;
-	return s->stats.commands != before;
+	return s->stats.commands != before || !uiommu_sim_cmdq_ready(s, q);
+}
+
+/* From any queue that has one; the others if that one can only wait. */
+static bool take_any(struct uiommu_sim_smmuv3 *s, unsigned queues)
+{
+	unsigned first = choose(s, queues);
+
+	for (unsigned i = 0; i < queues; i++) {
+		struct sim_cmdq *q = queue_ready(s, (first + i) % queues);
+
+		if (take(s, q))
+			return true;
+	}
+	return false;
 }
 
 static bool step(struct uiommu_sim_smmuv3 *s)
@@ -311,7 +325,7 @@ static bool step(struct uiommu_sim_smmuv3 *s)
 		apply(s);
 		break;
 	case 1:
-		return take(s, queue_ready(s, choose(s, queues)));
+		return take_any(s, queues) || n > 1;
 	case 2:
 		carry_out(s, choose(s, m->num_commands));
 		break;

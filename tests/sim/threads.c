@@ -6,6 +6,8 @@
  * space. The main thread takes the page away, invalidates, waits for CMD_SYNC,
  * and then owns the memory: a plain, unsynchronized store to it must never meet a
  * DMA's. ThreadSanitizer sees one that does; without it, a lost mark shows it.
+ *
+ * And the same for VMs, each with a device, a thread and a command queue of its own.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -152,6 +154,8 @@ static struct world *world_new(void)
 	assert_non_null(w);
 	pthread_mutex_init(&w->lock, NULL);
 	uiommu_sim_smmuv3_config_init(&cfg);
+	cfg.stage2 = true;
+	cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = 2;
 	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &w->sim), 0);
 	set(w, page(STRTAB) + 64, 1 | 5 << 1 | page(CD));
 	set(w, page(CD), 16 | (uint64_t)1 << 30 | (uint64_t)1 << 31 | (uint64_t)5 << 32 |
@@ -237,10 +241,135 @@ static void after_sync_nothing_reaches_the_old_page(void **state)
 	free(w);
 }
 
+/* ---- VMs with queues of their own ---- */
+
+#define VMS 3u
+
+/* pages of VM n, from page 20 + 12 * n on */
+enum { VM_QUEUE, VM_CD, VM_ROOT, VM_L1, VM_L2, VM_L3, VM_DATA };
+
+struct vm {
+	struct world *w;
+	unsigned number, moved, prod, stop;
+	pthread_t device, driver;
+};
+
+static uint64_t vm_page(const struct vm *vm, unsigned n)
+{
+	return page(20 + 12 * vm->number + n);
+}
+
+static void cw(struct world *w, uint64_t at, uint64_t v, unsigned size)
+{
+	uiommu_sim_smmuv3_cmdqv_write(w->sim, at, v, size);
+}
+
+/* its interface is number 1 + n, and so are VMID and StreamID (from 2 on) */
+static uint64_t vm_regs(const struct vm *vm)
+{
+	return 0x30000u + 0x20000u * (1 + vm->number);
+}
+
+static void vm_init(struct vm *vm, struct world *w, unsigned n)
+{
+	uint64_t ste = page(STRTAB) + 64 * (2 + n);
+
+	*vm = (struct vm){ .w = w, .number = n };
+	set(w, ste + 16, 1 + n);
+	set(w, ste, 1 | 5 << 1 | vm_page(vm, VM_CD));
+	set(w, vm_page(vm, VM_CD),
+	    16 | (uint64_t)1 << 30 | (uint64_t)1 << 31 | (uint64_t)5 << 32 | (uint64_t)1 << 41 |
+		    (uint64_t)3 << 45 | (uint64_t)9 << 48);
+	set(w, vm_page(vm, VM_CD) + 8, vm_page(vm, VM_ROOT));
+	for (unsigned t = VM_ROOT; t < VM_L3; t++)
+		set(w, vm_page(vm, t), vm_page(vm, t + 1) | 3);
+	cw(w, 0x1000 + 0x100 * (1 + n), (1 + n) << 1, 4);
+	cw(w, 0x1000 + 0x100 * (1 + n), (1 + n) << 1 | 1, 4);
+	cw(w, 0x200 + 4 * (1 + n), (1 + n) << 15 | 1, 4);
+	cw(w, vm_regs(vm) + 0x10000, vm_page(vm, VM_QUEUE) | 4, 8);
+	cw(w, vm_regs(vm) + 8, 1, 4);
+}
+
+static void vm_command(struct vm *vm, uint64_t w0, uint64_t w1)
+{
+	set(vm->w, vm_page(vm, VM_QUEUE) + (vm->prod & 15) * 16, w0);
+	set(vm->w, vm_page(vm, VM_QUEUE) + (vm->prod & 15) * 16 + 8, w1);
+	vm->prod = (vm->prod + 1) & 31;
+	cw(vm->w, vm_regs(vm) + 4, vm->prod, 4);
+}
+
+static void *vm_device(void *arg)
+{
+	struct vm *vm = arg;
+	struct uiommu_sim_access a = { .stream_id = 2 + vm->number, .iova = VA, .write = true };
+	uint64_t mark = 0x5555;
+
+	while (!__atomic_load_n(&vm->stop, __ATOMIC_RELAXED)) {
+		if (!uiommu_sim_smmuv3_dma(vm->w->sim, &a, &mark, 8, NULL))
+			__atomic_add_fetch(&vm->moved, 1, __ATOMIC_RELAXED);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void *vm_driver(void *arg)
+{
+	struct vm *vm = arg;
+	struct world *w = vm->w;
+	uint64_t leaf = vm_page(vm, VM_L3) + 7 * 8;
+
+	for (unsigned i = 0; i < ROUNDS / 2; i++) {
+		uint64_t pa = vm_page(vm, VM_DATA + i % 4);
+
+		set(w, leaf, pa | 1 << 10 | 1 << 11 | 1 << 6 | 3);
+		wait_for_more(w, &vm->moved);
+		set(w, leaf, 0);
+		vm_command(vm, 0x12 | (uint64_t)9 << 48, VA);
+		vm_command(vm, 0x46, 0);
+		while ((uiommu_sim_smmuv3_cmdqv_read(w->sim, vm_regs(vm), 4) & 0xfffff) != vm->prod)
+			sched_yield();
+		*word(w, pa) = i; /* ours alone now */
+		sched_yield();
+		assert_true(*word(w, pa) == i);
+	}
+	__atomic_store_n(&vm->stop, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* The host says CMD_SYNC in the SMMU's own queue all the while. */
+static void each_vm_waits_for_its_own(void **state)
+{
+	struct world *w = world_new();
+	struct vm vm[VMS];
+	pthread_t events;
+
+	(void)state;
+	assert_int_equal(pthread_create(&events, NULL, driver, w), 0);
+	for (unsigned n = 0; n < VMS; n++) {
+		vm_init(&vm[n], w, n);
+		assert_int_equal(pthread_create(&vm[n].device, NULL, vm_device, &vm[n]), 0);
+		assert_int_equal(pthread_create(&vm[n].driver, NULL, vm_driver, &vm[n]), 0);
+	}
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		command(w, 0x12 | (uint64_t)1 << 32 | (uint64_t)9 << 48, VA);
+		command(w, 0x46, 0);
+		wait(w);
+	}
+	for (unsigned n = 0; n < VMS; n++) {
+		pthread_join(vm[n].driver, NULL);
+		pthread_join(vm[n].device, NULL);
+	}
+	__atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
+	pthread_join(events, NULL);
+	uiommu_sim_smmuv3_destroy(w->sim);
+	free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(after_sync_nothing_reaches_the_old_page),
+		cmocka_unit_test(each_vm_waits_for_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
