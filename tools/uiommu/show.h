@@ -5,7 +5,8 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <uiommu/iommu.h>
+
+#include "attachments.h"
 
 enum show_mode {
 	SHOW_OFF,
@@ -18,7 +19,7 @@ struct show {
 	pthread_mutex_t lock;
 	enum show_mode mode;
 	FILE *out;
-	bool utf8, colour;
+	struct pen pen;
 	struct uiommu *u;
 	char *snapshot;			/* (l) the state as text, or NULL */
 	bool printed;			/* (l) that text has been printed */
@@ -32,8 +33,5 @@ void show_start(struct show *s, struct uiommu *u);
 /* the program has ended: what is left, in one tree or one line */
 void show_end(struct show *s);
 void show_fini(struct show *s);
-
-/* The attach status from both ends. */
-void show_tree(const struct show *s, struct uiommu *u, FILE *out);
 
 #endif
