@@ -31,12 +31,14 @@
  *	--hostile SEED		the virtual SMMUs do late what they may do late
  */
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "guest/work.h"
 #include "say.h"
+#include "tools/uiommu/attachments.h"
 #include "vm.h"
 
 #define VMS	2u
@@ -70,6 +72,24 @@ static void alone(unsigned i, void (*fn)(struct kernel *k, void *arg))
 
 	vm_run(&vm[i], fn, NULL);
 	check(sum_of(&vm[!i]) == other, "no byte of %s has changed", vm_names[!i]);
+}
+
+/* ---- what a guest sees ---- */
+
+static void draw(struct kernel *k, void *arg)
+{
+	struct pen pen;
+
+	pen_init(&pen, stdout);
+	say("What %s sees", k->board->name);
+	attachments_draw(&pen, stdout, k->u);
+	fflush(stdout);
+}
+
+static void show(const struct options *o, unsigned vms)
+{
+	for (unsigned i = 0; i < vms && o->show; i++)
+		vm_run(&vm[i], draw, NULL);
 }
 
 /* ---- the story ---- */
@@ -201,11 +221,14 @@ int main(int argc, char **argv)
 	struct options o = { 0 };
 
 	parse(argc, argv, &o);
+	setlocale(LC_ALL, "");
 	boot(&o);
 	each_by_itself();
 	both_at_once();
+	show(&o, VMS);
 	one_dies();
 	device_moves();
+	show(&o, 1);
 	end();
 	say("%u checks, %u failed", checks_done(), checks_failed());
 	return checks_failed() != 0;

@@ -20,7 +20,7 @@ function table(   i) {
 	may["tools/"]           = "include/ src/smmuv3/regs.def src/smmuv3/fields.h machine/ server/ host/posix/"
 	may["examples/"]        = "include/"
 	# a VMM that knows the registers of an SMMUv3, and guests of its own
-	may["examples/vmm/"]    = "include/ src/smmuv3/regs.def src/smmuv3/fields.h examples/compat/"
+	may["examples/vmm/"]    = "include/ src/smmuv3/regs.def src/smmuv3/fields.h examples/compat/ tools/uiommu/attachments.h"
 	# runs on a real machine as well: nothing of ours
 	may["examples/topology.c"] = "examples/"
 	for (i in may)

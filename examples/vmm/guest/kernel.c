@@ -57,7 +57,10 @@ static int give_dma(struct device *d)
 {
 	int err = uiommu_dma_create(d->dev, UIOMMU_DMA_STRICT, UINT64_MAX, &d->dma);
 
-	return err ? err : uiommu_attach_device(uiommu_dma_domain(d->dma), d->dev);
+	if (err)
+		return err;
+	uiommu_domain_set_name(uiommu_dma_domain(d->dma), "the kernel");
+	return uiommu_attach_device(uiommu_dma_domain(d->dma), d->dev);
 }
 
 struct device *kernel_add_device(struct kernel *k, const struct board_device *b)
