@@ -28,6 +28,7 @@ struct desc_smmu {
 	bool has_irqs;
 	unsigned irq_evtq, irq_gerror, irq_priq, irq_sync;
 	bool has_priq_irq, has_sync_irq;
+	unsigned hostile_seed;			/* 0: it is kind */
 	struct uiommu_sim_smmuv3_config sim;
 };
 

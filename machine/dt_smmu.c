@@ -194,7 +194,8 @@ int uiommu_dt_smmu(const struct dt *t, int node)
 	s->sim.stage2 = true;	/* VMs, and guests' tables on ours */
 	s->sim.priq_max_lg2 = 8;
 	s->sim.reset_abort = true;	/* one that is recovered lets nothing by on the way */
-	if (smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s))
+	if (uiommu_dt_u32(t, node, "uiommu,hostile-seed", 1, UINT32_MAX, &s->hostile_seed) ||
+	    smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s))
 		return -UIOMMU_EINVAL;
 	return irqs_clash(t, node, s);
 }

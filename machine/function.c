@@ -101,6 +101,7 @@ static int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *buf, size
 	size_t done = 0;
 	int ret;
 
+	uiommu_mach_temper_prefetch(f->smmu, &a);
 	uiommu_mach_initiator_set(f);
 	if (ats_is_on(f))
 		ret = uiommu_sim_atc_dma(&f->atc, &a, buf, bytes, &done);

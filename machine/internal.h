@@ -31,6 +31,10 @@ struct mach_smmu {
 	pthread_mutex_t lock;			/* the simulator's */
 	bool mmio;				/* (i) the window is registered */
 	bool failed;				/* failed_lock: is to be recovered */
+	uint64_t dice;				/* lock; what a hostile one chooses by */
+	bool calm;				/* (a) its thread ends */
+	bool has_thread;			/* (i) */
+	pthread_t thread;			/* of a hostile one: it acts when it likes */
 };
 
 struct mach_its {
@@ -106,6 +110,12 @@ void uiommu_mach_recovery_stop(struct uiommu_machine *m);
 void uiommu_mach_recover(struct uiommu_machine *m);
 /* uiommu_smmuv3_config.reset of a mach_smmu */
 int uiommu_mach_smmu_reset(void *ctx);
+
+/* one that takes its liberties (uiommu/sim/temper.h), on a thread of its own */
+int uiommu_mach_temper_start(struct mach_smmu *s);
+void uiommu_mach_temper_stop(struct mach_smmu *s);
+/* what lies before @a may be fetched, or what lies behind it */
+void uiommu_mach_temper_prefetch(struct mach_smmu *s, const struct uiommu_sim_access *a);
 
 int uiommu_mach_smmu_start(struct uiommu_machine *m, struct mach_smmu *s,
 			   const struct desc_smmu *d);

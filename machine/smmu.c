@@ -157,6 +157,10 @@ int uiommu_mach_smmu_start(struct uiommu_machine *m, struct mach_smmu *s, const 
 	if (ret)
 		return uiommu_mach_error(
 			m, ret, "%s: no simulator with these properties (error %d)", d->name, -ret);
+	ret = uiommu_mach_temper_start(s);
+	if (ret)
+		return uiommu_mach_error(m, ret, "%s: no memory, or no thread, for a hostile one",
+					 d->name);
 	ret = uiommu_posix_add_mmio(m->posix, d->pa, d->bytes, &mmio_ops, s);
 	if (ret)
 		return uiommu_mach_error(m, ret,
@@ -172,6 +176,7 @@ void uiommu_mach_smmu_stop(struct mach_smmu *s)
 		return;
 	if (s->iommu)
 		uiommu_smmuv3_remove(s->iommu);
+	uiommu_mach_temper_stop(s);
 	if (s->mmio)
 		uiommu_posix_remove_mmio(s->m->posix, s->d->pa);
 	if (s->sim)

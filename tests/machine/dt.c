@@ -256,6 +256,8 @@ static const struct mistake {
 	  "/iommu@2b400000: property reg is 3 bytes long" },
 	{ "reg = <0x0 0x2b400000 0x0 0x20000>;", "reg = <0x0 0x2c030000 0x0 0x20000>;",
 	  "msi-controller@2c020000: property reg overlaps that of iommu@2b400000" },
+	{ "#iommu-cells = <1>;", "#iommu-cells = <1>; uiommu,hostile-seed = <0>;",
+	  "/iommu@2b400000: property uiommu,hostile-seed is 0" },
 	{ "#iommu-cells = <1>;", "", "/iommu@2b400000: property #iommu-cells must be 1" },
 	{ "#iommu-cells = <1>;", "#iommu-cells = <2>;", "property #iommu-cells must be 1" },
 	{ "uiommu,sidsize = <10>;", "uiommu,sidsize = <33>;",

@@ -13,10 +13,12 @@ awk '/devices -> domains/ { n = 0 }
 	/RID +-> nested HWPT [0-9]+ on 3, VMID [12]$/ { vmid[++n] = $NF }
 	n == 4 && vmid[1] == vmid[2] && vmid[3] == vmid[4] && vmid[1] != vmid[3] { ok = 1 }
 	END { exit !ok }' "$work/err" || fail "the host does not show two VMs with two devices each"
-# and the one behind, with three of them for vm1
-awk '/domains -> attachments/ { n = 0 }
-	/000[0-9]:0[0-9]:00.0 +RID, below nested HWPT/ { n++; if (/0000:03:00.0/) moved = 1 }
+# and later the third of them on vm1's memory, with the first
+awk '/^  IOAS/ { first = third = 0 }
+	/0000:01:00.0 +RID, below nested HWPT/ { first = 1 }
+	/0000:03:00.0 +RID, below nested HWPT/ { third = 1 }
+	first && third { moved = 1 }
 	/at the end: nothing is attached/ { ended = 1 }
-	END { exit !(moved && ended) }' "$work/err" || fail "the host does not show the device that moved"
+	END { exit !(moved && ended) }' "$work/err" || fail "the host does not show the one that moved"
 nothing_left "the VMM"
 exit $failed
