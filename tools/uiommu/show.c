@@ -14,7 +14,8 @@ static int stop_at_first(void *ctx, const struct uiommu_attach_status *st)
 
 static int any_of_domain(void *ctx, struct uiommu_domain *dom)
 {
-	return attachments_translates(dom) && uiommu_domain_for_each_attach(dom, stop_at_first, NULL);
+	return attachments_translates(dom) &&
+	       uiommu_domain_for_each_attach(dom, stop_at_first, NULL);
 }
 
 static bool something_attached(struct uiommu *u)
