@@ -19,6 +19,16 @@
 #define DESC_MAX_MAP		64	/* entries of one iommu-map or msi-map */
 #define DESC_NAME_BYTES		48
 
+/* An SMMU's queues for VMs. */
+struct desc_cmdqv {
+	bool there;
+	int node;
+	uiommu_pa_t pa;
+	uint64_t bytes;
+	bool has_irq;
+	unsigned irq;
+};
+
 struct desc_smmu {
 	char name[DESC_NAME_BYTES];		/* "iommu@2b400000" */
 	int node;
@@ -29,6 +39,7 @@ struct desc_smmu {
 	unsigned irq_evtq, irq_gerror, irq_priq, irq_sync;
 	bool has_priq_irq, has_sync_irq;
 	unsigned hostile_seed;			/* 0: it is kind */
+	struct desc_cmdqv cmdqv;
 	struct uiommu_sim_smmuv3_config sim;
 };
 

@@ -176,12 +176,16 @@ struct window {
 
 static int windows_overlap(const struct dt *t)
 {
-	struct window w[DESC_MAX_SMMUS + DESC_MAX_ITS];
+	struct window w[2 * DESC_MAX_SMMUS + DESC_MAX_ITS];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < t->d->num_smmus; i++)
-		w[n++] = (struct window){ t->d->smmus[i].node, t->d->smmus[i].pa,
-					  t->d->smmus[i].bytes };
+	for (unsigned i = 0; i < t->d->num_smmus; i++) {
+		const struct desc_smmu *s = &t->d->smmus[i];
+
+		w[n++] = (struct window){ s->node, s->pa, s->bytes };
+		if (s->cmdqv.there)
+			w[n++] = (struct window){ s->cmdqv.node, s->cmdqv.pa, s->cmdqv.bytes };
+	}
 	for (unsigned i = 0; i < t->d->num_its; i++)
 		w[n++] = (struct window){ t->d->its[i].node, t->d->its[i].pa, t->d->its[i].bytes };
 	for (unsigned i = 0; i < n; i++)

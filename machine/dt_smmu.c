@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* dt_smmu.c - arm,smmu-v3 and arm,gic-v3-its nodes */
+/* dt_smmu.c - arm,smmu-v3, nvidia,tegra264-cmdqv and arm,gic-v3-its nodes */
 #include <stdio.h>
 #include <string.h>
 
 #include "dt.h"
 
 #define SMMU_BYTES	0x20000u	/* both register pages */
+#define CMDQV_BYTES	  0x30000u	  /* and for each virtual interface: */
+#define CMDQV_VINTF_BYTES 0x20000u
 #define ITS_BYTES	0x20000u	/* control and translation frame */
 #define GIC_SPI_BASE	32u		/* SPI n is interrupt number 32 + n */
 #define IRQ_CELLS	3
@@ -103,14 +105,19 @@ static int smmu_irqs(const struct dt *t, int node, struct desc_smmu *s)
 	return 0;
 }
 
+/* an interrupt that @s has, for its events or for its queues */
+static bool has_irq(const struct desc_smmu *s, unsigned irq)
+{
+	return (s->has_irqs && (irq == s->irq_evtq || irq == s->irq_gerror)) ||
+	       (s->has_priq_irq && irq == s->irq_priq) || (s->cmdqv.has_irq && irq == s->cmdqv.irq);
+}
+
 static int irqs_clash(const struct dt *t, int node, const struct desc_smmu *s)
 {
 	for (unsigned i = 0; i + 1 < t->d->num_smmus; i++) {
 		const struct desc_smmu *o = &t->d->smmus[i];
 
-		if (s->has_irqs && o->has_irqs &&
-		    (s->irq_evtq == o->irq_evtq || s->irq_evtq == o->irq_gerror ||
-		     s->irq_gerror == o->irq_evtq || s->irq_gerror == o->irq_gerror))
+		if (s->has_irqs && (has_irq(o, s->irq_evtq) || has_irq(o, s->irq_gerror)))
 			return uiommu_dt_error(t, node,
 					       "property interrupts shares an interrupt with %s",
 					       o->name);
@@ -118,6 +125,94 @@ static int irqs_clash(const struct dt *t, int node, const struct desc_smmu *s)
 	if (s->has_irqs && s->irq_evtq == s->irq_gerror)
 		return uiommu_dt_error(t, node,
 				       "property interrupts: eventq and gerror are the same one");
+	return 0;
+}
+
+/* ---- queues for VMs ---- */
+
+static int cmdqv_irq(const struct dt *t, int node, struct desc_smmu *s)
+{
+	struct dt_cells c;
+	unsigned irq;
+
+	if (uiommu_dt_cells(t, node, "interrupts", &c))
+		return -UIOMMU_EINVAL;
+	if (!c.p)
+		return 0; /* polled */
+	if (irq_checks(t, node, &c))
+		return -UIOMMU_EINVAL;
+	if (c.n != IRQ_CELLS)
+		return uiommu_dt_error(t, node, "property interrupts has %d cells instead of %d",
+				       c.n, IRQ_CELLS);
+	if (irq_number(t, node, &c, 0, &irq))
+		return -UIOMMU_EINVAL;
+	for (unsigned i = 0; i < t->d->num_smmus; i++)
+		if (has_irq(&t->d->smmus[i], irq))
+			return uiommu_dt_error(t, node,
+					       "property interrupts shares an interrupt with %s",
+					       t->d->smmus[i].name);
+	s->cmdqv.irq = irq;
+	s->cmdqv.has_irq = true;
+	return 0;
+}
+
+static int cmdqv_sizes(const struct dt *t, int node, struct uiommu_sim_smmuv3_config *c)
+{
+	c->cmdqv.vintfs_lg2 = 6;
+	c->cmdqv.vcmdqs_lg2 = 7;
+	c->cmdqv.sids_lg2 = 4;
+	if (uiommu_dt_u32(t, node, "uiommu,vintfs-lg2", 0, 6, &c->cmdqv.vintfs_lg2) ||
+	    uiommu_dt_u32(t, node, "uiommu,vcmdqs-lg2", 1, 7, &c->cmdqv.vcmdqs_lg2) ||
+	    uiommu_dt_u32(t, node, "uiommu,sids-lg2", 0, 4, &c->cmdqv.sids_lg2))
+		return -UIOMMU_EINVAL;
+	if (c->cmdqv.vintfs_lg2 > c->cmdqv.vcmdqs_lg2)
+		return uiommu_dt_error(t, node,
+				       "property uiommu,vcmdqs-lg2: 2^%u queues are too few for "
+				       "2^%u interfaces (uiommu,vintfs-lg2)",
+				       c->cmdqv.vcmdqs_lg2, c->cmdqv.vintfs_lg2);
+	return 0;
+}
+
+static int cmdqv_taken(const struct dt *t, int node, int by)
+{
+	for (unsigned i = 0; i + 1 < t->d->num_smmus; i++)
+		if (t->d->smmus[i].cmdqv.there && t->d->smmus[i].cmdqv.node == node)
+			return uiommu_dt_error(t, by, "property nvidia,cmdqv: %s is that of %s",
+					       uiommu_dt_name(t, node), t->d->smmus[i].name);
+	return 0;
+}
+
+/* One that is disabled is not there, as Linux has it. */
+static int smmu_cmdqv(const struct dt *t, int node, struct desc_smmu *s)
+{
+	uint32_t phandle = 0;
+	uint64_t need;
+	int at;
+
+	if (uiommu_dt_u32(t, node, "nvidia,cmdqv", 0, UINT32_MAX, &phandle))
+		return -UIOMMU_EINVAL;
+	if (!phandle)
+		return 0;
+	at = fdt_node_offset_by_phandle(t->fdt, phandle);
+	if (at < 0 || !uiommu_dt_compatible(t, at, "nvidia,tegra264-cmdqv"))
+		return uiommu_dt_error(t, node,
+				       "property nvidia,cmdqv: phandle 0x%x is not that "
+				       "of an nvidia,tegra264-cmdqv node",
+				       phandle);
+	if (!uiommu_dt_enabled(t, at))
+		return 0;
+	s->cmdqv.node = at;
+	if (cmdqv_taken(t, at, node) || cmdqv_sizes(t, at, &s->sim) ||
+	    uiommu_dt_reg(t, at, &s->cmdqv.pa, &s->cmdqv.bytes) || cmdqv_irq(t, at, s))
+		return -UIOMMU_EINVAL;
+	need = CMDQV_BYTES + ((uint64_t)CMDQV_VINTF_BYTES << s->sim.cmdqv.vintfs_lg2);
+	if (s->cmdqv.bytes < need || s->cmdqv.pa % 0x10000)
+		return uiommu_dt_error(t, at,
+				       "property reg must be 0x%llx bytes, aligned to 64 "
+				       "KiB",
+				       (unsigned long long)need);
+	s->cmdqv.bytes = need;
+	s->cmdqv.there = true;
 	return 0;
 }
 
@@ -195,9 +290,9 @@ int uiommu_dt_smmu(const struct dt *t, int node)
 	s->sim.priq_max_lg2 = 8;
 	s->sim.reset_abort = true;	/* one that is recovered lets nothing by on the way */
 	if (uiommu_dt_u32(t, node, "uiommu,hostile-seed", 1, UINT32_MAX, &s->hostile_seed) ||
-	    smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s))
+	    smmu_ids(t, node, &s->sim) || smmu_irqs(t, node, s) || irqs_clash(t, node, s))
 		return -UIOMMU_EINVAL;
-	return irqs_clash(t, node, s);
+	return smmu_cmdqv(t, node, s);
 }
 
 /* ---- ITS ---- */

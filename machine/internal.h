@@ -29,7 +29,7 @@ struct mach_smmu {
 	struct uiommu_sim_smmuv3 *sim;		/* (i) */
 	struct uiommu_iommu *iommu;		/* (i) our driver on it */
 	pthread_mutex_t lock;			/* the simulator's */
-	bool mmio;				/* (i) the window is registered */
+	bool mmio, cmdqv_mmio;			/* (i) the windows are registered */
 	bool failed;				/* failed_lock: is to be recovered */
 	uint64_t dice;				/* lock; what a hostile one chooses by */
 	bool calm;				/* (a) its thread ends */

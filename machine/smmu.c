@@ -32,6 +32,8 @@ static void env_irq(void *ctx, enum uiommu_sim_irq line)
 {
 	struct mach_smmu *s = ctx;
 
+	if (line == UIOMMU_SIM_IRQ_CMDQV && s->d->cmdqv.has_irq)
+		uiommu_posix_raise_irq(s->m->posix, s->d->cmdqv.irq);
 	if (!s->d->has_irqs)
 		return;
 	if (line == UIOMMU_SIM_IRQ_EVTQ)
@@ -119,6 +121,41 @@ static const struct uiommu_mmio_ops mmio_ops = {
 	.write64 = mmio_write64,
 };
 
+static uint32_t cmdqv_read32(void *ctx, uint64_t offset)
+{
+	struct mach_smmu *s = ctx;
+
+	return (uint32_t)uiommu_sim_smmuv3_cmdqv_read(s->sim, offset, 4);
+}
+
+static void cmdqv_write32(void *ctx, uint64_t offset, uint32_t value)
+{
+	struct mach_smmu *s = ctx;
+
+	uiommu_sim_smmuv3_cmdqv_write(s->sim, offset, value, 4);
+}
+
+static uint64_t cmdqv_read64(void *ctx, uint64_t offset)
+{
+	struct mach_smmu *s = ctx;
+
+	return uiommu_sim_smmuv3_cmdqv_read(s->sim, offset, 8);
+}
+
+static void cmdqv_write64(void *ctx, uint64_t offset, uint64_t value)
+{
+	struct mach_smmu *s = ctx;
+
+	uiommu_sim_smmuv3_cmdqv_write(s->sim, offset, value, 8);
+}
+
+static const struct uiommu_mmio_ops cmdqv_ops = {
+	.read32 = cmdqv_read32,
+	.write32 = cmdqv_write32,
+	.read64 = cmdqv_read64,
+	.write64 = cmdqv_write64,
+};
+
 /* ---- life ---- */
 
 static int probe(struct mach_smmu *s)
@@ -133,6 +170,10 @@ static int probe(struct mach_smmu *s)
 		.irq_gerror = s->d->irq_gerror,
 		.has_irq_priq = s->d->has_priq_irq,
 		.irq_priq = s->d->irq_priq,
+		.cmdqv = { .ops = &cmdqv_ops, .ctx = s, .bytes = s->d->cmdqv.bytes },
+		.has_cmdqv = s->d->cmdqv.there,
+		.has_irq_cmdqv = s->d->cmdqv.has_irq,
+		.irq_cmdqv = s->d->cmdqv.irq,
 		.reset = uiommu_mach_smmu_reset,
 		.reset_ctx = s,
 	};
@@ -142,6 +183,19 @@ static int probe(struct mach_smmu *s)
 				       "%s: the SMMUv3 driver does not take it (error %d)",
 				       s->d->name, -ret)
 		   : 0;
+}
+
+static int add_window(struct mach_smmu *s, uiommu_pa_t pa, uint64_t bytes,
+		      const struct uiommu_mmio_ops *ops, bool *added)
+{
+	int ret = uiommu_posix_add_mmio(s->m->posix, pa, bytes, ops, s);
+
+	if (ret)
+		return uiommu_mach_error(s->m, ret,
+					 "%s: property reg: 0x%llx is where something else is",
+					 s->d->name, (unsigned long long)pa);
+	*added = true;
+	return 0;
 }
 
 int uiommu_mach_smmu_start(struct uiommu_machine *m, struct mach_smmu *s, const struct desc_smmu *d)
@@ -161,13 +215,10 @@ int uiommu_mach_smmu_start(struct uiommu_machine *m, struct mach_smmu *s, const 
 	if (ret)
 		return uiommu_mach_error(m, ret, "%s: no memory, or no thread, for a hostile one",
 					 d->name);
-	ret = uiommu_posix_add_mmio(m->posix, d->pa, d->bytes, &mmio_ops, s);
-	if (ret)
-		return uiommu_mach_error(m, ret,
-					 "%s: property reg: 0x%llx is where something else is",
-					 d->name, (unsigned long long)d->pa);
-	s->mmio = true;
-	return probe(s);
+	ret = add_window(s, d->pa, d->bytes, &mmio_ops, &s->mmio);
+	if (!ret && d->cmdqv.there)
+		ret = add_window(s, d->cmdqv.pa, d->cmdqv.bytes, &cmdqv_ops, &s->cmdqv_mmio);
+	return ret ? ret : probe(s);
 }
 
 void uiommu_mach_smmu_stop(struct mach_smmu *s)
@@ -179,6 +230,8 @@ void uiommu_mach_smmu_stop(struct mach_smmu *s)
 	uiommu_mach_temper_stop(s);
 	if (s->mmio)
 		uiommu_posix_remove_mmio(s->m->posix, s->d->pa);
+	if (s->cmdqv_mmio)
+		uiommu_posix_remove_mmio(s->m->posix, s->d->cmdqv.pa);
 	if (s->sim)
 		uiommu_sim_smmuv3_destroy(s->sim);
 	pthread_mutex_destroy(&s->lock);

@@ -238,6 +238,101 @@ static void mistakes_in_reserved_memory(void **state)
 	}
 }
 
+/* The SMMU has queues for VMs, in a node of their own. */
+#define CMDQV(props)                                                                               \
+	"/ { cmdqv: cmdqv@2c800000 { compatible = \"nvidia,tegra264-cmdqv\"; " props " };"         \
+	"iommu@2b400000 { nvidia,cmdqv = <&cmdqv>; }; };"
+#define CMDQV_REG "reg = <0 0x2c800000 0 0x830000>;"
+
+static void queues_for_vms(void **state)
+{
+	const struct desc_smmu *s = &d.smmus[0];
+
+	assert_int_equal(read_changed(NULL, NULL), 0);
+	assert_false(s->cmdqv.there);
+	assert_int_equal(s->sim.cmdqv.vcmdqs_lg2, 0);
+	/* as Linux's devicetrees have it, of the size that hardware has */
+	assert_int_equal(read_changed(NULL, CMDQV(CMDQV_REG "interrupts = <0 80 1>;")), 0);
+	assert_true(s->cmdqv.there && s->cmdqv.has_irq);
+	assert_int_equal(s->cmdqv.pa, 0x2c800000);
+	assert_int_equal(s->cmdqv.bytes, 0x830000);
+	assert_int_equal(s->cmdqv.irq, 32 + 80);
+	assert_int_equal(s->sim.cmdqv.vintfs_lg2, 6);
+	assert_int_equal(s->sim.cmdqv.vcmdqs_lg2, 7);
+	assert_int_equal(s->sim.cmdqv.sids_lg2, 4);
+	assert_int_equal(
+		read_changed(NULL, CMDQV("reg = <0 0x2c800000 0 0x100000>;"
+					 "uiommu,vintfs-lg2 = <2>; uiommu,vcmdqs-lg2 = <3>;"
+					 "uiommu,sids-lg2 = <1>;")),
+		0);
+	assert_false(s->cmdqv.has_irq);
+	assert_int_equal(s->cmdqv.bytes, 0xb0000);
+	assert_int_equal(s->sim.cmdqv.vintfs_lg2, 2);
+	assert_int_equal(s->sim.cmdqv.vcmdqs_lg2, 3);
+	assert_int_equal(s->sim.cmdqv.sids_lg2, 1);
+	assert_int_equal(read_changed(NULL, CMDQV("status = \"disabled\";")), 0);
+	assert_false(s->cmdqv.there);
+	assert_int_equal(s->sim.cmdqv.vcmdqs_lg2, 0);
+}
+
+static void mistakes_with_queues_for_vms(void **state)
+{
+	static const struct {
+		const char *change, *sentence;
+	} rows[] = {
+		{ "/ { iommu@2b400000 { nvidia,cmdqv = <0x777>; }; };",
+		  "/iommu@2b400000: property nvidia,cmdqv: phandle 0x777 is not that of an "
+		  "nvidia,tegra264-cmdqv node" },
+		{ "/ { iommu@2b400000 { nvidia,cmdqv = <&its>; }; };",
+		  "is not that of an nvidia,tegra264-cmdqv node" },
+		{ "/ { iommu@2b400000 { nvidia,cmdqv = <&its 1>; }; };",
+		  "/iommu@2b400000: property nvidia,cmdqv has 2 cells instead of 1" },
+		{ CMDQV(""), "/cmdqv@2c800000: property reg is missing" },
+		{ CMDQV("reg = <0 0x2c800000 0 0x82ffff>;"),
+		  "/cmdqv@2c800000: property reg must be 0x830000 bytes, aligned to 64 KiB" },
+		{ CMDQV("reg = <0 0x2c801000 0 0x830000>;"), "aligned to 64 KiB" },
+		{ CMDQV("reg = <0 0x2c800000 0 0x50000>; uiommu,vintfs-lg2 = <1>;"),
+		  "property reg must be 0x70000 bytes" },
+		{ CMDQV("reg = <0 0x2b400000 0 0x830000>;"),
+		  "/cmdqv@2c800000: property reg overlaps that of iommu@2b400000" },
+		{ CMDQV("reg = <0 0x2bfe0000 0 0x830000>;"),
+		  "msi-controller@2c020000: property reg overlaps that of cmdqv@2c800000" },
+		{ CMDQV(CMDQV_REG "interrupts = <1 80 1>;"),
+		  "/cmdqv@2c800000: property interrupts: entry 0 is not an SPI" },
+		{ CMDQV(CMDQV_REG "interrupts = <0 80 1>, <0 81 1>;"),
+		  "/cmdqv@2c800000: property interrupts has 6 cells instead of 3" },
+		{ CMDQV(CMDQV_REG "interrupts = <0 80>;"), "property interrupts has 2 cells" },
+		{ CMDQV(CMDQV_REG "interrupts = <0 77 1>;"),
+		  "/cmdqv@2c800000: property interrupts shares an interrupt with iommu@2b400000" },
+		{ CMDQV(CMDQV_REG "interrupts = <0 75 1>;"), "shares an interrupt with" },
+		{ CMDQV(CMDQV_REG "uiommu,vintfs-lg2 = <7>;"),
+		  "/cmdqv@2c800000: property uiommu,vintfs-lg2 is 7, not in 0..6" },
+		{ CMDQV(CMDQV_REG "uiommu,vcmdqs-lg2 = <0>;"), "vcmdqs-lg2 is 0, not in 1..7" },
+		{ CMDQV(CMDQV_REG "uiommu,sids-lg2 = <5>;"), "sids-lg2 is 5, not in 0..4" },
+		{ CMDQV(CMDQV_REG "uiommu,vcmdqs-lg2 = <5>;"),
+		  "property uiommu,vcmdqs-lg2: 2^5 queues are too few for 2^6 interfaces" },
+		{ CMDQV(CMDQV_REG) "/ { iommu@2b500000 { compatible = \"arm,smmu-v3\";"
+				   "reg = <0 0x2b500000 0 0x20000>; #iommu-cells = <1>; "
+				   "nvidia,cmdqv = <&cmdqv>;"
+				   "}; };",
+		  "property nvidia,cmdqv: cmdqv@2c800000 is that of iommu@2b" },
+		{ CMDQV(CMDQV_REG
+			"interrupts = <0 80 1>;") "/ { iommu@2b500000 { compatible = "
+						  "\"arm,smmu-v3\"; interrupts = <0 80 1>,"
+						  "<0 81 1>; interrupt-names = \"eventq\", "
+						  "\"gerror\"; #iommu-cells = <1>;"
+						  "reg = <0 0x2b500000 0 0x20000>; }; };",
+		  "shares an interrupt with iommu@2b" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (read_changed(NULL, rows[i].change) != -UIOMMU_EINVAL)
+			fail_msg("not refused: %s", rows[i].change);
+		if (!strstr(err, rows[i].sentence))
+			fail_msg("\"%s\", not \"%s\"", err, rows[i].sentence);
+	}
+}
+
 /* One mistake each; the sentence names the node and the property. */
 static const struct mistake {
 	const char *find, *put, *sentence;
@@ -418,6 +513,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(mistakes_in_reserved_memory),
 		cmocka_unit_test(one_stream_of_two_functions),
 		cmocka_unit_test(mistakes_with_one_stream),
+		cmocka_unit_test(queues_for_vms),
+		cmocka_unit_test(mistakes_with_queues_for_vms),
 		cmocka_unit_test(each_mistake_has_its_sentence),
 		cmocka_unit_test(a_blob_cut_short),
 		cmocka_unit_test(a_blob_with_a_wrong_byte),

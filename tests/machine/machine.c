@@ -276,6 +276,11 @@ static void closed_and_opened_again(void **state)
 	rub_out(&p);
 }
 
+#define CMDQV                                                                                      \
+	"/ { cmdqv: cmdqv@2c800000 { compatible = \"nvidia,tegra264-cmdqv\";"                      \
+	"	reg = <0 0x2c800000 0 0x830000>; interrupts = <0 80 1>; };"                              \
+	"iommu@2b400000 { nvidia,cmdqv = <&cmdqv>; }; };"
+
 /* The same program on machines of other makes. */
 static void other_machines(void **state)
 {
@@ -288,6 +293,7 @@ static void other_machines(void **state)
 		  "uiommu,sidsize = <10>; uiommu,cmdq-max-lg2 = <2>; uiommu,evtq-max-lg2 = <2>;" },
 		{ "uiommu,pasid-bits = <20>;", "uiommu,pasid-bits = <6>;" },
 		{ "iommu-map = <0x0100 &smmu 0x40 0x200>;", "iommu-map = <0 &smmu 0 0x300>;" },
+		{ NULL, CMDQV },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -478,6 +484,31 @@ static void what_cannot_be_built(void **state)
 	rig_stop(r);
 }
 
+/* Its registers are where the devicetree says, and gone with the machine. */
+static void queues_for_vms(void **state)
+{
+	size_t n = dts_compile(NULL, CMDQV, dtb);
+	const struct uiommu_host *h;
+	struct uiommu_mmio mmio;
+
+	assert_true(n);
+	rig_start(r, dtb, n, false);
+	h = uiommu_posix_host(r->posix);
+	assert_int_equal(h->mmio_map(h->ctx, 0x2c800000, 0x830000, &mmio), 0);
+	assert_int_equal(mmio.ops->read32(mmio.ctx, 4), 0x4671);
+	/* a queue that nobody has yet */
+	mmio.ops->write64(mmio.ctx, 0x20000 + 0x80 * 100, 0x1000000 | 5);
+	assert_int_equal(mmio.ops->read64(mmio.ctx, 0x20000 + 0x80 * 100), 0x1000000 | 5);
+	mmio.ops->write32(mmio.ctx, 0x10000 + 0x80 * 100 + 4, 7);
+	assert_int_equal(mmio.ops->read32(mmio.ctx, 0x10000 + 0x80 * 100 + 4), 7);
+	h->mmio_unmap(h->ctx, &mmio);
+	rig_stop(r);
+	rig_start(r, NULL, 0, false);
+	h = uiommu_posix_host(r->posix);
+	assert_int_equal(h->mmio_map(h->ctx, 0x2c800000, 0x830000, &mmio), -UIOMMU_ENODEV);
+	rig_stop(r);
+}
+
 static void no_devices_at_all(void **state)
 {
 	size_t n = dts_compile("bus-range = <0x00 0xff>;", "status = \"disabled\";", dtb);
@@ -505,6 +536,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(reserved_memory),
 		cmocka_unit_test(a_failed_smmu_is_brought_back),
 		cmocka_unit_test(what_cannot_be_built),
+		cmocka_unit_test(queues_for_vms),
 		cmocka_unit_test(no_devices_at_all),
 	};
 
