@@ -228,7 +228,7 @@ int uiommu_viommu_free(struct uiommu_viommu *v);
  * Ownership: the caller's, until uiommu_vdevice_free().
  * Return:    0, or (nothing is made then)
  *   -UIOMMU_EINVAL  @dev is behind another IOMMU, or has several numbers there; or @v's
- *                   interface cannot hold @virt_id (type 2: 31 bits)
+ *                   interface cannot hold the numbers (type 2: 20 bits)
  *   -UIOMMU_ERANGE  no number of that size is possible
  *   -UIOMMU_EEXIST  @dev is a VM's already, or @virt_id is another device's in @v
  *   -UIOMMU_ENOSPC  @v's interface has no room for another pair
@@ -349,7 +349,7 @@ struct uiommu_hw_queue_config {
  *   -UIOMMU_EEXIST      it has that one
  *   -UIOMMU_EIO         it has not the one before it: they are made from 0 up
  *   -UIOMMU_ENOMEM      the host gave no memory
- *   -UIOMMU_ETIMEDOUT   hardware does not acknowledge; the IOMMU is off
+ *   -UIOMMU_ETIMEDOUT   hardware does not acknowledge
  */
 int uiommu_hw_queue_alloc(struct uiommu_viommu *v, const struct uiommu_hw_queue_config *cfg,
 			  struct uiommu_hw_queue **out);

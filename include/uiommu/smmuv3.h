@@ -7,7 +7,8 @@
  * stream and CD tables; range invalidation where hardware has it; marking of written
  * pages; interrupts by wire or message, or polling; recovery from service failures,
  * with the embedder's help; stalls and page requests; devices with a TLB of
- * their own (ATS). Off: broadcast TLB maintenance. Nothing in it depends on the simulator.
+ * their own (ATS); queues that VMs have in their hands (TEGRA241_CMDQV), and one of ours
+ * beside them. Off: broadcast TLB maintenance. Nothing in it depends on the simulator.
  */
 #ifndef UIOMMU_SMMUV3_H
 #define UIOMMU_SMMUV3_H

@@ -186,3 +186,42 @@ void uiommu_smmuv3_cd_of(uint64_t cd[CD_WORDS], const struct smmu_master *m,
 			 const struct uiommu_link *link)
 {
 }
+
+/* ---- queues for VMs ---- */
+
+int uiommu_smmuv3_cmdqv_init(struct smmu *s, const struct uiommu_smmuv3_config *cfg, unsigned lg2)
+{
+	return 0;
+}
+
+void uiommu_smmuv3_cmdqv_fini(struct smmu *s)
+{
+}
+
+int uiommu_smmuv3_cmdqv_start(struct smmu *s)
+{
+	return 0;
+}
+
+int uiommu_smmuv3_cmdqv_stop(struct smmu *s)
+{
+	return 0;
+}
+
+int uiommu_smmuv3_cmdqv_start_irq(struct smmu *s)
+{
+	return 0;
+}
+
+void uiommu_smmuv3_cmdqv_stop_irq(struct smmu *s)
+{
+}
+
+void uiommu_smmuv3_cmdqv_errors(struct smmu *s)
+{
+}
+
+bool uiommu_smmuv3_cmdqv_info(const struct smmu *s, unsigned type, struct uiommu_hw_info *out)
+{
+	return false;
+}

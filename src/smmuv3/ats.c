@@ -207,7 +207,7 @@ static void run(struct smmu *s, void (*walk)(struct job *j, const void *what), c
 	if (!j.any)
 		return;
 	err = uiommu_smmuv3_batch_sync(s, &j.b);
-	if ((!err && !uiommu_smmuv3_batch_unanswered(s, &j.b)) || uiommu_smmuv3_cmdq_is_dead(s))
+	if ((!err && !uiommu_smmuv3_batch_unanswered(&j.b)) || uiommu_smmuv3_cmdq_is_dead(s))
 		return;
 	j.ask = true;
 	walk(&j, what);

@@ -9,6 +9,10 @@
  *
  * Everybody who waits also looks at GERROR: a refused command would otherwise
  * keep CONS where it is, with or without an interrupt.
+ *
+ * There may be a second queue, beside the SMMU's own: an LVCMDQ (cmdqv.c), which takes
+ * what it may take. One that fails is given up: whoever waits for it makes hardware
+ * forget all by the SMMU's own.
  */
 #include "smmu.h"
 #include "text.h"
@@ -18,16 +22,57 @@
  * and whatever is in front of them reports an error after that */
 #define ATC_TIMEOUT_NS	(100 * TIMEOUT_NS)
 
-static void lock(struct smmu *s) UIOMMU_TAKES(uiommu_cmdq_lock);
-static void lock(struct smmu *s)
+/* ---- whose queue, and its registers ---- */
+
+/* Where there is but one these need nothing. */
+static bool is_main(const struct smmu_cmdq *q)
 {
-	host_lock(s->host, &s->cmdq.lock);
+	return !SMMU_CMDQV || !q->regs;
 }
 
-static void unlock(struct smmu *s) UIOMMU_GIVES(uiommu_cmdq_lock);
-static void unlock(struct smmu *s)
+static struct smmu *smmu_of(struct smmu_cmdq *q)
 {
-	host_unlock(s->host, &s->cmdq.lock);
+	return SMMU_CMDQV ? q->smmu : uiommu_container_of(q, struct smmu, cmdq);
+}
+
+static struct smmu_cmdq *queue_of(struct smmu *s, const struct smmu_batch *b)
+{
+	return SMMU_CMDQV ? b->q : &s->cmdq;
+}
+
+struct reg {
+	uint16_t main, own;
+};
+
+static const struct reg reg_prod = { SMMU_CMDQ_PROD, VCMDQ_PROD };
+static const struct reg reg_cons = { SMMU_CMDQ_CONS, VCMDQ_CONS };
+static const struct reg reg_gerror = { SMMU_GERROR, VCMDQ_GERROR };
+static const struct reg reg_gerrorn = { SMMU_GERRORN, VCMDQ_GERRORN };
+
+static uint32_t get(struct smmu_cmdq *q, const struct reg *r)
+{
+	return is_main(q) ? smmu_read(smmu_of(q), r->main)
+			  : port_read32(q->regs, q->at + r->own);
+}
+
+static void set(struct smmu_cmdq *q, const struct reg *r, uint32_t v)
+{
+	if (is_main(q))
+		smmu_write(smmu_of(q), r->main, v);
+	else
+		port_write32(q->regs, q->at + r->own, v);
+}
+
+static void lock(struct smmu_cmdq *q) UIOMMU_TAKES(uiommu_cmdq_lock);
+static void lock(struct smmu_cmdq *q)
+{
+	host_lock(smmu_of(q)->host, &q->lock);
+}
+
+static void unlock(struct smmu_cmdq *q) UIOMMU_GIVES(uiommu_cmdq_lock);
+static void unlock(struct smmu_cmdq *q)
+{
+	host_unlock(smmu_of(q)->host, &q->lock);
 }
 
 static size_t ring_bytes(const struct smmu_cmdq *q)
@@ -42,13 +87,13 @@ static uint64_t *slot(const struct smmu_cmdq *q, uint64_t pos)
 	return &q->ring[(pos & (((uint64_t)1 << q->lg2) - 1)) * CMD_WORDS];
 }
 
-int uiommu_smmuv3_cmdq_init(struct smmu *s, unsigned lg2)
+int uiommu_smmuv3_cmdq_init(struct smmu *s, struct smmu_cmdq *q, unsigned lg2)
 {
-	struct smmu_cmdq *q = &s->cmdq;
 	int err = host_lock_init(s->host, &q->lock, UIOMMU_LOCK_SPIN);
 
 	if (err)
 		return err;
+	q->smmu = s;
 	q->lg2 = lg2;
 	q->ring = s->host->table_alloc(s->host->ctx, ring_bytes(q));
 	if (q->ring)
@@ -62,7 +107,7 @@ void uiommu_smmuv3_cmdq_setup(struct smmu *s)
 	struct smmu_cmdq *q = &s->cmdq;
 	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
 
-	lock(s);
+	lock(q);
 	/* whoever still waits for what was lost sees it taken: all is forgotten soon */
 	q->cons = q->prod;
 	port_write64(&s->mmio, SMMU_CMDQ_BASE,
@@ -70,31 +115,46 @@ void uiommu_smmuv3_cmdq_setup(struct smmu *s)
 		     FPREP(CMDQ_BASE_LOG2SIZE, q->lg2) | FMASK(CMDQ_BASE_RA));
 	smmu_write(s, SMMU_CMDQ_PROD, (uint32_t)(q->prod & wrap));
 	smmu_write(s, SMMU_CMDQ_CONS, (uint32_t)(q->prod & wrap));
-	unlock(s);
+	unlock(q);
 }
 
-void uiommu_smmuv3_cmdq_revive(struct smmu *s)
+void uiommu_smmuv3_cmdq_revive(struct smmu_cmdq *q)
 {
-	lock(s);
-	s->cmdq.dead = s->cmdq.untold = false;
-	__atomic_store_n(&s->cmdq.off_seen, false, __ATOMIC_RELEASE);
-	unlock(s);
+	lock(q);
+	__atomic_store_n(&q->dead, false, __ATOMIC_RELEASE);
+	q->untold = false;
+	__atomic_store_n(&q->off_seen, false, __ATOMIC_RELEASE);
+	unlock(q);
 }
 
-void uiommu_smmuv3_cmdq_fini(struct smmu *s)
+void uiommu_smmuv3_cmdq_fini(struct smmu *s, struct smmu_cmdq *q)
 {
-	s->host->table_free(s->host->ctx, s->cmdq.ring, ring_bytes(&s->cmdq));
-	host_lock_fini(s->host, &s->cmdq.lock);
+	s->host->table_free(s->host->ctx, q->ring, ring_bytes(q));
+	host_lock_fini(s->host, &q->lock);
 }
+
+#ifndef UIOMMU_CONFIG_STAGE2_ONLY
+/* It is off. Its registers begin at 0: positions go on from the next round. */
+void uiommu_smmuv3_cmdq_setup_own(struct smmu_cmdq *q)
+{
+	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
+
+	lock(q);
+	q->prod = q->cons = (q->prod + wrap) & ~wrap;
+	set(q, &reg_prod, 0);
+	set(q, &reg_cons, 0);
+	set(q, &reg_gerrorn, get(q, &reg_gerror));
+	unlock(q);
+}
+#endif
 
 /* ---- errors ---- */
 
-static void read_cons(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static void read_cons(struct smmu *s)
+static void read_cons(struct smmu_cmdq *q) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void read_cons(struct smmu_cmdq *q)
 {
-	struct smmu_cmdq *q = &s->cmdq;
 	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
-	uint64_t cons = FGET(CMDQ_CONS_RD, smmu_read(s, SMMU_CMDQ_CONS));
+	uint64_t cons = FGET(CMDQ_CONS_RD, get(q, &reg_cons));
 
 	q->cons += (cons - q->cons) & wrap;
 }
@@ -117,12 +177,10 @@ static void log_refused(struct smmu *s, const uint64_t *cmd, unsigned code)
 }
 
 /* Whose CMD_SYNC is it that hardware stopped at? */
-static void mark_unanswered(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static void mark_unanswered(struct smmu *s)
+static void mark_unanswered(struct smmu_cmdq *q) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void mark_unanswered(struct smmu_cmdq *q)
 {
-	struct smmu_cmdq *q = &s->cmdq;
-
-	read_cons(s);
+	read_cons(q);
 	__atomic_fetch_add(&q->unanswered, 1, __ATOMIC_RELAXED);
 	for (struct smmu_wait *w = q->waits; w; w = w->next)
 		w->lost |= w->pos == q->cons;
@@ -136,25 +194,24 @@ static void mark_unanswered(struct smmu *s)
  * CMD_SYNC that failed because a device did not answer is tried again too, and passes:
  * who sent what it waited for finds out (ats.c).
  */
-static void repair(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static void repair(struct smmu *s)
+static void repair(struct smmu_cmdq *q) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void repair(struct smmu_cmdq *q)
 {
-	struct smmu_cmdq *q = &s->cmdq;
-	uint32_t cons = smmu_read(s, SMMU_CMDQ_CONS);
+	uint32_t cons = get(q, &reg_cons);
 	unsigned code = FGET(CMDQ_CONS_ERR, cons);
 	uint64_t *cmd = slot(q, FGET(CMDQ_CONS_RD, cons));
 
 	if (code == CERROR_ABT || code == CERROR_NONE)
 		return;
 	if (code == CERROR_ATC_INV_SYNC) {
-		mark_unanswered(s);
+		mark_unanswered(q);
 		return;
 	}
 	__atomic_fetch_add(&q->refused, 1, __ATOMIC_RELAXED);
-	log_refused(s, cmd, code);
+	log_refused(smmu_of(q), cmd, code);
 	port_store64(&cmd[0], FPREP(CMD_Opcode, CMD_SYNC));
 	port_store64(&cmd[1], 0);
-	port_clean(s->host, cmd, CMD_WORDS * 8);
+	port_clean(smmu_of(q)->host, cmd, CMD_WORDS * 8);
 }
 
 static const struct {
@@ -186,17 +243,18 @@ static bool switch_off(struct smmu *s)
 {
 	if (s->cmdq.dead)
 		return false;
-	s->cmdq.dead = s->cmdq.untold = true;
+	__atomic_store_n(&s->cmdq.dead, true, __ATOMIC_RELAXED);
+	s->cmdq.untold = true;
 	smmu_write(s, SMMU_CR0, smmu_read(s, SMMU_CR0) & ~FMASK(CR0_SMMUEN));
 	return true;
 }
 
 void uiommu_smmuv3_cmdq_stop(struct smmu *s)
 {
-	lock(s);
+	lock(&s->cmdq);
 	switch_off(s);
 	s->cmdq.untold = false;
-	unlock(s);
+	unlock(&s->cmdq);
 }
 
 /* Without the lock: the observer is called. */
@@ -204,10 +262,10 @@ static void tell_failed(struct smmu *s)
 {
 	bool tell;
 
-	lock(s);
+	lock(&s->cmdq);
 	tell = s->cmdq.untold;
 	s->cmdq.untold = false;
-	unlock(s);
+	unlock(&s->cmdq);
 	if (tell)
 		uiommu_iommu_failed(&s->base);
 }
@@ -231,43 +289,85 @@ static void wait_off(struct smmu *s)
 	}
 }
 
-static void gerror_locked(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static void gerror_locked(struct smmu *s)
+static void gerror_main(struct smmu *s, uint32_t active) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void gerror_main(struct smmu *s, uint32_t active)
 {
-	uint32_t error = smmu_read(s, SMMU_GERROR), acked = smmu_read(s, SMMU_GERRORN);
-	uint32_t active = error ^ acked;
-
-	if (!active)
-		return;
 	for (unsigned i = 0; i < sizeof(gerrors) / sizeof(gerrors[0]); i++)
 		if (active & gerrors[i].bit)
 			log_name(s, gerrors[i].text);
 	if (active & FMASK(GERROR_SFM_ERR))
 		switch_off(s);
-	if (active & FMASK(GERROR_CMDQ_ERR))
-		repair(s);
-	smmu_write(s, SMMU_GERRORN, error);
 }
 
-void uiommu_smmuv3_gerror(struct smmu *s)
+_Static_assert(FMASK(GERROR_CMDQ_ERR) == FMASK(VCMDQ_GERROR_CMDQ_ERR), "one bit for both");
+
+static void gerror_locked(struct smmu_cmdq *q) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void gerror_locked(struct smmu_cmdq *q)
 {
-	lock(s);
-	gerror_locked(s);
-	unlock(s);
-	tell_failed(s);
+	uint32_t error = get(q, &reg_gerror), active = error ^ get(q, &reg_gerrorn);
+
+	if (!active)
+		return;
+	if (is_main(q))
+		gerror_main(smmu_of(q), active);
+	if (active & FMASK(GERROR_CMDQ_ERR))
+		repair(q);
+	set(q, &reg_gerrorn, error);
+}
+
+void uiommu_smmuv3_cmdq_gerror(struct smmu_cmdq *q)
+{
+	lock(q);
+	gerror_locked(q);
+	unlock(q);
+	tell_failed(smmu_of(q));
 }
 
 void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
 {
 	bool first;
 
-	lock(s);
+	lock(&s->cmdq);
 	first = switch_off(s);
-	unlock(s);
+	unlock(&s->cmdq);
 	wait_off(s);
 	if (first)
 		log_name(s, why);
 	tell_failed(s);
+}
+
+/* Nothing is given to it any more. Hardware may still take what is in it: that harms
+ * nobody. */
+static bool give_up(struct smmu_cmdq *q)
+{
+	bool first;
+
+	lock(q);
+	first = !q->dead;
+	__atomic_store_n(&q->dead, true, __ATOMIC_RELAXED);
+	unlock(q);
+	return first;
+}
+
+void uiommu_smmuv3_cmdq_retire(struct smmu_cmdq *q)
+{
+	give_up(q);
+}
+
+static void hung_own(struct smmu_cmdq *q)
+{
+	if (give_up(q))
+		log_name(smmu_of(q), ": its LVCMDQ does not move: given up, "
+				     "the SMMU's own queue takes its place");
+}
+
+static void hung(struct smmu_cmdq *q)
+{
+	if (!is_main(q))
+		hung_own(q);
+	else
+		uiommu_smmuv3_shut_off(smmu_of(q), ": the command queue does not move: "
+						   "shut off, every DMA aborts");
 }
 
 /* ---- giving and waiting ---- */
@@ -276,9 +376,9 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
  * Until CONS has passed @pos. 0, -EIO: the queue is dead, -ETIMEDOUT: now it is. CONS is
  * read once more when the time is up: this thread may have been away for all of it.
  */
-static int wait_for(struct smmu *s, uint64_t pos)
+static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 {
-	const struct uiommu_host *h = s->host;
+	const struct uiommu_host *h = smmu_of(q)->host;
 	uint64_t seen = UINT64_MAX, since = 0;
 	bool late = false;
 
@@ -286,19 +386,19 @@ static int wait_for(struct smmu *s, uint64_t pos)
 		uint64_t cons, limit;
 		bool dead;
 
-		lock(s);
-		if (s->cmdq.cons < pos)
-			read_cons(s);
-		if (s->cmdq.cons < pos)
-			gerror_locked(s);
-		cons = s->cmdq.cons;
-		limit = cons < s->cmdq.atc_end ? ATC_TIMEOUT_NS : TIMEOUT_NS;
-		dead = s->cmdq.dead;
-		unlock(s);
+		lock(q);
+		if (q->cons < pos)
+			read_cons(q);
+		if (q->cons < pos)
+			gerror_locked(q);
+		cons = q->cons;
+		limit = cons < q->atc_end ? ATC_TIMEOUT_NS : TIMEOUT_NS;
+		dead = q->dead;
+		unlock(q);
 		if (cons >= pos)
 			return 0;
-		if (dead) {
-			tell_failed(s);
+		if (dead || (!is_main(q) && uiommu_smmuv3_cmdq_is_dead(smmu_of(q)))) {
+			tell_failed(smmu_of(q));
 			return -UIOMMU_EIO;
 		}
 		if (cons != seen) {
@@ -308,8 +408,7 @@ static int wait_for(struct smmu *s, uint64_t pos)
 		} else if (!late) {
 			late = h->now_ns(h->ctx) - since > limit;
 		} else {
-			uiommu_smmuv3_shut_off(s, ": the command queue does not move: shut off, "
-						  "every DMA aborts");
+			hung(q);
 			return -UIOMMU_ETIMEDOUT;
 		}
 		host_relax(h);
@@ -326,11 +425,16 @@ static void ask_for_message(struct smmu *s, uint64_t *sync)
 	port_store64(&sync[1], port_virt_to_pa(s->host, sync) & FMASK(CMD_SYNC_MSIAddress));
 }
 
-static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
-	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
+/* An LVCMDQ has no messages. */
+static bool has_messages(struct smmu_cmdq *q)
 {
-	struct smmu_cmdq *q = &s->cmdq;
+	return is_main(q) && smmu_of(q)->caps.sync_msg;
+}
+
+static void put(struct smmu_cmdq *q, const uint64_t cmd[CMD_WORDS])
+	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void put(struct smmu_cmdq *q, const uint64_t cmd[CMD_WORDS])
+{
 	uint64_t *to = slot(q, q->prod++);
 	unsigned op = FGET(CMD_Opcode, cmd[0]);
 
@@ -339,31 +443,30 @@ static void put(struct smmu *s, const uint64_t cmd[CMD_WORDS])
 	q->atc_open = op == CMD_ATC_INV || (q->atc_open && op != CMD_SYNC);
 	for (unsigned i = 0; i < CMD_WORDS; i++)
 		port_store64(&to[i], cmd[i]);
-	if (op == CMD_SYNC && s->caps.sync_msg)
-		ask_for_message(s, to);
-	port_clean(s->host, to, CMD_WORDS * 8);
+	if (op == CMD_SYNC && has_messages(q))
+		ask_for_message(smmu_of(q), to);
+	port_clean(smmu_of(q)->host, to, CMD_WORDS * 8);
 }
 
-static uint64_t room(struct smmu *s, unsigned n) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static uint64_t room(struct smmu *s, unsigned n)
+static uint64_t room(struct smmu_cmdq *q, unsigned n) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static uint64_t room(struct smmu_cmdq *q, unsigned n)
 {
-	struct smmu_cmdq *q = &s->cmdq;
 	uint64_t size = (uint64_t)1 << q->lg2;
 
 	if (size - (q->prod - q->cons) < n)
-		read_cons(s);
+		read_cons(q);
 	return size - (q->prod - q->cons);
 }
 
 /* How many of the next @n commands of a batch can be given now: what somebody wants to
  * know the fate of, all or none (if it fits at all). */
-static unsigned share(struct smmu *s, const struct smmu_batch *b, unsigned n)
+static unsigned share(struct smmu_cmdq *q, const struct smmu_batch *b, unsigned n)
 	UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
-static unsigned share(struct smmu *s, const struct smmu_batch *b, unsigned n)
+static unsigned share(struct smmu_cmdq *q, const struct smmu_batch *b, unsigned n)
 {
-	uint64_t r = room(s, n);
+	uint64_t r = room(q, n);
 
-	if (s->cmdq.dead || (b->wait && r < n && !((uint64_t)(n - 1) >> s->cmdq.lg2)))
+	if (q->dead || (b->wait && r < n && !((uint64_t)(n - 1) >> q->lg2)))
 		return 0;
 	return r < n ? (unsigned)r : n;
 }
@@ -375,33 +478,32 @@ static unsigned share(struct smmu *s, const struct smmu_batch *b, unsigned n)
  * register; who looks late finds another command in the place, and then CONS behind it:
  * whoever put it there had read that. So, and after errors, it ends as without messages.
  */
-static int wait_for_sync(struct smmu *s, uint64_t end)
+static int wait_for_sync(struct smmu_cmdq *q, uint64_t end)
 {
-	const uint64_t *sync = slot(&s->cmdq, end - 1);
+	const uint64_t *sync = slot(q, end - 1);
 
-	for (unsigned i = 0; s->caps.sync_msg && i < LOOKS; i++) {
+	for (unsigned i = 0; has_messages(q) && i < LOOKS; i++) {
 		if (!port_load64(sync)) {
 			port_dma_rmb();
 			return 0;
 		}
-		host_relax(s->host);
+		host_relax(smmu_of(q)->host);
 	}
-	return wait_for(s, end);
+	return wait_for(q, end);
 }
 
 /* As many as there is room for, in one publish; adds to *@done. -EIO: dead. */
-static int publish(struct smmu *s, struct smmu_batch *b, unsigned *done, uint64_t *end)
+static int publish(struct smmu_cmdq *q, struct smmu_batch *b, unsigned *done, uint64_t *end)
 {
-	struct smmu_cmdq *q = &s->cmdq;
 	uint64_t wrap = ((uint64_t)2 << q->lg2) - 1;
 	unsigned n;
 	bool dead;
 
-	lock(s);
+	lock(q);
 	dead = q->dead;
-	n = share(s, b, b->n - *done);
+	n = share(q, b, b->n - *done);
 	for (unsigned i = 0; i < n; i++)
-		put(s, b->cmd[*done + i]);
+		put(q, b->cmd[*done + i]);
 	*done += n;
 	if (b->wait && n && *done == b->n) {
 		b->wait->pos = q->prod - 1;
@@ -410,61 +512,38 @@ static int publish(struct smmu *s, struct smmu_batch *b, unsigned *done, uint64_
 	}
 	/* port_write32() orders the stores before it */
 	if (n)
-		smmu_write(s, SMMU_CMDQ_PROD, (uint32_t)(q->prod & wrap));
+		set(q, &reg_prod, (uint32_t)(q->prod & wrap));
 	*end = q->prod;
-	unlock(s);
+	unlock(q);
 	return dead ? -UIOMMU_EIO : 0;
 }
 
-static void end_wait(struct smmu *s, const struct smmu_wait *w)
+static void end_wait(struct smmu_cmdq *q, const struct smmu_wait *w)
 {
 	struct smmu_wait **pw;
 
-	lock(s);
-	for (pw = &s->cmdq.waits; *pw && *pw != w; pw = &(*pw)->next)
+	lock(q);
+	for (pw = &q->waits; *pw && *pw != w; pw = &(*pw)->next)
 		;
 	if (*pw)
 		*pw = w->next;
-	unlock(s);
+	unlock(q);
 }
 
 /* All of the batch into the queue; *@end: the position behind it. */
-static int flush(struct smmu *s, struct smmu_batch *b, uint64_t *end)
+static int flush(struct smmu_cmdq *q, struct smmu_batch *b, uint64_t *end)
 {
 	unsigned done = 0;
 	int err;
 
 	do {
-		err = publish(s, b, &done, end);
+		err = publish(q, b, &done, end);
 		/* full: one entry must be taken before more can be given */
 		if (!err && done < b->n)
-			err = wait_for(s, *end - ((uint64_t)1 << s->cmdq.lg2) + 1);
+			err = wait_for(q, *end - ((uint64_t)1 << q->lg2) + 1);
 	} while (!err && done < b->n);
 	b->n = 0;
 	return err;
-}
-
-void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b)
-{
-	b->n = 0;
-	b->wait = NULL;
-	b->refused = __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED);
-	b->unanswered = __atomic_load_n(&s->cmdq.unanswered, __ATOMIC_RELAXED);
-}
-
-bool uiommu_smmuv3_batch_unanswered(const struct smmu *s, const struct smmu_batch *b)
-{
-	return __atomic_load_n(&s->cmdq.unanswered, __ATOMIC_RELAXED) != b->unanswered;
-}
-
-bool uiommu_smmuv3_cmdq_is_dead(struct smmu *s)
-{
-	bool dead;
-
-	lock(s);
-	dead = s->cmdq.dead;
-	unlock(s);
-	return dead;
 }
 
 static void add_sync(struct smmu_batch *b)
@@ -473,42 +552,153 @@ static void add_sync(struct smmu_batch *b)
 	b->cmd[b->n++][1] = 0;
 }
 
+bool uiommu_smmuv3_cmdq_is_dead(struct smmu *s)
+{
+	bool dead;
+
+	lock(&s->cmdq);
+	dead = s->cmdq.dead;
+	unlock(&s->cmdq);
+	return dead;
+}
+
+/* ---- batches ---- */
+
+static void begin_on(struct smmu_cmdq *q, struct smmu_batch *b)
+{
+	if (SMMU_CMDQV)
+		b->q = q;
+	b->refused = __atomic_load_n(&q->refused, __ATOMIC_RELAXED);
+	b->unanswered = __atomic_load_n(&q->unanswered, __ATOMIC_RELAXED);
+}
+
+void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b)
+{
+	b->n = 0;
+	b->wait = NULL;
+	if (SMMU_CMDQV) {
+		b->err = 0;
+		b->lost = b->begun = false;
+	}
+	begin_on(&s->cmdq, b);
+}
+
+bool uiommu_smmuv3_batch_unanswered(const struct smmu_batch *b)
+{
+	return b->lost ||
+	       __atomic_load_n(&b->q->unanswered, __ATOMIC_RELAXED) != b->unanswered;
+}
+
+/*
+ * @err: what waiting for the queue gave. One that was given up may have done none of it:
+ * the SMMU's own makes hardware forget everything, so all of it is done, but for what
+ * devices keep: who sent CMD_ATC_INVs asks each. Who wants to know the fate of one tries
+ * again. Which command was refused, and whether it was ours, hardware does not keep.
+ */
+static int outcome(struct smmu *s, struct smmu_batch *b, int err)
+{
+	struct smmu_cmdq *q = queue_of(s, b);
+
+	if (err && !is_main(q) && !uiommu_smmuv3_cmdq_is_dead(s)) {
+		b->lost = true;
+		err = uiommu_smmuv3_forget_all(s);
+		if (!err && b->wait)
+			err = -UIOMMU_EIO;
+	}
+	if (!err && __atomic_load_n(&q->refused, __ATOMIC_RELAXED) != b->refused)
+		err = -UIOMMU_EIO;
+	return err;
+}
+
+/* Its part there has come to an end, good or bad: that is told at the end of all. */
+static void leave(struct smmu *s, struct smmu_batch *b, int err)
+{
+	err = outcome(s, b, err);
+	b->err = b->err ? b->err : err;
+	b->lost = uiommu_smmuv3_batch_unanswered(b);
+}
+
+/*
+ * Which queue takes what is in the batch now. What another one was given before is done
+ * then: every part of a batch that an LVCMDQ gets ends with a CMD_SYNC.
+ */
+static void choose(struct smmu *s, struct smmu_batch *b)
+{
+	struct smmu_cmdq *q;
+
+	if (!SMMU_CMDQV)
+		return;
+	q = uiommu_smmuv3_cmdqv_choose(s, b);
+	if (b->begun && q != b->q)
+		leave(s, b, wait_for(b->q, b->end));
+	if (q != b->q)
+		begin_on(q, b);
+	b->begun = true;
+}
+
+/* An error of the SMMU's own queue comes up again in the sync: it is dead then. */
+static void flush_full(struct smmu *s, struct smmu_batch *b)
+{
+	struct smmu_cmdq *q;
+	int err;
+
+	choose(s, b);
+	q = queue_of(s, b);
+	if (s->sync_batches || !is_main(q))
+		add_sync(b);
+	err = flush(q, b, &b->end);
+	if (err && !is_main(q))
+		leave(s, b, err);
+}
+
 void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1)
 {
-	uint64_t end;
-
-	/* an error here comes up again in the sync: the queue is dead then */
-	if (b->n == SMMU_BATCH) {
-		if (s->sync_batches)
-			add_sync(b);
-		flush(s, b, &end);
-	}
+	if (b->n == SMMU_BATCH)
+		flush_full(s, b);
 	b->cmd[b->n][0] = w0;
 	b->cmd[b->n++][1] = w1;
 }
 
 int uiommu_smmuv3_batch_send(struct smmu *s, struct smmu_batch *b)
 {
-	uint64_t end;
-
-	return flush(s, b, &end);
+	choose(s, b);
+	return flush(queue_of(s, b), b, &b->end);
 }
 
 int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 {
-	uint64_t end;
+	struct smmu_cmdq *q;
 	int err;
 
 	add_sync(b);
-	err = flush(s, b, &end);
+	choose(s, b);
+	q = queue_of(s, b);
+	err = flush(q, b, &b->end);
 	if (!err)
-		err = wait_for_sync(s, end);
+		err = wait_for_sync(q, b->end);
 	if (b->wait)
-		end_wait(s, b->wait);
-	/* which one it was, and whether it was ours, hardware does not keep */
-	if (!err && __atomic_load_n(&s->cmdq.refused, __ATOMIC_RELAXED) != b->refused)
-		err = -UIOMMU_EIO;
+		end_wait(q, b->wait);
+	err = outcome(s, b, err);
+	if (SMMU_CMDQV && !err)
+		err = b->err;
 	if (err && uiommu_smmuv3_cmdq_is_dead(s))
 		wait_off(s);
 	return err;
 }
+
+#ifndef UIOMMU_CONFIG_STAGE2_ONLY
+/* As long as devices may take. */
+void uiommu_smmuv3_cmdq_wait_devices(struct smmu *s)
+{
+	struct smmu_batch b;
+	uint64_t end;
+
+	uiommu_smmuv3_batch_begin(s, &b);
+	add_sync(&b);
+	lock(&s->cmdq);
+	s->cmdq.atc_open = true;
+	unlock(&s->cmdq);
+	if (!flush(&s->cmdq, &b, &end))
+		wait_for_sync(&s->cmdq, end);
+}
+#endif

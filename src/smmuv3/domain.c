@@ -425,11 +425,10 @@ static int hw_info(const struct uiommu_dev *dev, unsigned type, struct uiommu_hw
 {
 	const struct smmu *s = to_smmu(dev->iommu);
 
-	if (type && type != HW_INFO_SMMUV3)
+	if (!type || type == HW_INFO_SMMUV3)
+		*out = (struct uiommu_hw_info){ HW_INFO_SMMUV3, s->hw_info, sizeof(s->hw_info), 0 };
+	else if (!uiommu_smmuv3_cmdqv_info(s, type, out))
 		return -UIOMMU_EOPNOTSUPP;
-	out->type = HW_INFO_SMMUV3;
-	out->data = s->hw_info;
-	out->bytes = sizeof(s->hw_info);
 	out->capabilities = dev->ats && s->caps.ats ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 	return 0;
 }
@@ -451,6 +450,16 @@ const struct uiommu_iommu_ops uiommu_smmuv3_ops = {
 	.drain_faults = uiommu_smmuv3_drain_faults,
 	.nested_init = uiommu_smmuv3_nested_init,
 	.has_viommu = uiommu_smmuv3_has_viommu,
+#ifndef UIOMMU_CONFIG_STAGE2_ONLY
+	.viommu_init = uiommu_smmuv3_viommu_init,
+	.viommu_fini = uiommu_smmuv3_viommu_fini,
+	.vdevice_init = uiommu_smmuv3_vdevice_init,
+	.vdevice_fini = uiommu_smmuv3_vdevice_fini,
+	.viommu_mmio = uiommu_smmuv3_viommu_mmio,
+	.num_hw_queues = uiommu_smmuv3_num_hw_queues,
+	.hw_queue_init = uiommu_smmuv3_hw_queue_init,
+	.hw_queue_fini = uiommu_smmuv3_hw_queue_fini,
+#endif
 	.viommu_invalidate = uiommu_smmuv3_viommu_invalidate,
 	.viommu_event = uiommu_smmuv3_viommu_event,
 	.hw_info = hw_info,

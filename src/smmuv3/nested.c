@@ -71,7 +71,9 @@ bool uiommu_smmuv3_has_viommu(const struct uiommu_iommu *iommu, unsigned type)
 {
 	const struct smmu_caps *c = &to_smmu(iommu)->caps;
 
-	return c->stage1 && c->stage2 && c->coherent && type == VIOMMU_SMMUV3;
+	return c->stage1 && c->stage2 && c->coherent &&
+	       (type == VIOMMU_SMMUV3 ||
+		(type == SMMU_VIOMMU_CMDQV && uiommu_smmuv3_cmdqv_usable(to_smmu(iommu))));
 }
 
 /* ---- a guest's commands ---- */
@@ -192,7 +194,7 @@ static int run_some(struct uiommu_viommu *v, const uint64_t *cmd, size_t n, size
 	}
 	given = b.n;
 	failed = given ? uiommu_smmuv3_batch_sync(s, &b) : 0;
-	if (!failed && uiommu_smmuv3_batch_unanswered(s, &b))
+	if (!failed && uiommu_smmuv3_batch_unanswered(&b))
 		uiommu_smmuv3_atc_ask_each(s, b.cmd[0], given);
 	*took = failed ? 0 : i;
 	return failed ? -UIOMMU_EIO : err < 0 ? err : 0;

@@ -186,13 +186,14 @@ static int set_gbpa_abort(struct smmu *s)
 
 static int quiet(struct smmu *s)
 {
-	int err = s->keep_open ? 0 : set_gbpa_abort(s);
+	int err = s->keep_open ? 0 : set_gbpa_abort(s), off;
 
 	if (!err)
 		err = set_acked(s, SMMU_CR0, SMMU_CR0ACK, 0);
 	if (!err)
 		err = set_acked(s, SMMU_IRQ_CTRL, SMMU_IRQ_CTRLACK, 0);
-	return err;
+	off = uiommu_smmuv3_cmdqv_stop(s);
+	return err ? err : off;
 }
 
 /* ---- interrupts ---- */
@@ -209,7 +210,7 @@ static void on_priq(void *arg)
 
 static void on_gerror(void *arg)
 {
-	uiommu_smmuv3_gerror(arg);
+	uiommu_smmuv3_cmdq_gerror(&((struct smmu *)arg)->cmdq);
 }
 
 /* Interrupts are off while this is written. Address 0: no message, the wire. */
@@ -243,6 +244,7 @@ static void stop_irqs(struct smmu *s)
 	if (s->irqs_held > 2)
 		h->irq_release(h->ctx, s->irq_priq);
 	s->irqs_held = 0;
+	uiommu_smmuv3_cmdqv_stop_irq(s);
 }
 
 static int start_irqs(struct smmu *s)
@@ -269,7 +271,8 @@ static int start_irqs(struct smmu *s)
 		s->irqs_held = 3;
 		on |= FMASK(IRQ_CTRL_PRIQ_IRQEN);
 	}
-	return set_acked(s, SMMU_IRQ_CTRL, SMMU_IRQ_CTRLACK, on);
+	err = uiommu_smmuv3_cmdqv_start_irq(s);
+	return err ? err : set_acked(s, SMMU_IRQ_CTRL, SMMU_IRQ_CTRLACK, on);
 }
 
 /* ---- up and down ---- */
@@ -304,8 +307,10 @@ static int enable(struct smmu *s)
 
 	if (err)
 		return err;
-	uiommu_smmuv3_cmdq_revive(s);
+	uiommu_smmuv3_cmdq_revive(&s->cmdq);
 	err = uiommu_smmuv3_forget_all(s);
+	if (!err)
+		err = uiommu_smmuv3_cmdqv_start(s);
 	if (err)
 		return err;
 	cr0 |= FMASK(CR0_EVENTQEN);
@@ -401,7 +406,8 @@ static int make_memory(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
 	err = uiommu_smmuv3_strtab_init(s);
 	if (err)
 		goto no_strtab;
-	err = uiommu_smmuv3_cmdq_init(s, queue_lg2(cfg->cmdq_lg2, 8, s->caps.cmdq_lg2));
+	err = uiommu_smmuv3_cmdq_init(s, &s->cmdq,
+				      queue_lg2(cfg->cmdq_lg2, 8, s->caps.cmdq_lg2));
 	if (err)
 		goto no_cmdq;
 	err = uiommu_smmuv3_outq_init(s, &s->evtq, queue_lg2(cfg->evtq_lg2, 7, s->caps.evtq_lg2));
@@ -411,10 +417,14 @@ static int make_memory(struct smmu *s, const struct uiommu_smmuv3_config *cfg)
 		err = uiommu_smmuv3_outq_init(s, &s->priq,
 					      queue_lg2(cfg->priq_lg2, 8, s->caps.priq_lg2));
 	if (!err)
+		err = uiommu_smmuv3_cmdqv_init(s, cfg, s->cmdq.lg2);
+	if (!err)
 		return 0;
+	if (smmu_has_priq(s))
+		uiommu_smmuv3_outq_fini(s, &s->priq);
 	uiommu_smmuv3_outq_fini(s, &s->evtq);
 no_evtq:
-	uiommu_smmuv3_cmdq_fini(s);
+	uiommu_smmuv3_cmdq_fini(s, &s->cmdq);
 no_cmdq:
 	uiommu_smmuv3_strtab_fini(s);
 no_strtab:
@@ -424,10 +434,11 @@ no_strtab:
 
 static void free_memory(struct smmu *s)
 {
+	uiommu_smmuv3_cmdqv_fini(s);
 	if (smmu_has_priq(s))
 		uiommu_smmuv3_outq_fini(s, &s->priq);
 	uiommu_smmuv3_outq_fini(s, &s->evtq);
-	uiommu_smmuv3_cmdq_fini(s);
+	uiommu_smmuv3_cmdq_fini(s, &s->cmdq);
 	uiommu_smmuv3_strtab_fini(s);
 	uiommu_smmuv3_tags_fini(s);
 }
@@ -548,7 +559,8 @@ void uiommu_smmuv3_poll(struct uiommu_iommu *iommu)
 {
 	struct smmu *s = to_smmu(iommu);
 
-	uiommu_smmuv3_gerror(s);
+	uiommu_smmuv3_cmdq_gerror(&s->cmdq);
 	uiommu_smmuv3_evtq_drain(s);
 	uiommu_smmuv3_priq_drain(s);
+	uiommu_smmuv3_cmdqv_errors(s);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * src/smmuv3/smmu.h - what the files of the driver share. Legend of the fields:
- * (i) set at probe, never changes, (u) instance lock, (c) cmdq.lock, (e)
- * evtq.lock or priq.lock, (a) atomic, (h) hardware also reads or writes it.
+ * (i) set at probe, never changes, (u) instance lock, (c) the queue's own lock, (e)
+ * evtq.lock or priq.lock, (v) cmdqv->lock, (a) atomic, (h) hardware also reads or writes
+ * it.
  */
 #ifndef UIOMMU_SMMUV3_SMMU_H
 #define UIOMMU_SMMUV3_SMMU_H
@@ -16,8 +17,10 @@
 /* A build for stage 2 alone has no CDs: absent.c. */
 #ifdef UIOMMU_CONFIG_STAGE2_ONLY
 #define SMMU_STAGE1 false
+#define SMMU_CMDQV false
 #else
 #define SMMU_STAGE1 true
+#define SMMU_CMDQV true
 #endif
 
 /* What the ID registers say, as far as it is used. */
@@ -38,8 +41,12 @@ struct smmu_wait {
 	bool lost;				/* (c) */
 };
 
+/* The SMMU's own queue, or an LVCMDQ that works for us. */
 struct smmu_cmdq {
 	struct uiommu_lock lock;
+	struct smmu *smmu;			/* (i) */
+	const struct uiommu_mmio *regs;		/* (i) an LVCMDQ's, NULL: the SMMU's own */
+	uint32_t at;				/* (i) where they are there */
 	uint64_t *ring;				/* (i)(h) */
 	unsigned lg2;				/* (i) */
 	uint64_t prod, cons;			/* (c) commands ever given, ever taken */
@@ -48,7 +55,8 @@ struct smmu_cmdq {
 	struct smmu_wait *waits;		/* (c) */
 	uint64_t atc_end;			/* (c) behind the last CMD_SYNC for devices */
 	bool atc_open;				/* (c) a CMD_ATC_INV has none yet */
-	bool dead;				/* (c) it stopped: nothing is given any more */
+	bool dead;				/* (c)(a) it stopped: nothing is given any more */
+	/* of the SMMU's own alone: */
 	bool untold;				/* (c) and nobody was told yet */
 	bool off_seen;				/* (a) SMMUEN is off, or will never be seen to be */
 };
@@ -72,6 +80,37 @@ struct smmu_strtab {
 	bool two_level;				/* (i) */
 };
 
+/* An interface of a CMDQV: number 0 is ours, the others are VMs'. */
+struct smmu_vintf {
+	struct smmu *smmu;			/* (i) */
+	unsigned index;				/* (i) */
+	bool stuck;				/* (u) not to be used before a reset */
+	uint32_t slots;				/* (u) bit n: pair n of SIDs is taken */
+	struct uiommu_viommu *viommu;		/* (r) whose, under the lock too; NULL: free */
+	uint64_t told[2];			/* (v) bit n: CMDQ_ERR of queue n as last told */
+};
+
+/* The uAPI's iommu_hw_info_tegra241_cmdqv. */
+struct smmu_cmdqv_info {
+	uint32_t flags;
+	uint8_t version, log2vcmdqs, log2vsids, reserved;
+};
+
+/* Queues for user hands, and one of ours: cmdqv.c. */
+struct smmu_cmdqv {
+	struct uiommu_mmio mmio;		/* (i) */
+	struct smmu_cmdqv_info info;		/* (i) */
+	unsigned vintfs, per, sids;		/* (i) how many; queues, pairs for each */
+	struct smmu_cmdq own;
+	struct uiommu_lock lock;
+	bool hyp_own;				/* (a) ours takes what the SMMU's own takes */
+	bool up;				/* (a) written under the instance lock */
+	bool has_irq;				/* (i) */
+	unsigned irq;				/* (i) */
+	bool irq_held;				/* (u) */
+	struct smmu_vintf vintf[];
+};
+
 struct smmu {
 	struct uiommu_iommu base;
 	const struct uiommu_host *host;		/* (i) */
@@ -81,6 +120,7 @@ struct smmu {
 	struct smmu_cmdq cmdq;
 	struct smmu_outq evtq;
 	struct smmu_outq priq;			/* no ring: it has no PRI */
+	struct smmu_cmdqv *cmdqv;		/* (i) NULL: it has none */
 	struct smmu_strtab strtab;
 	uint64_t *asids, *vmids;		/* (u) bit n: n is taken */
 	int (*vmid_alloc)(void *ctx, uint32_t *vmid);	/* (i) */
@@ -249,13 +289,18 @@ int uiommu_smmuv3_write_entry(const struct smmu_writer *w, uint64_t *entry,
 
 struct smmu_batch {
 	unsigned n;
-	unsigned refused, unanswered;	/* the queue's counts when it began */
+	struct smmu_cmdq *q;		/* which it goes to; it may come to be another one */
+	unsigned refused, unanswered;	/* the queue's counts when it began there */
+	int err;			/* of a queue that it has left */
+	bool lost;			/* and a device's answer to something there */
+	bool begun;			/* something was published */
+	uint64_t end;			/* behind what was published last */
 	struct smmu_wait *wait;		/* or NULL. Else it is published in one piece */
 	uint64_t cmd[SMMU_BATCH + 1][CMD_WORDS];
 };
 
-int uiommu_smmuv3_cmdq_init(struct smmu *s, unsigned lg2);
-void uiommu_smmuv3_cmdq_fini(struct smmu *s);
+int uiommu_smmuv3_cmdq_init(struct smmu *s, struct smmu_cmdq *q, unsigned lg2);
+void uiommu_smmuv3_cmdq_fini(struct smmu *s, struct smmu_cmdq *q);
 void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b);
 /* One more command; a full batch is published on the way. */
 void uiommu_smmuv3_batch_add(struct smmu *s, struct smmu_batch *b, uint64_t w0, uint64_t w1);
@@ -265,17 +310,54 @@ int uiommu_smmuv3_batch_send(struct smmu *s, struct smmu_batch *b);
  * refused meanwhile or the queue is dead; -ETIMEDOUT when that was found now. */
 int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b);
 /* May a device have left a CMD_ATC_INV of the batch, or one of that time, unanswered? */
-bool uiommu_smmuv3_batch_unanswered(const struct smmu *s, const struct smmu_batch *b);
+bool uiommu_smmuv3_batch_unanswered(const struct smmu_batch *b);
 bool uiommu_smmuv3_cmdq_is_dead(struct smmu *s);
 /* The queue's registers, for an SMMU that is off; it is dead until revived. */
 void uiommu_smmuv3_cmdq_setup(struct smmu *s);
 /* Off and dead, for a reason that the caller knows. */
 void uiommu_smmuv3_cmdq_stop(struct smmu *s);
-void uiommu_smmuv3_cmdq_revive(struct smmu *s);
-/* Looks at GERROR: errors are repaired or said, and acknowledged. */
-void uiommu_smmuv3_gerror(struct smmu *s);
+void uiommu_smmuv3_cmdq_revive(struct smmu_cmdq *q);
+/* An LVCMDQ's registers but for its base, while it is off. */
+void uiommu_smmuv3_cmdq_setup_own(struct smmu_cmdq *q);
+/* Looks at its GERROR: errors are repaired or said, and acknowledged. */
+void uiommu_smmuv3_cmdq_gerror(struct smmu_cmdq *q);
 /* Nothing may translate any more: hardware does not do what it is told. */
 void uiommu_smmuv3_shut_off(struct smmu *s, const char *why);
+
+/* Nothing is given to it any more; whoever waits turns to the SMMU's own. */
+void uiommu_smmuv3_cmdq_retire(struct smmu_cmdq *q);
+/* No device's answer is awaited any more that was when this was called. */
+void uiommu_smmuv3_cmdq_wait_devices(struct smmu *s);
+
+/* ---- cmdqv.c ---- */
+
+#define SMMU_VIOMMU_CMDQV	2u	/* IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV */
+
+/* What of @cfg makes no sense is left out, with a line in the log. 0, -ENOMEM. */
+int uiommu_smmuv3_cmdqv_init(struct smmu *s, const struct uiommu_smmuv3_config *cfg, unsigned lg2);
+void uiommu_smmuv3_cmdqv_fini(struct smmu *s);
+/* With all that VMs have of it; an error: it cannot be switched off. */
+int uiommu_smmuv3_cmdqv_start(struct smmu *s);
+int uiommu_smmuv3_cmdqv_stop(struct smmu *s);
+int uiommu_smmuv3_cmdqv_start_irq(struct smmu *s);
+void uiommu_smmuv3_cmdqv_stop_irq(struct smmu *s);
+/* Queues that have stopped are repaired, if ours, or their VMs told. */
+void uiommu_smmuv3_cmdqv_errors(struct smmu *s);
+/* Is there one, and does it work? */
+bool uiommu_smmuv3_cmdqv_usable(const struct smmu *s);
+/* false: it has no description of that type */
+bool uiommu_smmuv3_cmdqv_info(const struct smmu *s, unsigned type, struct uiommu_hw_info *out);
+/* The queue that takes what is in the batch. */
+struct smmu_cmdq *uiommu_smmuv3_cmdqv_choose(struct smmu *s, const struct smmu_batch *b);
+int uiommu_smmuv3_viommu_init(struct uiommu_viommu *v);
+void uiommu_smmuv3_viommu_fini(struct uiommu_viommu *v);
+int uiommu_smmuv3_vdevice_init(struct uiommu_vdevice *vd);
+void uiommu_smmuv3_vdevice_fini(struct uiommu_vdevice *vd);
+int uiommu_smmuv3_viommu_mmio(const struct uiommu_viommu *v, struct uiommu_mmio *out,
+			      size_t *bytes);
+unsigned uiommu_smmuv3_num_hw_queues(const struct uiommu_viommu *v, unsigned type);
+int uiommu_smmuv3_hw_queue_init(struct uiommu_hw_queue *q);
+void uiommu_smmuv3_hw_queue_fini(struct uiommu_hw_queue *q);
 
 /* ---- outq.c: queues that hardware fills ---- */
 

@@ -26,7 +26,7 @@ struct bench {
 	unsigned char *cleaned;			/* non-coherent: what hardware sees */
 	uint64_t noise[8];			/* and what it sees of the rest */
 	unsigned late_reads;			/* of memory that was given back */
-	unsigned nfaults, irqs[5];
+	unsigned nfaults, irqs[UIOMMU_SIM_IRQ_CMDQV + 1];
 	struct uiommu_fault fault;		/* the last one */
 	char text[200];				/* and in words */
 	uint8_t resumed[256];			/* by stall tag: 1 + how; 0: it waits */

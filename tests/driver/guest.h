@@ -33,6 +33,8 @@ struct guest {
 	struct uiommu_pt pt[1u << CDS_LG2];	/* by its PASID */
 	unsigned told;
 	uint64_t record[4];
+	unsigned stops;				/* told of queues of its own, which: */
+	uint64_t stopped[2];
 };
 
 static inline void *guest_alloc(void *ctx, size_t bytes)
@@ -58,6 +60,12 @@ static inline bool on_event(void *ctx, unsigned type, const void *record, size_t
 {
 	struct guest *g = ctx;
 
+	if (type == 2) {
+		assert_int_equal(bytes, sizeof(g->stopped));
+		memcpy(g->stopped, record, bytes);
+		g->stops++;
+		return true;
+	}
 	assert_int_equal(type, 1);
 	assert_int_equal(bytes, sizeof(g->record));
 	memcpy(g->record, record, bytes);
@@ -93,9 +101,10 @@ static inline void guest_space(struct guest *g, unsigned pasid, uint32_t asid)
 	guest_map(g, pasid, VA, g->n * 100 + pasid);
 }
 
-static inline void guest_init(struct guest *g, struct bench *b, struct uiommu_dev *dev, unsigned n)
+static inline void guest_init_as(struct guest *g, struct bench *b, struct uiommu_dev *dev,
+				 unsigned n, unsigned type)
 {
-	struct uiommu_viommu_config cfg = { .dev = dev, .type = 1, .event = on_event, .ctx = g };
+	struct uiommu_viommu_config cfg = { .dev = dev, .type = type, .event = on_event, .ctx = g };
 
 	memset(g, 0, sizeof(*g));
 	g->b = b;
@@ -113,6 +122,11 @@ static inline void guest_init(struct guest *g, struct bench *b, struct uiommu_de
 	g->cds = guest_alloc(g, PAGE);
 	guest_space(g, 0, 7);
 	guest_space(g, 1, 8);
+}
+
+static inline void guest_init(struct guest *g, struct bench *b, struct uiommu_dev *dev, unsigned n)
+{
+	guest_init_as(g, b, dev, n, 1);
 }
 
 static inline void guest_fini(struct guest *g)
