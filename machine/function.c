@@ -46,17 +46,13 @@ static bool ats_is_on(struct mach_fn *f)
 	       uiommu_sim_cfg_read(f->sim, f->sim->ats_cap + ATS_CTRL, 2) & ATS_CTRL_ENABLE;
 }
 
-/* Nothing translates by what was kept before: an invalidation of everything. */
+/* Nothing translates by what was kept before. */
 static void set_ats(void *ctx, bool on)
 {
 	struct mach_fn *f = ctx;
-	struct uiommu_sim_inval all = { .stream_id = f->d->sid, .last = UINT64_MAX };
 
-	if (on) {
-		uiommu_sim_atc_inv(&f->atc, &all);
-		all.ssv = all.global = true;
-		uiommu_sim_atc_inv(&f->atc, &all);
-	}
+	if (on)
+		uiommu_sim_atc_flush(&f->atc);
 	uiommu_sim_cfg_write(f->sim, f->sim->ats_cap + ATS_CTRL, on ? ATS_CTRL_ENABLE : 0, 2);
 }
 

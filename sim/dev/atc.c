@@ -59,11 +59,15 @@ static int ask(struct uiommu_sim_atc *c, const struct uiommu_sim_access *a)
 	struct uiommu_sim_ats_reply r;
 	struct uiommu_sim_atc_entry e;
 	unsigned changes;
+	bool mute;
 
 	do {
 		lock(c);
 		changes = c->changes;
+		mute = c->mute;
 		unlock(c);
+		if (mute)
+			return -UIOMMU_EFAULT;
 		uiommu_sim_smmuv3_ats(c->sim, a, &r);
 		if (r.status != UIOMMU_SIM_ATS_SUCCESS)
 			return -UIOMMU_EFAULT;
@@ -177,4 +181,21 @@ int uiommu_sim_atc_inv(struct uiommu_sim_atc *c, const struct uiommu_sim_inval *
 	c->open_of[inv->queue] += busy;
 	unlock(c);
 	return busy;
+}
+
+void uiommu_sim_atc_flush(struct uiommu_sim_atc *c)
+{
+	lock(c);
+	c->changes++;
+	for (unsigned i = 0; i < UIOMMU_SIM_ATC_ENTRIES; i++)
+		c->entries[i].bytes = 0;
+	unlock(c);
+}
+
+void uiommu_sim_atc_enable(struct uiommu_sim_atc *c, bool on)
+{
+	lock(c);
+	c->changes++;
+	c->mute = !on;
+	unlock(c);
 }

@@ -435,6 +435,27 @@ static void atc_inv_all(void **state)
 	atc_reads(b, 2);
 }
 
+/* Off it asks for nothing and uses what it has, until it forgets that by itself. */
+static void atc_off_asks_for_nothing(void **state)
+{
+	const struct uiommu_sim_access next = { .iova = VA + 4096 };
+	struct bed *b = *state;
+	uint64_t other, v;
+	struct s1 s = cached(b, &other);
+
+	map4k(b, s.root, VA + 4096, other, PTE_RW);
+	cmd(b, OP_NH_ASID(1), 0);
+	sync(b);
+	uiommu_sim_atc_enable(&atc, false);
+	atc_reads(b, 1);
+	assert_int_equal(uiommu_sim_atc_dma(&atc, &next, &v, 8, NULL), -UIOMMU_EFAULT);
+	no_event(b);
+	uiommu_sim_atc_enable(&atc, true);
+	atc_reads(b, 1);
+	uiommu_sim_atc_flush(&atc);
+	atc_reads(b, 2);
+}
+
 static void atc_inv_size_reserved(void **state)
 {
 	struct bed *b = *state;
@@ -724,6 +745,7 @@ int main(void)
 		ACASE(priq_overflow_pasid), ACASE(pps), ACASE(priq_lo),
 		ACASE(translated_passes), ACASE(atschk), ACASE(eats_s1chk),
 		ACASE(only_atc_inv_empties_atc), ACASE(atc_inv_all),
+		ACASE(atc_off_asks_for_nothing),
 		ACASE(atc_inv_size_reserved), ACASE(atc_inv_timeout),
 		ACASE(sync_waits_for_atc), ACASE(sync_waits_for_dma_of_atc),
 		ACASE(atc_no_permission), ACASE(page_request_record), ACASE(pri_resp),

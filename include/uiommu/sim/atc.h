@@ -40,6 +40,7 @@ struct uiommu_sim_atc_entry {
  * @using:     DMAs that use a translation now
  * @open:      invalidations that wait for them
  * @open_of:   likewise, by command queue
+ * @mute:      it asks for nothing
  *
  * Everything from @entries on is guarded by @lock and not for others.
  */
@@ -51,6 +52,7 @@ struct uiommu_sim_atc {
 	void (*unlock)(void *ctx);
 	struct uiommu_sim_atc_entry entries[UIOMMU_SIM_ATC_ENTRIES];
 	unsigned victim, changes, using, open, open_of[UIOMMU_SIM_QUEUES];
+	bool mute;
 };
 
 /**
@@ -80,7 +82,8 @@ void uiommu_sim_atc_init(struct uiommu_sim_atc *atc, struct uiommu_sim_smmuv3 *s
  *           transactions.
  * Return:   0, or, with what was done before it staying done,
  *   -UIOMMU_EACCES  no permission, or nothing is mapped: what a page request is for
- *   -UIOMMU_EFAULT  the request was refused (UR, CA), or the transaction aborted
+ *   -UIOMMU_EFAULT  the request was refused (UR, CA), or not made as ATS is off, or the
+ *                   transaction aborted
  */
 int uiommu_sim_atc_dma(struct uiommu_sim_atc *atc, const struct uiommu_sim_access *a, void *buf,
 		       size_t bytes, size_t *done);
@@ -90,10 +93,34 @@ int uiommu_sim_atc_dma(struct uiommu_sim_atc *atc, const struct uiommu_sim_acces
  * @atc: the cache
  * @inv: as env->atc_inv() got it, for this device
  *
- * Context: from within env->atc_inv(). Takes the cache's lock.
+ * A device that is slow returns 1 from env->atc_inv(), calls this later, and, where it
+ * returns 0, uiommu_sim_smmuv3_atc_inv_done() itself.
+ *
+ * Context: from within env->atc_inv(), or as above without a lock. Takes the cache's lock.
  * Return:  what env->atc_inv() returns: 0, or 1 while a DMA still uses what went; the
  *          end of that DMA calls uiommu_sim_smmuv3_atc_inv_done().
  */
 int uiommu_sim_atc_inv(struct uiommu_sim_atc *atc, const struct uiommu_sim_inval *inv);
+
+/**
+ * uiommu_sim_atc_flush() - the device forgets everything by itself, as in a reset
+ * @atc: the cache
+ *
+ * Nobody is answered. A DMA that uses a translation goes on; what is asked now is asked
+ * again.
+ *
+ * Context: any thread. Takes the cache's lock.
+ */
+void uiommu_sim_atc_flush(struct uiommu_sim_atc *atc);
+
+/**
+ * uiommu_sim_atc_enable() - the Enable bit of its ATS capability
+ * @atc: the cache; on at first
+ * @on:  it may ask. Off: when this returns no answer to an earlier request is kept. What
+ *       the cache has stays, and is used: empty it, if the device is to be a good one
+ *
+ * Context: any thread. Takes the cache's lock.
+ */
+void uiommu_sim_atc_enable(struct uiommu_sim_atc *atc, bool on);
 
 #endif
