@@ -136,6 +136,11 @@ void uiommu_smmuv3_set_state(struct uiommu_dev *dev, unsigned on, unsigned off)
 {
 }
 
+void uiommu_smmuv3_new_life(struct uiommu_dev *dev)
+{
+	(void)dev;
+}
+
 bool uiommu_smmuv3_quarantined(const struct uiommu_dev *dev)
 {
 	return false;

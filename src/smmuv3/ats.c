@@ -44,6 +44,13 @@ void uiommu_smmuv3_set_state(struct uiommu_dev *dev, unsigned on, unsigned off)
 	host_unlock(s->host, &s->strtab.lock);
 }
 
+void uiommu_smmuv3_new_life(struct uiommu_dev *dev)
+{
+	unsigned life = (state(dev) & -SMMU_DEV_LIFE) + SMMU_DEV_LIFE;
+
+	uiommu_smmuv3_set_state(dev, life, ~SMMU_DEV_ATS);
+}
+
 static void switch_ats(const struct uiommu_dev *dev, bool on)
 {
 	if (dev->set_ats)
@@ -67,16 +74,21 @@ static void log_silent(const struct smmu *s, const struct uiommu_dev *dev)
 
 /*
  * One store makes an STE abort: nothing else of it is looked at then. Whoever is
- * writing it finds out at his next store. A device that is gone has no STE any more.
+ * writing it finds out at his next store. A device that is gone has no STE any more; one
+ * that was reset since it was asked, in @asked's life, has forgotten everything.
  */
-static bool close_streams(struct smmu *s, struct uiommu_dev *dev)
+static bool close_streams(struct smmu *s, struct uiommu_dev *dev, unsigned asked)
 {
+	bool first;
 	unsigned was;
 
 	host_lock(s->host, &s->strtab.lock);
 	was = dev->drv_state;
-	if (!(was & (SMMU_DEV_QUARANTINE | SMMU_DEV_GONE))) {
-		__atomic_store_n(&dev->drv_state, SMMU_DEV_QUARANTINE, __ATOMIC_RELEASE);
+	first = !(was & (SMMU_DEV_QUARANTINE | SMMU_DEV_GONE)) &&
+		!((was ^ asked) & -SMMU_DEV_LIFE);
+	if (first) {
+		__atomic_store_n(&dev->drv_state, (was & -SMMU_DEV_LIFE) | SMMU_DEV_QUARANTINE,
+				 __ATOMIC_RELEASE);
 		s->strtab.closings++;
 		for (unsigned i = 0; i < dev->num_streams; i++) {
 			uint64_t *ste = uiommu_smmuv3_strtab_entry(s, dev->streams[i].id);
@@ -86,14 +98,14 @@ static bool close_streams(struct smmu *s, struct uiommu_dev *dev)
 		}
 	}
 	host_unlock(s->host, &s->strtab.lock);
-	return !(was & (SMMU_DEV_QUARANTINE | SMMU_DEV_GONE));
+	return first;
 }
 
 /* Also when another thread has just closed them, and is about to say so to hardware:
  * on return they are. */
-static void quarantine(struct smmu *s, struct uiommu_dev *dev)
+static void quarantine(struct smmu *s, struct uiommu_dev *dev, unsigned asked)
 {
-	bool first = close_streams(s, dev);
+	bool first = close_streams(s, dev, asked);
 	int err = 0;
 
 	for (unsigned i = 0; i < dev->num_streams && !err; i++)
@@ -171,6 +183,7 @@ static bool answers(struct smmu *s, const uint64_t cmd[CMD_WORDS])
 
 static void tell(struct job *j, const struct item *it)
 {
+	unsigned asked = state(it->dev);
 	uint64_t cmd[CMD_WORDS];
 
 	for (unsigned i = 0; i < it->dev->num_streams; i++) {
@@ -179,7 +192,7 @@ static void tell(struct job *j, const struct item *it)
 		if (!j->ask) {
 			uiommu_smmuv3_batch_add(j->s, &j->b, cmd[0], cmd[1]);
 		} else if (!answers(j->s, cmd)) {
-			quarantine(j->s, it->dev);
+			quarantine(j->s, it->dev, asked);
 			return;
 		}
 	}
@@ -191,7 +204,7 @@ static bool keeps(struct job *j, struct uiommu_dev *dev)
 	if (uiommu_smmuv3_ats_on(dev))
 		return true;
 	if (uiommu_smmuv3_quarantined(dev))
-		quarantine(j->s, dev);
+		quarantine(j->s, dev, state(dev));
 	return false;
 }
 
@@ -342,12 +355,14 @@ void uiommu_smmuv3_atc_ask_each(struct smmu *s, const uint64_t *cmd, size_t n)
 {
 	for (; n--; cmd += CMD_WORDS) {
 		struct uiommu_dev *dev;
+		unsigned asked;
 
 		if (FGET(CMD_Opcode, cmd[0]) != CMD_ATC_INV)
 			continue;
 		dev = uiommu_stream_device(&s->base, FGET(CMD_ATC_INV_StreamID, cmd[0]));
-		if (dev && uiommu_smmuv3_ats_on(dev) && !answers(s, cmd))
-			quarantine(s, dev);
+		asked = dev ? state(dev) : 0;
+		if (asked & SMMU_DEV_ATS && !answers(s, cmd))
+			quarantine(s, dev, asked);
 	}
 }
 

@@ -353,7 +353,7 @@ static int block(struct uiommu_dev *dev, bool on)
 	m->blocked = on;
 	if (!on) {
 		m->ats_stale |= uiommu_smmuv3_quarantined(dev);
-		uiommu_smmuv3_set_state(dev, 0, SMMU_DEV_QUARANTINE);
+		uiommu_smmuv3_new_life(dev);
 	}
 	return update_ste(m, UIOMMU_NO_PASID, true);
 }

@@ -169,6 +169,7 @@ struct smmu_master {
 #define SMMU_DEV_ATS		(1u << 0)	/* it may have translations */
 #define SMMU_DEV_QUARANTINE	(1u << 1)	/* its STEs abort */
 #define SMMU_DEV_GONE		(1u << 2)	/* its STEs may be somebody else's */
+#define SMMU_DEV_LIFE		(1u << 3)	/* from here on up: how often it was reset */
 
 static inline struct smmu *to_smmu(const struct uiommu_iommu *iommu)
 {
@@ -433,6 +434,8 @@ void uiommu_smmuv3_forget_tag(const struct uiommu_link *link);
 
 bool uiommu_smmuv3_quarantined(const struct uiommu_dev *dev);
 void uiommu_smmuv3_set_state(struct uiommu_dev *dev, unsigned on, unsigned off);
+/* It was reset: out of quarantine, also for whoever just finds that it was silent before. */
+void uiommu_smmuv3_new_life(struct uiommu_dev *dev);
 /* Devices behind the link forget what is in @g's range, or are in quarantine. */
 void uiommu_smmuv3_atc_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g);
 /* A guest's CMD_ATC_INVs among @n commands, of which one was not answered. */

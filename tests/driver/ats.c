@@ -875,6 +875,14 @@ static bool hold_back(struct bench *b, uint64_t off, uint64_t v)
 	return false;
 }
 
+static void ring(struct rig *r)
+{
+	const struct smmu *s = to_smmu(r->b.iommu);
+
+	uiommu_sim_smmuv3_mmio_write(r->b.sim, SMMU_CMDQ_PROD,
+				     s->cmdq.prod & ((2u << s->cmdq.lg2) - 1), 4);
+}
+
 static void others_run(struct thost *t)
 {
 	void (*fn)(struct rig *r) = stage.meanwhile;
@@ -885,10 +893,7 @@ static void others_run(struct thost *t)
 	stage.meanwhile = NULL;
 	stage.waiting = false;
 	fn(r);
-	/* in case they did nothing */
-	uiommu_sim_smmuv3_mmio_write(r->b.sim, SMMU_CMDQ_PROD,
-				     to_smmu(r->b.iommu)->cmdq.prod &
-				     ((2u << to_smmu(r->b.iommu)->cmdq.lg2) - 1), 4);
+	ring(r);	/* in case they did nothing */
 }
 
 static void set_stage(struct rig *r, unsigned skip, void (*meanwhile)(struct rig *r))
@@ -949,6 +954,34 @@ static void invariant_12_closed_while_its_ste_is_written(void **state)
 		stop(&r);
 	}
 	fail();
+}
+
+/* It is asked, does not answer, and is reset before anybody has looked. */
+static void reset_unanswered(struct rig *r)
+{
+	ring(r);
+	r->d[0].silent = false;
+	assert_int_equal(uiommu_device_reset_prepare(r->d[0].dev), 0);
+	assert_int_equal(uiommu_device_reset_done(r->d[0].dev), 0);
+}
+
+static void a_reset_makes_up_for_silence(void **state)
+{
+	struct rig r;
+
+	setup_stage(&r);
+	bench_map(&r.b, r.dom, 2 * MIB, r.page[1]);
+	assert_int_equal(uiommu_attach_device(r.dom, r.d[0].dev), 0);
+	sees(&r, 0, ANY, MIB, 5);
+	r.d[0].silent = true;
+	set_stage(&r, 2, reset_unanswered);
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	assert_null(stage.meanwhile);
+	assert_int_equal(r.failed, 0);
+	assert_false(uiommu_smmuv3_quarantined(r.d[0].dev));
+	sees(&r, 0, ANY, MIB, 0);
+	sees(&r, 0, ANY, 2 * MIB, 6);
+	stop(&r);
 }
 
 /* Device 2 is silent too, and found out while device 1, which is not, is asked. */
@@ -1093,6 +1126,7 @@ int main(void)
 		cmocka_unit_test(a_guest_tells_its_device),
 		cmocka_unit_test(a_guest_without_ats),
 		cmocka_unit_test(invariant_12_closed_while_its_ste_is_written),
+		cmocka_unit_test(a_reset_makes_up_for_silence),
 		cmocka_unit_test(only_who_is_silent_is_blamed),
 		cmocka_unit_test(the_right_one_is_blamed_while_others_work),
 	};
