@@ -11,13 +11,15 @@
 void extra_boot(struct world *w)
 {
 	static const uint32_t sid = SID;
-	const struct uiommu_dev_config cfg = {
+	struct uiommu_dev_config cfg = {
 		.name = "d", .iommu = w->iommu, .rid = 3, .stream_ids = &sid, .num_stream_ids = 1,
 		.pasid_bits = PASID_BITS, .group = -1, .default_type = UIOMMU_DOMAIN_BLOCKED,
 	};
 	struct extra *x = &w->extra;
 	int err = 0;
 
+	ats_endpoint(w, &x->e, &sid, 1);
+	ats_configure(&x->e, &cfg);
 	x->deferred = pick(2);
 	while (!x->dma && !err) {
 		if (!x->dev)
@@ -157,11 +159,9 @@ static void touch(struct world *w, uint64_t iova, bool write)
 	const struct uiommu_sim_access a = { .stream_id = SID, .write = write, .iova = iova };
 	struct dma d = { .dev = EXTRA, .iova = iova, .write = write, .active = true,
 			 .began = w->clock };
-	uint64_t buf = 0;
 
-	*uiommu_hostile_local() = &d;
 	w->extra.flying++;
-	d.err = uiommu_sim_smmuv3_dma(w->sim, &a, &buf, sizeof(buf), NULL);
+	d.err = ats_dma(w, &w->extra.e, 0, &a, &d);
 	d.active = false;
 	w->extra.flying--;
 	*uiommu_hostile_local() = NULL;
@@ -202,7 +202,7 @@ void extra_access(struct world *w, const struct dma *d, uint64_t pa)
 void extra_end(struct world *w, const struct dma *d)
 {
 	uint64_t v[KEPT];
-	bool whole = false, none = w->failing;
+	bool whole = false, none = w->failing || ats_excuses(d);
 	unsigned n = values(w, d, d->began, w->clock, v, &whole);
 
 	if (!n)
@@ -280,6 +280,21 @@ void op_dma(struct world *w, const struct op *op)
 	x->map[i].busy = false;
 }
 
+/* It answers again afterwards. */
+static void reset(struct world *w)
+{
+	struct extra *x = &w->extra;
+
+	x->resetting = true;
+	if (uiommu_device_reset_prepare(x->dev))
+		uiommu_hostile_fail("device d cannot be reset");
+	ats_reset(&x->e);
+	if (uiommu_device_reset_done(x->dev) && !x->e.trouble)
+		uiommu_hostile_fail("device d does not come out of its reset");
+	ats_well(w, &x->e);
+	x->resetting = false;
+}
+
 /* A device with the first StreamID of a new part of the stream table comes and goes. */
 void op_plug(struct world *w, const struct op *op)
 {
@@ -292,6 +307,8 @@ void op_plug(struct world *w, const struct op *op)
 	int err;
 
 	(void)op;
+	if (w->extra.e.silent && !w->extra.attaching && !w->extra.resetting)
+		reset(w);
 	if (w->failing || w->extra.plugging || w->extra.plugs == 60)
 		return;
 	w->extra.plugging = true;
@@ -312,9 +329,10 @@ void op_pasid(struct world *w, const struct op *op)
 	unsigned i = op->a % (DOMS - 1);
 	int err;
 
-	if (w->failing || w->dom[i].busy)
+	if (w->failing || w->dom[i].busy || x->resetting)
 		return;
 	w->dom[i].users++;
+	x->attaching++;
 	err = uiommu_pasid_alloc(w->u, PASID_BITS, &pasid);
 	if (world_forgives(w, err))
 		err = uiommu_pasid_alloc(w->u, PASID_BITS, &pasid);
@@ -333,8 +351,11 @@ void op_pasid(struct world *w, const struct op *op)
 	x->pasids &= ~((uint64_t)1 << pasid);
 	if (!err)
 		err = uiommu_pasid_free(w->u, pasid);
+	if (err == -UIOMMU_EIO && x->e.trouble)
+		err = uiommu_pasid_free(w->u, pasid);
 	if (err && !w->failing)
 		uiommu_hostile_fail("a PASID of the instance's: %d", err);
 	uiommu_hostile_mb();
+	x->attaching--;
 	w->dom[i].users--;
 }

@@ -39,6 +39,10 @@ static void add(struct totals *t, const struct run_result *r)
 	t->r.events += r->events;
 	t->r.prefetches += r->prefetches;
 	t->r.lookups += r->lookups;
+	t->r.atc_invs += r->atc_invs;
+	t->r.late_answers += r->late_answers;
+	t->r.silent += r->silent;
+	t->r.atc_dmas += r->atc_dmas;
 	t->r.mem.switches += r->mem.switches;
 	t->r.mem.stores += r->mem.stores;
 	t->r.mem.reordered += r->mem.reordered;
@@ -182,6 +186,10 @@ static void report(const struct totals *t, double seconds)
 	       "lines written back %llu\n", (unsigned long long)t->r.mem.switches,
 	       (unsigned long long)t->r.mem.stores, (unsigned long long)t->r.mem.reordered,
 	       (unsigned long long)t->r.mem.stale, (unsigned long long)t->r.mem.evicted);
+	printf("ATS: %llu DMAs by devices' own TLBs, %llu CMD_ATC_INV, %llu answered late, "
+	       "%llu devices that fell silent\n", (unsigned long long)t->r.atc_dmas,
+	       (unsigned long long)t->r.atc_invs, (unsigned long long)t->r.late_answers,
+	       (unsigned long long)t->r.silent);
 	printf("liberties:");
 	for (unsigned i = 0; i < UIOMMU_SIM_LIBERTIES; i++)
 		if (t->r.taken[i])

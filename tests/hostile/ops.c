@@ -21,25 +21,23 @@ static unsigned some_address(void)
 
 void dma_once(struct world *w, unsigned dev, unsigned slot, unsigned where, bool write)
 {
-	uint64_t buf = 0, iova = world_address(w, where);
+	uint64_t iova = world_address(w, where);
 	struct dma d = { .dev = dev, .slot = slot, .where = where, .iova = iova,
 			 .write = write, .active = true, .began = w->clock };
+	unsigned i = 0, stream = pick(w->dev[dev].e.num);
 	const struct uiommu_sim_access a = {
-		.stream_id = world_stream[dev][pick(2)],
+		.stream_id = world_stream[dev][stream],
 		.substream_id = world_pasid[dev][slot], .ssv = slot,
 		.write = write, .iova = iova,
 	};
-	unsigned i = 0;
-	size_t done;
 	int err;
 
 	while (w->flying[i])
 		i++;
 	w->flying[i] = &d;
-	*uiommu_hostile_local() = &d;
 	world_note(w, "%s of device %c, PASID %u, at 0x%llx arrives", write ? "write" : "read",
 		   "abc"[dev], (unsigned)world_pasid[dev][slot], (unsigned long long)iova);
-	err = uiommu_sim_smmuv3_dma(w->sim, &a, &buf, sizeof(buf), &done);
+	err = ats_dma(w, &w->dev[dev].e, stream, &a, &d);
 	oracle_end(w, &d, err);
 	*uiommu_hostile_local() = NULL;
 	w->flying[i] = NULL;
@@ -177,8 +175,11 @@ static uint64_t status_of(struct world *w, unsigned d, unsigned s)
 	return l.has;
 }
 
-static bool excused(const struct world *w, int err)
+/* What fails because the SMMU did, or because the device is in quarantine. */
+static bool excused(const struct world *w, unsigned d, int err)
 {
+	if (w->dev[d].e.trouble && err == -UIOMMU_EIO)
+		return true;
 	return w->failing && (err == -UIOMMU_EIO || err == -UIOMMU_ETIMEDOUT);
 }
 
@@ -196,9 +197,11 @@ static void after_failure(struct world *w, unsigned d, unsigned s)
 	struct var *att = &w->dev[d].slot[s].att;
 	uint64_t was = var_now(att), is = status_of(w, d, s);
 
-	w->dev[d].slot[s].unsure = true;
-	if (is == was)
+	if (is == was) {
+		/* was it put back, or is it BLOCKED for want of anything better? */
+		w->dev[d].slot[s].unsure |= !s && was == BLOCKED && w->dev[d].slot[s].attached;
 		return;
+	}
 	if (is != BLOCKED)
 		uiommu_hostile_fail("a failed call left something else attached");
 	set_users(w, was, BLOCKED);
@@ -253,21 +256,21 @@ static void attach(struct world *w, unsigned d, unsigned s, uint64_t v, bool rep
 		   (unsigned)v);
 	var_begin(w, att, want && !w->dev[d].slot[s].unsure ? was : v);
 	w->attaching = (unsigned)v + 1;
+	w->changing = d + 1;
 	err = (replace ? uiommu_replace_device_pasid : uiommu_attach_device_pasid)(
 		domain_of(w, v), w->dev[d].dev, world_pasid[d][s]);
-	w->attaching = 0;
+	w->attaching = w->changing = 0;
 	if (world_forgives(w, err)) {
 		var_end(w, att, false);
 		return;
 	}
 	world_note(w, "... returns %d", err);
-	/* BLOCKED because somebody asked for it, or for want of anything better? */
-	if (w->dev[d].slot[s].unsure &&
-	    (!err || err == -UIOMMU_EINVAL || err == -UIOMMU_EBUSY)) {
-		w->dev[d].slot[s].attached = err == -UIOMMU_EBUSY;
+	if (w->dev[d].slot[s].unsure && replace && (!want || want == -UIOMMU_EINVAL) &&
+	    (!err || err == -UIOMMU_EINVAL)) {
+		w->dev[d].slot[s].attached = w->dev[d].slot[s].unsure = false;
 		want = err;
 	}
-	if (err != want && !excused(w, err))
+	if (err != want && !excused(w, d, err))
 		uiommu_hostile_fail("attach or replace returns %d instead of %d", err, want);
 	var_end(w, att, !err);
 	if (err && !want) {
@@ -275,6 +278,7 @@ static void attach(struct world *w, unsigned d, unsigned s, uint64_t v, bool rep
 	} else if (!err) {
 		set_users(w, was, v);
 		w->dev[d].slot[s].attached = !s || v != BLOCKED;
+		w->dev[d].slot[s].unsure = false;
 	}
 }
 
@@ -302,18 +306,21 @@ static void op_attach(struct world *w, const struct op *op)
 static void detach(struct world *w, unsigned d, unsigned s)
 {
 	struct var *att = &w->dev[d].slot[s].att;
-	uint64_t was = var_now(att);
+	bool attached = w->dev[d].slot[s].attached, unsure = w->dev[d].slot[s].unsure;
+	uint64_t was = var_now(att), base = base_of(w, d, s);
 
 	world_note(w, "detach device %c, PASID %u: begins", "abc"[d],
 		   (unsigned)world_pasid[d][s]);
-	var_begin(w, att, w->dev[d].slot[s].attached ? base_of(w, d, s) : was);
+	var_begin(w, att, attached || unsure ? base : was);
+	w->changing = d + 1;
 	uiommu_detach_device_pasid(w->dev[d].dev, world_pasid[d][s]);
+	w->changing = 0;
 	world_note(w, "... returns");
-	if (w->dev[d].slot[s].attached)
+	if (attached)
 		set_users(w, was, BLOCKED);
-	var_end(w, att, true);
-	w->dev[d].slot[s].attached = false;
-	if (w->failing)
+	var_end(w, att, !unsure || status_of(w, d, s) == base);
+	w->dev[d].slot[s].attached = w->dev[d].slot[s].unsure = false;
+	if (w->failing || w->dev[d].e.trouble)
 		after_failure(w, d, s);
 }
 
@@ -520,16 +527,19 @@ static void op_reset(struct world *w, const struct op *op)
 	var_begin(w, &dev->open, dev->reset);
 	err = (dev->reset ? uiommu_device_reset_done : uiommu_device_reset_prepare)(dev->dev);
 	world_note(w, "... returns %d", err);
-	if (err && !excused(w, err))
+	if (err && !excused(w, d, err))
 		uiommu_hostile_fail("reset_prepare or _done returns %d", err);
 	if (dev->reset) {
 		var_end(w, &dev->open, true);
 		dev->reset = false;
 		for (unsigned s = 0; err && s < SLOTS; s++)
 			after_failure(w, d, s);
+		ats_well(w, &dev->e);
 	} else {
 		var_end(w, &dev->open, !err);
 		dev->reset = !err;
+		if (!err)
+			ats_reset(&dev->e);
 	}
 	dma_once(w, d, op->b % SLOTS, op->d % (REGIONS * SPOTS), true);
 	uiommu_hostile_mb();
@@ -572,11 +582,15 @@ static void op_replug(struct world *w, const struct op *op)
 	dma_once(w, d, op->b % SLOTS, op->d % (REGIONS * SPOTS), true);
 	var_begin(w, &w->dev[d].open, 1);
 	w->dev[d].reset = false;
-	err = world_add(w, d);
+	do {
+		ats_reset(&w->dev[d].e);
+		err = world_add(w, d);
+	} while (err && excused(w, d, err));
 	world_note(w, "device added: %d", err);
 	if (err)
 		uiommu_hostile_fail("a device cannot be added again: %d", err);
 	var_end(w, &w->dev[d].open, true);
+	ats_well(w, &w->dev[d].e);
 	w->busy_workers--;
 	uiommu_hostile_mb();
 	w->dev[d].busy = false;
@@ -600,6 +614,8 @@ static void op_claim(struct world *w, const struct op *op)
 		bare(w, d, true);
 		uiommu_device_release(dev->dev, w);
 		bare(w, d, false);
+		if (dev->e.trouble)
+			after_failure(w, d, 0);
 		dev->by_blocked = false;
 	} else if (!want) {
 		dev->claimed = true;

@@ -117,6 +117,19 @@ static bool two_tables(const uint64_t *v, unsigned n)
 	return false;
 }
 
+/* Nor from an identity through the table, as ATS needs it, to a stage 2: its VMID. */
+static bool identity_and_whole(const struct world *w, const struct dma *d, const uint64_t *v,
+			       unsigned n)
+{
+	bool identity = false, whole = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		identity |= v[i] == IDENTITY;
+		whole |= v[i] == world_whole(w);
+	}
+	return identity && whole && w->dev[d->dev].e.always_on;
+}
+
 static struct ends ends_of(const struct world *w, const struct dma *d, uint64_t t0, uint64_t t1)
 {
 	struct ends e = { .whole = true };
@@ -133,7 +146,7 @@ static struct ends ends_of(const struct world *w, const struct dma *d, uint64_t 
 		add_end(&e, 0);
 	n = var_possible(&w->dev[d->dev].slot[d->slot].att, t0, t1, v, &whole);
 	e.whole &= whole;
-	if (two_tables(v, n) || w->dev[d->dev].by_blocked)
+	if (two_tables(v, n) || identity_and_whole(w, d, v, n) || w->dev[d->dev].by_blocked)
 		add_end(&e, 0);
 	while (n--) {
 		if (v[n] == IDENTITY)
@@ -220,7 +233,7 @@ void oracle_end(struct world *w, struct dma *d, int err)
 	if (!err)
 		return;
 	w->res->aborts++;
-	if (oracle_must(w, d, &pa))
+	if (!ats_excuses(d) && oracle_must(w, d, &pa))
 		uiommu_hostile_fail("%s is aborted, and nothing was in its way", text_of(d));
 	tally(w, d)->aborts++;
 }
@@ -287,7 +300,7 @@ void oracle_event(struct world *w, const struct uiommu_fault *f)
 
 	w->res->events++;
 	world_note(w, "event %s, stream 0x%x", f->name, f->stream_id);
-	if (extra_event(w, f))
+	if (ats_event(w, f) || extra_event(w, f))
 		return;
 	if (find_stream(f, &dev, &slot) &&
 	    ((f->flags & all) == all ? whole_record(w, f, dev, slot) : short_record(w, dev, slot)))

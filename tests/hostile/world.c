@@ -114,7 +114,7 @@ static void log_line(void *ctx, enum uiommu_log_level level, const char *line)
 	struct world *w = ctx;
 
 	world_note(w, "log: %s", line);
-	if (level == UIOMMU_LOG_ERR && !w->setup.fails)
+	if (level == UIOMMU_LOG_ERR && !w->setup.fails && !w->setup.silent)
 		uiommu_hostile_fail("the driver says: %s", line);
 }
 
@@ -344,6 +344,7 @@ static void make_sim(struct world *w)
 	const struct uiommu_sim_env env = {
 		.ctx = w, .alloc = sim_alloc, .free = sim_free, .read = sim_read,
 		.write = sim_write, .irq = sim_irq, .lock = sim_lock, .unlock = sim_unlock,
+		.atc_inv = ats_inv,
 	};
 	const struct uiommu_sim_temper temper = { w, choose, w->setup.evict };
 	struct uiommu_sim_smmuv3_config cfg;
@@ -352,6 +353,7 @@ static void make_sim(struct world *w)
 	cfg.sidsize = 14;
 	cfg.ssidsize = 11;
 	cfg.stage2 = w->setup.stage2;
+	cfg.ats = w->setup.ats;
 	cfg.st_2level = w->setup.st_2level;
 	cfg.cd_2level = !w->setup.linear_cd;
 	cfg.range_inv = w->setup.ril;
@@ -434,6 +436,9 @@ static void choose_setup(struct world *w)
 	s->stage2 = pick(2);
 	s->sparse = !pick(3);
 	s->small = pick(2);
+	s->ats = pick(2);
+	s->silent = s->ats && !s->fails && pick(2);
+	s->silent_one = pick(4);
 }
 
 void world_create(struct world *w)
@@ -457,6 +462,8 @@ void world_create(struct world *w)
 	uiommu_hostile_spawn(w->h, "smmu", smmu_acts, w, true);
 	uiommu_hostile_spawn(w->h, "irq", irqs_act, w, true);
 	uiommu_hostile_spawn(w->h, "prefetch", prefetcher_acts, w, true);
+	if (w->setup.ats)
+		uiommu_hostile_spawn(w->h, "atcs", ats_acts, w, true);
 	for (unsigned i = 0; i < DMAS; i++)
 		uiommu_hostile_spawn(w->h, ((const char *[DMAS]){ "dma0", "dma1" })[i],
 				     device_acts, w, true);
@@ -483,6 +490,11 @@ static void on_failed(void *ctx, struct uiommu_iommu *iommu)
 		uiommu_hostile_fail("the SMMU was shut off, and nothing is wrong with it");
 }
 
+static void on_device_failed(void *ctx, struct uiommu_dev *dev)
+{
+	ats_failed(ctx, dev);
+}
+
 static int on_reset(void *ctx)
 {
 	uiommu_sim_smmuv3_reset(((struct world *)ctx)->sim);
@@ -491,13 +503,14 @@ static int on_reset(void *ctx)
 
 static int add_once(struct world *w, unsigned d)
 {
-	const struct uiommu_dev_config cfg = {
+	struct uiommu_dev_config cfg = {
 		.name = ((const char *[DEVS]){ "a", "b", "c" })[d], .iommu = w->iommu,
 		.rid = d, .stream_ids = world_stream[d], .num_stream_ids = d == 1 ? 1 : 2,
 		.pasid_bits = ((const unsigned[DEVS]){ 3, 11, 4 })[d], .group = -1,
 		.default_type = d == 2 ? UIOMMU_DOMAIN_IDENTITY : UIOMMU_DOMAIN_BLOCKED,
 	};
 
+	ats_configure(&w->dev[d].e, &cfg);
 	return uiommu_device_add(w->u, &cfg, &w->dev[d].dev);
 }
 
@@ -526,6 +539,9 @@ int world_domain(struct world *w, unsigned i)
 static void boot_devices(struct world *w)
 {
 	for (unsigned d = 0; d < DEVS; d++) {
+		ats_endpoint(w, &w->dev[d].e, world_stream[d], d == 1 ? 1 : 2);
+		w->dev[d].e.global = d != 1;
+		w->dev[d].e.always_on = d == 2 && pick(2);
 		if (world_add(w, d))
 			uiommu_hostile_fail("a device cannot be added");
 		var_init(&w->dev[d].open, 1);
@@ -562,7 +578,8 @@ static int bring_up(struct world *w, const struct uiommu_observer *obs,
 void world_boot(struct world *w)
 {
 	const struct uiommu_observer obs = { .ctx = w, .fault = on_fault,
-					     .iommu_failed = on_failed };
+					     .iommu_failed = on_failed,
+					     .device_failed = on_device_failed };
 	const struct uiommu_smmuv3_config cfg = {
 		.name = "smmu", .mmio_pa = 0x9050000, .mmio_bytes = 0x20000,
 		.coherent = w->setup.coherent, .has_irqs = w->setup.irqs, .irq_evtq = 1,

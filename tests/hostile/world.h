@@ -7,6 +7,7 @@
  * oracle.c  what was attached and mapped when; may this DMA reach that page?
  * ops.c     the calls that logical threads make
  * extra.c   domains with IOVAs of their own, PASIDs of the instance's
+ * ats.c     devices with TLBs of their own
  * plain.c   ordinary accesses as places where others may run
  * run.c     one seed, from its operations to what failed
  * main.c    many seeds; shrinking; what is printed
@@ -19,6 +20,7 @@
 
 #include <uiommu/dma.h>
 #include <uiommu/driver.h>
+#include <uiommu/sim/atc.h>
 #include <uiommu/sim/hostile.h>
 #include <uiommu/sim/temper.h>
 #include <uiommu/smmuv3.h>
@@ -31,7 +33,7 @@
 #define NEVER		UINT64_MAX
 
 enum { DEVS = 3, SLOTS = 5, DOMS = 4, REGIONS = 3, SPOTS = 4, WORKERS = 3, DMAS = 2,
-	PAGES = 24, KEPT = 12, FLYERS = WORKERS + DMAS + 2,
+	PAGES = 24, KEPT = 12, FLYERS = WORKERS + DMAS + 2, LATE = 6, ENDPOINTS = 16,
 	ADDRESSES = REGIONS * SPOTS + PAGES + 2 + 1 };
 /* values of an attachment: a domain's number, or */
 enum { IDENTITY = DOMS, BLOCKED };
@@ -59,8 +61,32 @@ struct domain {
 	} region[REGIONS];
 };
 
+/* A device's side of ATS: for each of its StreamIDs a TLB. */
+struct endpoint {
+	struct world *w;
+	const uint32_t *streams;
+	unsigned num;
+	struct uiommu_sim_atc atc[2];
+	bool global, always_on;		/* what its capability says; what its driver asks */
+	bool on;			/* its Enable bit */
+	bool keeps;			/* translations, while that is off */
+	unsigned changes;		/* of @on */
+	bool silent;			/* it answers no CMD_ATC_INV, until it is reset */
+	bool trouble;			/* it may be in quarantine */
+	uint64_t well_since;
+	unsigned flying, aborts, events;	/* of DMAs through the TLB */
+};
+
+/* A CMD_ATC_INV that waits for its answer. */
+struct late {
+	struct endpoint *e;
+	unsigned stream;
+	struct uiommu_sim_inval inv;
+};
+
 struct device {
 	struct uiommu_dev *dev;
+	struct endpoint e;
 	unsigned users;
 	bool busy;			/* alone with it */
 	bool reset, claimed;
@@ -78,6 +104,9 @@ struct dma {
 	uint64_t iova, began;
 	bool write, active, moved;
 	int err;
+	const struct endpoint *e;
+	unsigned changes;		/* of ATS, when it began */
+	bool by_atc, kept;		/* ... and then while ATS is off */
 };
 
 /* A device that is not in the table above, and one that is none. */
@@ -85,8 +114,10 @@ enum { EXTRA = DEVS, STRANGER, EXTRA_MAPS = 9, EXTRA_IOVAS = 64 };
 
 struct extra {
 	struct uiommu_dev *dev;
+	struct endpoint e;
 	struct uiommu_dma *dma;
-	bool deferred, plugging;
+	bool deferred, plugging, resetting;
+	unsigned attaching;
 	struct {
 		uint64_t iova;
 		bool busy, mapped;
@@ -125,13 +156,16 @@ struct run_result {
 	unsigned failed_at;		/* the last operation that had begun */
 	uint64_t calls;			/* of the host, that may be refused */
 	uint64_t steps, dmas, aborts, events, prefetches, lookups;
+	uint64_t atc_invs, late_answers, silent, atc_dmas;
 	uint64_t taken[UIOMMU_SIM_LIBERTIES];
 	struct uiommu_hostile_stats mem;
 };
 
 struct setup {
 	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd, stage2, sparse, small;
+	bool ats, silent;
 	unsigned cmdq_lg2, evtq_lg2, quarantine, evict;
+	unsigned silent_one;		/* an endpoint; others answer always */
 };
 
 struct world {
@@ -154,6 +188,10 @@ struct world {
 	struct device dev[DEVS];
 	uint64_t page[PAGES], block[2];	/* physical addresses */
 	struct dma *flying[FLYERS];
+	struct endpoint *endpoint[ENDPOINTS];
+	unsigned num_endpoints;
+	struct late late[LATE];
+	unsigned num_late;
 	struct tally tally[DEVS][SLOTS][ADDRESSES][2];
 	unsigned short_events[DEVS][SLOTS];	/* that name no address */
 	struct { unsigned dev, slot, where; } hot;
@@ -161,6 +199,7 @@ struct world {
 	bool refused, forgiven;		/* a host call was; and somebody said so */
 	const char *refused_to;		/* which thread */
 	unsigned attaching;		/* 1 + the domain of an attach that is under way */
+	unsigned changing;		/* 1 + the device of one, or of a detach */
 	bool failing, ready;
 	uint64_t failed_at;
 	unsigned busy_workers;
@@ -227,6 +266,19 @@ void op_dma(struct world *w, const struct op *op);
 void op_pasid(struct world *w, const struct op *op);
 void op_plug(struct world *w, const struct op *op);
 uint32_t extra_stranger(const struct world *w);
+
+/* ats.c */
+void ats_endpoint(struct world *w, struct endpoint *e, const uint32_t *streams, unsigned n);
+void ats_configure(struct endpoint *e, struct uiommu_dev_config *cfg);
+int ats_inv(void *ctx, const struct uiommu_sim_inval *inv);
+void ats_acts(void *arg);
+void ats_failed(struct world *w, const struct uiommu_dev *dev);
+void ats_reset(struct endpoint *e);
+void ats_well(struct world *w, struct endpoint *e);
+int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
+	    const struct uiommu_sim_access *a, struct dma *d);
+bool ats_excuses(const struct dma *d);
+bool ats_event(struct world *w, const struct uiommu_fault *f);
 
 /* run.c */
 void run(const struct run_config *cfg, struct run_result *res);

@@ -49,7 +49,7 @@ class World:
 
 WORLDS = {
     'threads': World('threads', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
-                     ['sim/hostile', 'sim/smmuv3', 'tests/hostile'], [], []),
+                     ['sim/hostile', 'sim/smmuv3', 'tests/hostile'], ['sim/dev/atc.c'], []),
     'guests': World('guests', [], [], ['sim/smmuv3'], ['tests/driver/nested_hostile.c'],
                     ['-lcmocka', '-lpthread']),
 }
