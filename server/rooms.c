@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "machine/machine.h"
 #include "server/internal.h"
@@ -15,6 +16,45 @@ static int64_t iommu_ioctl(void *obj, struct uiommu_as *as, uint32_t cmd, uint64
 	return uiommu_iommufd_ioctl(obj, as, cmd, arg);
 }
 
+static void region_release(void *obj)
+{
+	uiommu_iommufd_munmap(obj);
+}
+
+static uint64_t region_load(void *obj, unsigned region, uint64_t off, unsigned size)
+{
+	return uiommu_iommufd_load(obj, off, size);
+}
+
+static void region_store(void *obj, unsigned region, uint64_t off, uint64_t v, unsigned size)
+{
+	uiommu_iommufd_store(obj, off, v, size);
+}
+
+static const char region_kind[] = "iommufd-region";
+
+/* A mapping of /dev/iommu's registers: a file that no program knows of. */
+static const struct file_ops region_ops = {
+	.kind = region_kind,
+	.letter = 'i',
+	.load = region_load,
+	.store = region_store,
+	.release = region_release,
+};
+
+static int iommu_mmap(void *obj, uint64_t off, uint64_t len, unsigned prot, struct mapped *out)
+{
+	struct uiommu_iommufd_region *reg;
+	int ret;
+
+	if (prot & PROT_EXEC)
+		return -UIOMMU_EPERM;
+	ret = uiommu_iommufd_mmap(obj, off, len, &reg);
+	if (!ret)
+		out->file = (struct opened){ &region_ops, reg, 0 };
+	return ret;
+}
+
 static void iommu_release(void *obj)
 {
 	uiommu_iommufd_put(obj);
@@ -24,6 +64,7 @@ static const struct file_ops iommu_ops = {
 	.kind = uiommu_iommufd_kind,
 	.letter = 'i',
 	.ioctl = iommu_ioctl,
+	.mmap = iommu_mmap,
 	.release = iommu_release,
 };
 

@@ -8,8 +8,8 @@
  *
  * A context holds objects with numbers: I/O address spaces (IOAS), page tables
  * of them (HWPT, each a core domain), bound devices. It is referenced by the
- * program's open file and by each device bound to it, so either may be closed
- * first, as with a kernel.
+ * program's open file, by each device bound to it and by what is mapped of the file, so
+ * any may go first, as with a kernel.
  *
  * Locking: one mutex per context, taken inside each call; any thread, any number
  * of contexts. It is held while a program's memory is copied and pinned, so
@@ -27,6 +27,7 @@ struct uiommu_iommufd;		/* a context */
 struct uiommu_iommufd_dev;	/* the DEVICE object that a VFIO bind makes */
 struct uiommu_iommufd_fault;	/* a fault queue */
 struct uiommu_iommufd_veventq;	/* an event queue of a VM */
+struct uiommu_iommufd_region;	/* registers that a program may map */
 
 /* The kind to pass to uaccess->file_object() for a context. Compared by address. */
 extern const char uiommu_iommufd_kind[];
@@ -101,10 +102,11 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  * IOAS_MAP, IOAS_UNMAP, OPTION (RLIMIT_MODE can only be read), VFIO_IOAS,
  * HWPT_ALLOC (PASID, NEST_PARENT, FAULT_ID_VALID, and the data of an SMMUv3 guest on a
  * vIOMMU), FAULT_QUEUE_ALLOC,
- * GET_HW_INFO, VIOMMU_ALLOC (SMMUv3), VDEVICE_ALLOC, VEVENTQ_ALLOC, HWPT_INVALIDATE of a
- * vIOMMU.
+ * GET_HW_INFO (also by IOMMU_HW_INFO_FLAG_INPUT_TYPE), VIOMMU_ALLOC (SMMUv3, and
+ * TEGRA241_CMDQV where the SMMU has it), VDEVICE_ALLOC, VEVENTQ_ALLOC (of both), HWPT_INVALIDATE
+ * of a vIOMMU, HW_QUEUE_ALLOC (TEGRA241_CMDQV).
  * Understood, and answered as on hardware without: dirty bits (the flag,
- * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP), HW_QUEUE_ALLOC.
+ * HWPT_SET_DIRTY_TRACKING, HWPT_GET_DIRTY_BITMAP).
  * And, as on Linux, the calls of a
  * VFIO container for the IOAS that VFIO_IOAS named: GET_API_VERSION,
  * CHECK_EXTENSION, SET_IOMMU (type 1 and 1v2), IOMMU_GET_INFO, MAP_DMA, UNMAP_DMA.
@@ -114,13 +116,22 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  * address (-EFAULT) or a limit (-ENOMEM) shows then. All page tables, and what
  * IOAS_COPY made of it, share the pin.
  *
+ * The data of VIOMMU_ALLOC for TEGRA241_CMDQV is 16 bytes, and all of it is out: offset and
+ * length for an mmap() of the file (uiommu_iommufd_mmap()), which gives the registers of the
+ * VM's queues. HW_QUEUE_ALLOC takes a queue by its address in the parent's address space:
+ * queues are made from number 0 up, and destroyed from the top. Its memory stays mapped there
+ * meanwhile, and is pinned. It has to be physically in one piece: it is if one IOAS_MAP mapped
+ * it, none of it was pinned before for a part alone (IOAS_COPY), and the host keeps what
+ * uaccess->pin() says.
+ *
  * Context:   a thread that may sleep and serves a request of @as; takes the
  *            context's lock, calls uaccess under it.
  * Hardware:  when IOAS_UNMAP has returned, no DMA reaches the memory any more.
  * Return:    0 (CHECK_EXTENSION: 0 or 1) or a negative error, with Linux's number
  *            and meaning. A call that fails has changed nothing, also where it
  *            fails because its answer could not be written. Of every structure:
- *   -UIOMMU_EFAULT      it cannot be read or written
+ *   -UIOMMU_EFAULT      it cannot be read or written; HW_QUEUE_ALLOC: the memory is not in
+ *                       one piece
  *   -UIOMMU_EINVAL      it is shorter than the ioctl needs
  *   -UIOMMU_E2BIG       it is longer than known and the tail is not zero
  *   -UIOMMU_EOPNOTSUPP  an unknown flag, or a reserved member is not zero
@@ -129,14 +140,19 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  *                       ones)
  *   -UIOMMU_ENOENT      no object of that number and kind; nothing mapped there, or
  *                       a mapping would have to be split
- *   -UIOMMU_EBUSY       DESTROY of what something else uses
+ *   -UIOMMU_EBUSY       DESTROY of what something else uses, or a program has mapped;
+ *                       IOAS_UNMAP of a mapping in which a queue is
  *   -UIOMMU_EEXIST      IOAS_MAP over a mapping; VDEVICE_ALLOC of a device that has
- *                       one, or with a number that another one has
- *   -UIOMMU_ERANGE      VDEVICE_ALLOC: no StreamID has so many bits
+ *                       one, or with a number that another one has; VEVENTQ_ALLOC and
+ *                       HW_QUEUE_ALLOC of one that is there
+ *   -UIOMMU_ERANGE      VDEVICE_ALLOC: no StreamID has so many bits; HW_QUEUE_ALLOC: no
+ *                       whole pages that large
  *   -UIOMMU_EIO         a guest's STE or command says what it may not; entry_num of
- *                       HWPT_INVALIDATE says how many were handled before it
+ *                       HWPT_INVALIDATE says how many were handled before it;
+ *                       HW_QUEUE_ALLOC: the queue before it is not there
  *   -UIOMMU_EADDRINUSE  the allowed IOVAs or a mapping collide with a reservation
- *   -UIOMMU_ENOSPC      no IOVA range is left that fits
+ *   -UIOMMU_ENOSPC      no IOVA range is left that fits; the IOMMU has no more interfaces
+ *                       with queues, or a VM's has no room for another device
  *   -UIOMMU_EOVERFLOW   a range ends beyond 64 bits
  *   -UIOMMU_EMSGSIZE    IOAS_IOVA_RANGES: the array is short, num_iovas says how long
  *   -UIOMMU_EPERM       a writable copy of a read-only mapping; SET of RLIMIT_MODE
@@ -145,6 +161,61 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  */
 int uiommu_iommufd_ioctl(struct uiommu_iommufd *ctx, struct uiommu_as *as, uint32_t cmd,
 			 uint64_t arg);
+
+/* ---- registers in a program's hands: mmap() of the context's file ---- */
+
+/**
+ * uiommu_iommufd_mmap() - a program maps what an ioctl gave it an offset for
+ * @ctx: the context behind the file
+ * @off: as given to mmap()
+ * @len: bytes, whole pages; all of what that ioctl said
+ * @out: out: the registers; only set on success
+ *
+ * The front end refuses what is not MAP_SHARED (-EINVAL) and PROT_EXEC (-EPERM) itself, as
+ * the kernel does. It maps nothing that could be touched, and makes each access a call of
+ * uiommu_iommufd_load() or uiommu_iommufd_store().
+ *
+ * Context:   any thread; takes the context's lock.
+ * Ownership: until uiommu_iommufd_munmap(), once for each call: the context stays, whatever
+ *            file is closed, and DESTROY of the object with the registers is -EBUSY.
+ * Return:    0, or
+ *   -UIOMMU_ENXIO  no ioctl gave out @off, or not that length	nothing is held
+ */
+int uiommu_iommufd_mmap(struct uiommu_iommufd *ctx, uint64_t off, uint64_t len,
+			struct uiommu_iommufd_region **out);
+
+/**
+ * uiommu_iommufd_munmap() - the last part of a mapping is gone, in every process
+ * @reg: not used any more by this mapping
+ *
+ * Context: as uiommu_iommufd_put(), which it ends with. Cannot fail.
+ */
+void uiommu_iommufd_munmap(struct uiommu_iommufd_region *reg);
+
+/**
+ * uiommu_iommufd_load() - a program's load from mapped registers
+ * @reg:  the registers
+ * @off:  bytes from their start
+ * @size: bytes
+ *
+ * Context:  any thread, several at once; takes no lock, calls no uaccess function.
+ * Hardware: one read of a register.
+ * Return:   the value; 0 where there is no register of 4 or 8 aligned bytes.
+ */
+uint64_t uiommu_iommufd_load(struct uiommu_iommufd_region *reg, uint64_t off, unsigned size);
+
+/**
+ * uiommu_iommufd_store() - a program's store to mapped registers
+ * @reg:  the registers
+ * @off:  bytes from their start
+ * @val:  the value
+ * @size: bytes
+ *
+ * Context:  as uiommu_iommufd_load().
+ * Hardware: one write of a register, nothing where a load says 0 for want of one.
+ */
+void uiommu_iommufd_store(struct uiommu_iommufd_region *reg, uint64_t off, uint64_t val,
+			  unsigned size);
 
 /* ---- the files of fault queues: what uaccess->file_give() was given ---- */
 
@@ -221,8 +292,9 @@ void uiommu_iommufd_fault_close(struct uiommu_iommufd_fault *f);
  *
  * Whole events, each a struct iommufd_vevent_header and, unless it says
  * IOMMU_VEVENTQ_FLAG_LOST_EVENTS, the event of the queue's type (SMMUv3: 32 bytes, with
- * the VM's StreamID). Sequence numbers count every event, also those that found the
- * queue full: a gap says how many. Never blocks; there is no write().
+ * the VM's StreamID; TEGRA241_CMDQV: 16 bytes, a bit for each queue that stopped).
+ * Sequence numbers count every event, also those that found the queue full: a gap says
+ * how many. Never blocks; there is no write().
  *
  * Context:  as uiommu_iommufd_ioctl().
  * Hardware: none.

@@ -61,6 +61,7 @@
 #define UIOMMU_ABI_IOMMU_HW_INFO_TYPE_DEFAULT	0u
 #define UIOMMU_ABI_IOMMU_HW_INFO_TYPE_INTEL_VTD	1u
 #define UIOMMU_ABI_IOMMU_HW_INFO_TYPE_ARM_SMMUV3	2u
+#define UIOMMU_ABI_IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV 3u
 #define UIOMMU_ABI_IOMMU_HW_INFO_FLAG_INPUT_TYPE	(1u << 0)
 #define UIOMMU_ABI_IOMMU_HW_CAP_DIRTY_TRACKING	(1u << 0)
 
@@ -77,10 +78,14 @@
 #define UIOMMU_ABI_IOMMUFD_PAGE_RESP_INVALID	1u
 
 #define UIOMMU_ABI_IOMMU_VIOMMU_TYPE_DEFAULT	0u
+#define UIOMMU_ABI_IOMMU_VIOMMU_TYPE_ARM_SMMUV3	1u
+#define UIOMMU_ABI_IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV 2u
 #define UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_DEFAULT	0u
 #define UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3	1u
+#define UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV 2u
 #define UIOMMU_ABI_IOMMU_VEVENTQ_FLAG_LOST_EVENTS	(1u << 0)
 #define UIOMMU_ABI_IOMMU_HW_QUEUE_TYPE_DEFAULT	0u
+#define UIOMMU_ABI_IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV 1u
 
 /* the VFIO container's calls, which Linux answers on the same file */
 #define UIOMMU_ABI_VFIO_GET_API_VERSION		0x3b64u
@@ -299,6 +304,23 @@ struct uiommu_abi_iommu_vevent_arm_smmuv3 {
 	uint64_t evt[4];		/* little-endian */
 };
 
+struct uiommu_abi_iommu_vevent_tegra241_cmdqv {
+	uint64_t lvcmdq_err_map[2];	/* little-endian */
+};
+
+struct uiommu_abi_iommu_viommu_tegra241_cmdqv {
+	uint64_t out_vintf_mmap_offset;
+	uint64_t out_vintf_mmap_length;
+};
+
+struct uiommu_abi_iommu_hw_info_tegra241_cmdqv {
+	uint32_t flags;
+	uint8_t version;
+	uint8_t log2vcmdqs;
+	uint8_t log2vsids;
+	uint8_t __reserved;
+};
+
 struct uiommu_abi_iommu_hw_queue_alloc {
 	uint32_t size;
 	uint32_t flags;
@@ -380,6 +402,9 @@ UIOMMU_ABI_ASSERT(iommu_vdevice_alloc, 24, virt_id, 16);
 UIOMMU_ABI_ASSERT(iommu_veventq_alloc, 32, out_veventq_fd, 24);
 UIOMMU_ABI_ASSERT(iommufd_vevent_header, 8, sequence, 4);
 UIOMMU_ABI_ASSERT(iommu_vevent_arm_smmuv3, 32, evt, 0);
+UIOMMU_ABI_ASSERT(iommu_vevent_tegra241_cmdqv, 16, lvcmdq_err_map, 0);
+UIOMMU_ABI_ASSERT(iommu_viommu_tegra241_cmdqv, 16, out_vintf_mmap_length, 8);
+UIOMMU_ABI_ASSERT(iommu_hw_info_tegra241_cmdqv, 8, log2vsids, 6);
 UIOMMU_ABI_ASSERT(iommu_hw_queue_alloc, 40, length, 32);
 UIOMMU_ABI_ASSERT(vfio_iommu_type1_info, 24, cap_offset, 16);
 UIOMMU_ABI_ASSERT(vfio_iommu_type1_info_cap_iova_range, 16, nr_iovas, 8);

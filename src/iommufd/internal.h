@@ -36,6 +36,7 @@ enum uiommu_iobj_type {
 	UIOMMU_IOBJ_VDEVICE,
 	UIOMMU_IOBJ_FAULT,
 	UIOMMU_IOBJ_VEVENTQ,
+	UIOMMU_IOBJ_HW_QUEUE,
 };
 
 struct uiommu_iobj {
@@ -46,19 +47,21 @@ struct uiommu_iobj {
 
 struct uiommu_ioas;
 struct uiommu_hwpt;
+struct uiommu_ihw_queue;
 struct uiommu_icall;
 
 struct uiommu_iommufd {
 	struct uiommu_iommufd_config cfg;	/* (i) */
 	unsigned num_msi_max;			/* (i) pages in the window */
 	struct uiommu_lock lock;
-	unsigned refs;				/* (c) the open file, bound devices */
+	unsigned refs;				/* (c) the file, mappings of it, bound devices */
 	struct uiommu_iobj **objs;		/* (c) objs[id - 1], NULL: free */
 	uint32_t num_objs;			/* (c) slots */
 	uint32_t lowest_free;			/* (c) no free slot is below this one */
 	struct uiommu_iobj tombstone;		/* (i) of numbers that name nothing any more */
 	struct uiommu_ioas *vfio_ioas;		/* (c) what the VFIO container calls use */
 	struct uiommu_iommufd_dev *devs;	/* (c) */
+	struct uiommu_ranges regions;		/* (c) offsets in the file that can be mapped */
 	unsigned num_msi;			/* (c) doorbell pages known so far */
 	uiommu_pa_t msi_pa[UIOMMU_MSI_PAGES];	/* (c) [n] is at msi_base + n pages */
 };
@@ -81,6 +84,21 @@ struct uiommu_iobj *uiommu_iobj_find(const struct uiommu_iommufd *ctx, uint32_t 
 void uiommu_iobj_destroy(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 /* everything, in as many passes as the references need */
 void uiommu_iobj_destroy_all(struct uiommu_iommufd *ctx);
+
+/* ---- registers that a program may map ---- */
+
+struct uiommu_iommufd_region {
+	struct uiommu_range r;			/* (i) where in the file, whole pages */
+	struct uiommu_iommufd *ctx;		/* (i) NULL: there are none */
+	struct uiommu_iobj *owner;		/* (i) each mapping is a user of it */
+	struct uiommu_mmio mmio;		/* (i) */
+};
+
+/* Chooses where; owner and mmio are filled in. Cannot fail. */
+void uiommu_region_add(struct uiommu_iommufd *ctx, struct uiommu_iommufd_region *reg,
+		       uint64_t bytes);
+/* nothing, where none was added */
+void uiommu_region_remove(struct uiommu_iommufd_region *reg);
 
 /* ---- pages of a program ---- */
 
@@ -128,6 +146,7 @@ struct uiommu_area {
 	struct uiommu_pages *pages;	/* (i) referenced */
 	uint64_t off;			/* (i) of the first byte within the pages */
 	unsigned prot;			/* (i) UIOMMU_PROT_READ/WRITE */
+	unsigned locks;			/* (c) that forbid taking it away, or cutting it */
 	struct uiommu_area *next;	/* while it is being made: IOAS_COPY makes several */
 };
 
@@ -161,7 +180,13 @@ int uiommu_iopt_place(struct uiommu_iopt *iopt, uint64_t *iova, uint64_t len, ui
  * each of its page tables. On failure nothing has changed. */
 int uiommu_iopt_add_areas(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
 			  struct uiommu_area *list);
-/* Removes whole areas in [start, last]. -ENOENT: one would have to be split. */
+/* All that is mapped in [start, last], whole pages, stays where it is until it is
+ * unlocked. It is pinned, by a page table that stays as long. *@base: where it begins.
+ * -ENOENT: not mapped all the way; -EFAULT: not in one piece. Then nothing is locked. */
+int uiommu_iopt_lock(struct uiommu_iopt *iopt, uint64_t start, uint64_t last, uiommu_pa_t *base);
+void uiommu_iopt_unlock(struct uiommu_iopt *iopt, uint64_t start, uint64_t last);
+/* Removes whole areas in [start, last]. -ENOENT: one would have to be split; -EBUSY: one
+ * is locked. */
 int uiommu_iopt_unmap(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t start,
 		      uint64_t last, uint64_t *unmapped);
 /* Areas with nothing else: freed, with their reference on the pages. */
@@ -218,16 +243,20 @@ void uiommu_hwpt_unmap_msi(struct uiommu_iommufd *ctx, struct uiommu_hwpt *hwpt)
 
 /* ---- a VM's slice of an IOMMU ---- */
 
+#define UIOMMU_VEVENTQ_TYPES	3u	/* IOMMU_VEVENTQ_TYPE_* below it */
+
 /* (q): under @lock, which is taken where events come; the others as everywhere */
 struct uiommu_iviommu {
 	struct uiommu_iobj obj;
 	struct uiommu_viommu *v;		/* (i) */
 	const struct uiommu_host *host;		/* (i) */
 	struct uiommu_lock lock;
-	struct uiommu_iommufd_veventq *queue;	/* (q)(c) or NULL */
+	struct uiommu_iommufd_veventq *queues[UIOMMU_VEVENTQ_TYPES]; /* (q)(c) or NULL */
 	struct uiommu_retire retire;
 	struct uiommu_iommu *iommu;		/* (i) */
 	struct uiommu_hwpt *parent;		/* (i) holds a user of it */
+	struct uiommu_ihw_queue *top_queue;	/* (c) of the highest number, or NULL */
+	struct uiommu_iommufd_region region;	/* (i) of a type that has one */
 };
 
 struct uiommu_ivdevice {
@@ -240,11 +269,12 @@ struct uiommu_ivdevice {
 void uiommu_iviommu_lock(struct uiommu_iviommu *iv);
 void uiommu_iviommu_unlock(struct uiommu_iviommu *iv);
 struct uiommu_iviommu *uiommu_icall_find_viommu(const struct uiommu_icall *c, uint32_t id);
-/* Of an event of hardware's: false, nobody of the VM's listens. */
+/* Of an event of hardware's, IOMMU_VEVENTQ_TYPE_*: false, nobody of the VM's listens. */
 bool uiommu_veventq_tell(void *viommu, unsigned type, const void *record, size_t bytes);
 void uiommu_veventq_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv);
 void uiommu_ivdevice_free(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
+void uiommu_ihw_queue_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj);
 /* The device goes, the number stays taken. */
 void uiommu_ivdevice_orphan(struct uiommu_iommufd *ctx, struct uiommu_ivdevice *ivd);
 

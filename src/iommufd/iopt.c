@@ -366,22 +366,90 @@ static void remove_area(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
 	uiommu_iopt_free_areas(ctx, a);
 }
 
-/* Both ends are looked at first, so that a refused call has unmapped nothing. */
+/* All are looked at first, so that a refused call has unmapped nothing. */
+static int check_unmap(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last)
+{
+	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last);
+
+	for (; r && r->start <= last; r = uiommu_ranges_next(&iopt->areas, r)) {
+		if (to_area(r)->locks)
+			return -UIOMMU_EBUSY;
+		if (r->start < start || r->last > last)
+			return -UIOMMU_ENOENT;
+	}
+	return 0;
+}
+
 int uiommu_iopt_unmap(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t start,
 		      uint64_t last, uint64_t *unmapped)
 {
 	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last), *next;
-	struct uiommu_range *end = uiommu_ranges_overlap(&iopt->areas, last, last);
+	int ret = check_unmap(iopt, start, last);
 
 	*unmapped = 0;
-	if ((r && r->start < start) || (end && end->last > last))
-		return -UIOMMU_ENOENT;
+	if (ret)
+		return ret;
 	for (; r && r->start <= last; r = next) {
 		next = uiommu_ranges_next(&iopt->areas, r);
 		*unmapped += area_bytes(to_area(r));
 		remove_area(ctx, iopt, to_area(r));
 	}
 	return 0;
+}
+
+/* ---- locks ---- */
+
+/* Walks the area's part of [start, last]. *@pa: where the first byte is, or ought to be if
+ * something came before it. Out: where the one behind it ought to be. */
+static bool in_one_piece(const struct uiommu_area *a, uint64_t start, uint64_t last,
+			 uiommu_pa_t *pa, bool first)
+{
+	struct uiommu_pages_cursor c = { .pages = a->pages };
+	uint64_t at = start > a->r.start ? start : a->r.start, run, left;
+	uiommu_pa_t here;
+
+	for (left = min64(last, a->r.last) - at + 1; left; left -= run, at += run) {
+		here = uiommu_pages_at(&c, a->off + (at - a->r.start), &run);
+		run = min64(run, left);
+		if (!first && here != *pa)
+			return false;
+		first = false;
+		*pa = here + run;
+	}
+	return true;
+}
+
+int uiommu_iopt_lock(struct uiommu_iopt *iopt, uint64_t start, uint64_t last, uiommu_pa_t *base)
+{
+	uiommu_pa_t pa = 0;
+	uint64_t at = start;
+
+	for (;;) {
+		struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, at, at);
+		int ret = !r ? -UIOMMU_ENOENT : 0;
+
+		if (!ret && !in_one_piece(to_area(r), start, last, &pa, at == start))
+			ret = -UIOMMU_EFAULT;
+		if (ret) {
+			if (at != start)
+				uiommu_iopt_unlock(iopt, start, at - 1);
+			return ret;
+		}
+		to_area(r)->locks++;
+		if (r->last >= last)
+			break;
+		at = r->last + 1;
+	}
+	*base = pa - (last - start + 1);
+	return 0;
+}
+
+void uiommu_iopt_unlock(struct uiommu_iopt *iopt, uint64_t start, uint64_t last)
+{
+	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last);
+
+	for (; r && r->start <= last; r = uiommu_ranges_next(&iopt->areas, r))
+		to_area(r)->locks--;
 }
 
 /* ---- page tables come and go ---- */
@@ -546,6 +614,8 @@ static int check_cut(const struct uiommu_iopt *iopt, const struct uiommu_area *a
 {
 	const uint64_t off = a->off + (iova + 1 - a->r.start);
 
+	if (a->locks)
+		return -UIOMMU_EINVAL;
 	return ((iova + 1) | off) & (iopt->alignment - 1) ? -UIOMMU_EINVAL : 0;
 }
 

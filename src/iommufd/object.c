@@ -100,6 +100,9 @@ void uiommu_iobj_destroy(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
 	case UIOMMU_IOBJ_VEVENTQ:
 		uiommu_veventq_free(ctx, obj);
 		break;
+	case UIOMMU_IOBJ_HW_QUEUE:
+		uiommu_ihw_queue_free(ctx, obj);
+		break;
 	case UIOMMU_IOBJ_FAULT:
 		uiommu_fault_free(ctx, obj);
 		break;

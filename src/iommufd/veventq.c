@@ -17,7 +17,17 @@ const char uiommu_iommufd_veventq_kind[] = "iommufd-veventq";
 
 struct vevent {
 	struct uiommu_abi_iommufd_vevent_header head;
-	struct uiommu_abi_iommu_vevent_arm_smmuv3 body;
+	union {
+		struct uiommu_abi_iommu_vevent_arm_smmuv3 smmuv3;
+		struct uiommu_abi_iommu_vevent_tegra241_cmdqv cmdqv;
+	} body;
+};
+
+static const uint32_t body_bytes[UIOMMU_VEVENTQ_TYPES] = {
+	[UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3] =
+		sizeof(struct uiommu_abi_iommu_vevent_arm_smmuv3),
+	[UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV] =
+		sizeof(struct uiommu_abi_iommu_vevent_tegra241_cmdqv),
 };
 
 /* (q) the vIOMMU's lock, (c) the context's */
@@ -27,6 +37,7 @@ struct uiommu_iommufd_veventq {
 	struct uiommu_iviommu *iv;		/* (i) holds a user of it */
 	struct vevent *ring;			/* (q) @depth of them */
 	uint32_t depth;				/* (i) */
+	uint32_t type;				/* (i) IOMMU_VEVENTQ_TYPE_* */
 	uint32_t first, num;			/* (q) */
 	uint32_t sequence;			/* (q) of the next event */
 	bool lost;				/* (q) the newest ones, up to this number: */
@@ -57,7 +68,7 @@ static void push(struct uiommu_iommufd_veventq *q, const void *record, size_t by
 	}
 	e = &q->ring[(q->first + q->num++) % q->depth];
 	e->head = (struct uiommu_abi_iommufd_vevent_header){ .sequence = n };
-	memcpy(&e->body, record, bytes < sizeof(e->body) ? bytes : sizeof(e->body));
+	memcpy(&e->body, record, bytes < body_bytes[q->type] ? bytes : body_bytes[q->type]);
 }
 
 bool uiommu_veventq_tell(void *viommu, unsigned type, const void *record, size_t bytes)
@@ -65,10 +76,10 @@ bool uiommu_veventq_tell(void *viommu, unsigned type, const void *record, size_t
 	struct uiommu_iviommu *iv = viommu;
 	struct uiommu_iommufd_veventq *q;
 
-	if (type != UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3)
+	if (type >= UIOMMU_VEVENTQ_TYPES)
 		return false;
 	uiommu_iviommu_lock(iv);
-	q = iv->queue;
+	q = iv->queues[type];
 	if (q) {
 		push(q, record, bytes);
 		ready(q);
@@ -87,7 +98,7 @@ static size_t look(struct uiommu_iommufd_veventq *q, struct vevent *e)
 	uiommu_iviommu_lock(q->iv);
 	if (q->num) {
 		*e = q->ring[q->first];
-		n = sizeof(*e);
+		n = sizeof(e->head) + body_bytes[q->type];
 	} else if (q->lost) {
 		e->head.flags = UIOMMU_ABI_IOMMU_VEVENTQ_FLAG_LOST_EVENTS;
 		e->head.sequence = q->lost_sequence;
@@ -170,7 +181,7 @@ void uiommu_veventq_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
 		uiommu_container_of(obj, struct uiommu_iommufd_veventq, obj);
 
 	uiommu_iviommu_lock(q->iv);
-	q->iv->queue = NULL;
+	q->iv->queues[q->type] = NULL;
 	uiommu_iviommu_unlock(q->iv);
 	q->iv->obj.users--;
 	uiommu_iobj_remove(ctx, obj);
@@ -178,8 +189,8 @@ void uiommu_veventq_free(struct uiommu_iommufd *ctx, struct uiommu_iobj *obj)
 	uiommu_iommufd_free(ctx, q, sizeof(*q));
 }
 
-static int create(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, uint32_t depth,
-		  struct uiommu_iommufd_veventq **out)
+static int create(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, uint32_t type,
+		  uint32_t depth, struct uiommu_iommufd_veventq **out)
 {
 	struct uiommu_iommufd_veventq *q = uiommu_iommufd_alloc(ctx, sizeof(*q));
 	int err = -UIOMMU_ENOMEM;
@@ -189,6 +200,7 @@ static int create(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, uint32_
 	q->ctx = ctx;
 	q->iv = iv;
 	q->depth = depth;
+	q->type = type;
 	q->ring = uiommu_iommufd_alloc(ctx, depth * sizeof(*q->ring));
 	if (q->ring)
 		err = uiommu_iobj_add(ctx, &q->obj, UIOMMU_IOBJ_VEVENTQ);
@@ -200,7 +212,7 @@ static int create(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, uint32_
 	}
 	iv->obj.users++;
 	uiommu_iviommu_lock(iv);
-	iv->queue = q;
+	iv->queues[type] = q;
 	uiommu_iviommu_unlock(iv);
 	*out = q;
 	return 0;
@@ -249,12 +261,11 @@ int uiommu_icall_veventq_alloc(const struct uiommu_icall *c)
 	iv = uiommu_icall_find_viommu(c, cmd->viommu_id);
 	if (!iv)
 		return -UIOMMU_ENOENT;
-	if (cmd->type != UIOMMU_ABI_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3 ||
-	    !c->ctx->cfg.uaccess->file_give)
+	if (cmd->type >= UIOMMU_VEVENTQ_TYPES || !c->ctx->cfg.uaccess->file_give)
 		return -UIOMMU_EOPNOTSUPP;
-	if (iv->queue)
+	if (iv->queues[cmd->type])
 		return -UIOMMU_EEXIST;
-	err = create(c->ctx, iv, cmd->veventq_depth, &q);
+	err = create(c->ctx, iv, cmd->type, cmd->veventq_depth, &q);
 	if (err)
 		return err;
 	err = give(c, q);

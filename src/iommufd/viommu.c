@@ -39,6 +39,17 @@ static void free_retired(struct uiommu_retire *r)
 	h->free(h->ctx, iv, sizeof(*iv));
 }
 
+/* Registers for the VM's own hands, where the type has them. */
+static void add_region(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv)
+{
+	size_t bytes;
+
+	if (uiommu_viommu_mmio(iv->v, &iv->region.mmio, &bytes))
+		return;
+	iv->region.owner = &iv->obj;
+	uiommu_region_add(ctx, &iv->region, bytes);
+}
+
 static int init_viommu(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, unsigned type,
 		       struct uiommu_iommufd_dev *idev)
 {
@@ -53,6 +64,8 @@ static int init_viommu(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv, un
 	ret = uiommu_viommu_alloc(&cfg, &iv->v);
 	if (ret)
 		uiommu_iobj_remove(ctx, &iv->obj);
+	else
+		add_region(ctx, iv);
 	return ret;
 }
 
@@ -86,6 +99,7 @@ static int create_viommu(struct uiommu_iommufd *ctx, struct uiommu_hwpt *parent,
 void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv)
 {
 	uiommu_iobj_remove(ctx, &iv->obj);
+	uiommu_region_remove(&iv->region);
 	uiommu_viommu_free(iv->v);
 	iv->parent->obj.users--;
 	/* an event that is being told may still look at it */
@@ -96,12 +110,39 @@ void uiommu_iviommu_free(struct uiommu_iommufd *ctx, struct uiommu_iviommu *iv)
 		free_retired(&iv->retire);
 }
 
-/* As Linux looks: the device, what its IOMMU can, then the parent. */
+/* What comes with a type. Linux reads all of it first, though all of it is out. */
+static int check_data(const struct uiommu_icall *c)
+{
+	const struct uiommu_abi_iommu_viommu_alloc *cmd = c->cmd;
+	struct uiommu_abi_iommu_viommu_tegra241_cmdqv data;
+
+	if (cmd->type != UIOMMU_ABI_IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV)
+		return 0;
+	if (cmd->data_len != sizeof(data))
+		return -UIOMMU_EINVAL;
+	return uiommu_icall_copy_in(c, &data, cmd->data_uptr, sizeof(data));
+}
+
+static int put_data(const struct uiommu_icall *c, const struct uiommu_iviommu *iv)
+{
+	const struct uiommu_abi_iommu_viommu_alloc *cmd = c->cmd;
+	const struct uiommu_range *r = &iv->region.r;
+	const struct uiommu_abi_iommu_viommu_tegra241_cmdqv data = {
+		.out_vintf_mmap_offset = r->start, .out_vintf_mmap_length = r->last - r->start + 1,
+	};
+
+	if (cmd->type != UIOMMU_ABI_IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV)
+		return 0;
+	return uiommu_icall_copy_out(c, cmd->data_uptr, &data, sizeof(data));
+}
+
+/* As Linux looks: the device, what its IOMMU can, then the parent, then the data. */
 static int viommu_alloc(const struct uiommu_icall *c, struct uiommu_iviommu **out)
 {
 	const struct uiommu_abi_iommu_viommu_alloc *cmd = c->cmd;
 	struct uiommu_iommufd_dev *idev;
 	struct uiommu_hwpt *hwpt;
+	int ret;
 
 	if (cmd->flags || cmd->type == UIOMMU_ABI_IOMMU_VIOMMU_TYPE_DEFAULT)
 		return -UIOMMU_EOPNOTSUPP;
@@ -113,7 +154,10 @@ static int viommu_alloc(const struct uiommu_icall *c, struct uiommu_iviommu **ou
 	hwpt = uiommu_icall_find_hwpt(c, cmd->hwpt_id);
 	if (!hwpt)
 		return -UIOMMU_ENOENT;
-	return create_viommu(c->ctx, hwpt, cmd->type, idev, out);
+	if (!hwpt->nest_parent)
+		return -UIOMMU_EINVAL;
+	ret = check_data(c);
+	return ret ? ret : create_viommu(c->ctx, hwpt, cmd->type, idev, out);
 }
 
 int uiommu_icall_viommu_alloc(const struct uiommu_icall *c)
@@ -125,7 +169,9 @@ int uiommu_icall_viommu_alloc(const struct uiommu_icall *c)
 	if (ret)
 		return ret;
 	cmd->out_viommu_id = iv->obj.id;
-	ret = uiommu_icall_respond(c);
+	ret = put_data(c, iv);
+	if (!ret)
+		ret = uiommu_icall_respond(c);
 	if (ret)
 		uiommu_iviommu_free(c->ctx, iv);
 	return ret;
@@ -299,20 +345,4 @@ int uiommu_icall_hwpt_invalidate(const struct uiommu_icall *c)
 	if (uiommu_icall_respond(c))
 		return -UIOMMU_EFAULT;
 	return ret;
-}
-
-/* ---- HW_QUEUE_ALLOC ---- */
-
-/* No SMMU here gives a VM a queue of its own. */
-int uiommu_icall_hw_queue_alloc(const struct uiommu_icall *c)
-{
-	const struct uiommu_abi_iommu_hw_queue_alloc *cmd = c->cmd;
-
-	if (cmd->flags || cmd->type == UIOMMU_ABI_IOMMU_HW_QUEUE_TYPE_DEFAULT)
-		return -UIOMMU_EOPNOTSUPP;
-	if (!cmd->length)
-		return -UIOMMU_EINVAL;
-	if (cmd->nesting_parent_iova > UINT64_MAX - (cmd->length - 1))
-		return -UIOMMU_EOVERFLOW;
-	return uiommu_icall_find_viommu(c, cmd->viommu_id) ? -UIOMMU_EOPNOTSUPP : -UIOMMU_ENOENT;
 }

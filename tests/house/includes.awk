@@ -9,7 +9,7 @@ function table(   i) {
 	may["src/core/"]        = "include/ src/port/"
 	may["src/pt/"]          = "include/ src/port/"
 	may["src/smmuv3/"]      = "include/ src/port/ src/core/ src/pt/"
-	may["src/iommufd/"]     = "include/ src/core/"
+	may["src/iommufd/"]     = "include/ src/core/ src/port/"
 	may["src/vfio/"]        = "include/ src/core/ src/iommufd/"
 	# the register table, and the macros that make masks of it
 	may["sim/"]             = "include/ src/smmuv3/regs.def src/smmuv3/fields.h"

@@ -2,11 +2,12 @@
 /*
  * Random calls. First every member of every structure wrong in every way, with
  * attached devices; nothing may crash or be left over. oracle: legal calls in
- * random order; after each, what the device reads is what a flat model says.
+ * random order; after each, what the device reads is what a flat model says. Then the
+ * queues that a program has in its hands, with a model of who holds what.
  *
  * UIOMMU_SEED=n repeats a run, UIOMMU_ROUNDS=n makes it longer.
  */
-#include "rig.h"
+#include "vm.h"
 
 static unsigned rounds(unsigned dflt)
 {
@@ -86,7 +87,8 @@ static void device_call(struct rig *r, struct uiommu_iommufd_dev **dev,
 static void invariant_14_any_ioctl(void **state)
 {
 	uint64_t seed = rig_seed("invariant_14_any_ioctl", 0x6a5), left;
-	struct rig *r = rig_create_with(&(struct rig_options){ .group = true, .nesting = true });
+	struct rig *r = rig_create_with(&(struct rig_options){ .group = true, .nesting = true,
+							       .cmdqv = true });
 	struct uiommu_iommufd *ctx = rig_iommufd(r);
 	struct uiommu_iommufd_dev *dev[RIG_DEVS] = { 0 };
 	unsigned ok = 0;
@@ -335,10 +337,163 @@ static void chosen_by_first_fit(void **state)
 	rig_destroy(m.r);
 }
 
+/* ---- queues in any hands ---- */
+
+#define SLICES	(RIG_VINTFS - 1)
+
+struct hands {
+	struct env *e;
+	struct slice {
+		uint32_t id, q[RIG_QUEUES];	/* 0: there is none */
+		unsigned num, maps;		/* queues, mappings */
+		struct uiommu_abi_iommu_viommu_tegra241_cmdqv data;
+		struct uiommu_iommufd_region *reg;
+	} v[SLICES + 1];
+	unsigned made, used, queues;
+};
+
+static void any_slice(struct hands *h, struct slice *s)
+{
+	struct env *e = h->e;
+	int ret;
+
+	if (s->id) {
+		ret = rig_destroy_obj(e->r, e->ctx, s->id);
+		assert_int_equal(ret, s->num || s->maps ? -UIOMMU_EBUSY : 0);
+		if (ret)
+			return;
+		s->id = 0;
+		h->used--;
+		assert_int_equal(uiommu_iommufd_mmap(e->ctx, s->data.out_vintf_mmap_offset,
+						     s->data.out_vintf_mmap_length, &s->reg),
+				 -UIOMMU_ENXIO);
+		return;
+	}
+	ret = viommu_cmdqv(e, e->id[0], e->parent, &s->id, &s->data);
+	assert_int_equal(ret, h->used == SLICES ? -UIOMMU_ENOSPC : 0);
+	if (ret)
+		s->id = 0;
+	else
+		h->used++;
+}
+
+static int expected(const struct slice *s, const struct uiommu_abi_iommu_hw_queue_alloc *c)
+{
+	if (c->index >= RIG_QUEUES)
+		return -UIOMMU_EINVAL;
+	if (c->index != s->num)
+		return c->index < s->num ? -UIOMMU_EEXIST : -UIOMMU_EIO;
+	if (c->length < 32 || c->nesting_parent_iova & (c->length - 1))
+		return -UIOMMU_EINVAL;
+	return 0;
+}
+
+static void any_queue(struct hands *h, struct slice *s, uint64_t *seed)
+{
+	struct env *e = h->e;
+	struct uiommu_abi_iommu_hw_queue_alloc c = { .size = sizeof(c), .viommu_id = s->id,
+		.type = 1, .index = rig_random(seed) % (RIG_QUEUES + 1),
+		.nesting_parent_iova = RAM + rig_random(seed) % 512 * 0x800,
+		.length = 16ull << rig_random(seed) % 14 };
+	unsigned i = rig_random(seed) % RIG_QUEUES;
+	int ret;
+
+	if (!s->id)
+		return;
+	if (rig_random(seed) % 2) {
+		ret = CALL(e, IOMMU_HW_QUEUE_ALLOC, c);
+		assert_int_equal(ret, expected(s, &c));
+		if (ret)
+			return;
+		s->q[s->num++] = c.out_hw_queue_id;
+		h->queues++;
+		h->made++;
+	} else if (i < s->num) {
+		ret = rig_destroy_obj(e->r, e->ctx, s->q[i]);
+		assert_int_equal(ret, i == s->num - 1 ? 0 : -UIOMMU_EBUSY);
+		if (ret)
+			return;
+		s->num--;
+		h->queues--;
+	}
+}
+
+static void any_mapping(struct hands *h, struct slice *s, uint64_t *seed)
+{
+	if (s->id && rig_random(seed) % 2) {
+		assert_int_equal(uiommu_iommufd_mmap(h->e->ctx, s->data.out_vintf_mmap_offset,
+						     s->data.out_vintf_mmap_length, &s->reg), 0);
+		s->maps++;
+	} else if (s->maps) {
+		uiommu_iommufd_munmap(s->reg);
+		s->maps--;
+	}
+}
+
+/* Anything into the queue's memory, anything into the page. */
+static void any_access(struct hands *h, struct slice *s, uint64_t *seed)
+{
+	const uint64_t off = rig_random(seed) % 8 ? rig_random(seed) % 64 * 4 : interesting(seed);
+	const unsigned size = rig_random(seed) % 8 ? 4 : 1u << rig_random(seed) % 5;
+	uint64_t *word = rig_ptr(h->e->r, RIG_VA + rig_random(seed) % 0x20000 * 8);
+
+	*word = rig_random(seed) % 2 ? 0x10 + rig_random(seed) % 0x40 : rig_random(seed);
+	if (!s->maps)
+		return;
+	uiommu_iommufd_store(s->reg, off, rig_random(seed) % 64, size);
+	uiommu_iommufd_load(s->reg, off, size);
+	uiommu_smmuv3_poll(h->e->r->iommu);
+}
+
+static void any_unmap(struct hands *h)
+{
+	struct env *e = h->e;
+	int ret = rig_unmap(e->r, e->ctx, e->ioas, 0, UINT64_MAX, NULL);
+
+	assert_int_equal(ret, h->queues ? -UIOMMU_EBUSY : 0);
+	if (!ret)
+		rig_map(e->r, e->ctx, e->ioas, RIG_VA, RAM_PAGES * PAGE, RAM);
+}
+
+static void invariant_14_queues_in_any_hands(void **state)
+{
+	uint64_t seed = rig_seed("invariant_14_queues_in_any_hands", 0x9e), left;
+	struct hands h = { 0 };
+
+	vm_setup((void **)&h.e, &(struct rig_options){ .nesting = true, .cmdqv = true });
+	for (left = rounds(20000); left; left--) {
+		struct slice *s = &h.v[rig_random(&seed) % (SLICES + 1)];
+
+		switch (rig_random(&seed) % 16) {
+		case 0:
+			any_slice(&h, s);
+			break;
+		case 1:
+			any_queue(&h, s, &seed);
+			break;
+		case 2:
+			any_mapping(&h, s, &seed);
+			break;
+		case 3:
+			if (rig_random(&seed) % 16 == 0)
+				any_unmap(&h);
+			break;
+		default:
+			any_access(&h, s, &seed);
+		}
+	}
+	assert_true(rounds(20000) < 1000 || h.made > 50);
+	for (unsigned i = 0; i <= SLICES; i++)
+		while (h.v[i].maps--)
+			uiommu_iommufd_munmap(h.v[i].reg);
+	teardown((void **)&h.e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(invariant_14_any_ioctl),
+		cmocka_unit_test(invariant_14_queues_in_any_hands),
 		cmocka_unit_test(oracle),
 		cmocka_unit_test(chosen_by_first_fit),
 	};

@@ -88,6 +88,30 @@ static const struct uiommu_mmio_ops smmu_regs = {
 	smmu_read32, smmu_write32, smmu_read64, smmu_write64
 };
 
+static uint32_t cmdqv_read32(void *ctx, uint64_t off)
+{
+	return (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct rig *)ctx)->smmu, off, 4);
+}
+
+static uint64_t cmdqv_read64(void *ctx, uint64_t off)
+{
+	return uiommu_sim_smmuv3_cmdqv_read(((struct rig *)ctx)->smmu, off, 8);
+}
+
+static void cmdqv_write32(void *ctx, uint64_t off, uint32_t v)
+{
+	uiommu_sim_smmuv3_cmdqv_write(((struct rig *)ctx)->smmu, off, v, 4);
+}
+
+static void cmdqv_write64(void *ctx, uint64_t off, uint64_t v)
+{
+	uiommu_sim_smmuv3_cmdqv_write(((struct rig *)ctx)->smmu, off, v, 8);
+}
+
+static const struct uiommu_mmio_ops cmdqv_regs = {
+	cmdqv_read32, cmdqv_write32, cmdqv_read64, cmdqv_write64
+};
+
 static int host_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
 	*out = (struct uiommu_mmio){ .ops = &smmu_regs, .ctx = ctx, .bytes = bytes };
@@ -441,7 +465,7 @@ static void on_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_re
 	((struct rig *)ctx)->resumed[how]++;
 }
 
-static void make_smmu(struct rig *r, bool nesting, bool faults)
+static void make_smmu(struct rig *r, const struct rig_options *o)
 {
 	struct uiommu_sim_smmuv3_config cfg;
 	const struct uiommu_sim_env env = {
@@ -450,13 +474,20 @@ static void make_smmu(struct rig *r, bool nesting, bool faults)
 	};
 	const struct uiommu_smmuv3_config drv = {
 		.name = "smmu", .mmio_pa = MMIO_PA, .mmio_bytes = MMIO_BYTES, .coherent = true,
+		.has_cmdqv = o->cmdqv,
+		.cmdqv = { .ops = &cmdqv_regs, .ctx = r, .bytes = 0x30000 + RIG_VINTFS * 0x20000 },
 	};
 	const struct uiommu_observer obs = { .ctx = r, .fault = on_fault };
 
 	uiommu_sim_smmuv3_config_init(&cfg);
-	cfg.stage2 = nesting;
-	cfg.stall = faults;
+	cfg.stage2 = o->nesting;
+	cfg.stall = o->faults;
 	cfg.stall_max = 16;
+	if (o->cmdqv) {
+		cfg.cmdqv.vintfs_lg2 = 2;
+		cfg.cmdqv.vcmdqs_lg2 = 3;
+		cfg.cmdqv.sids_lg2 = 1;
+	}
 	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &r->smmu), 0);
 	assert_int_equal(uiommu_create(&r->host, &obs, &r->u), 0);
 	assert_int_equal(uiommu_smmuv3_probe(r->u, &drv, &r->iommu), 0);
@@ -506,7 +537,7 @@ struct rig *rig_create_with(const struct rig_options *o)
 	assert_int_equal(posix_memalign((void **)&r->as.mem, MEM_ALIGN,
 					(RIG_PAGES + RIG_RO_PAGES) * PAGE), 0);
 	memset(r->as.mem, 0, (RIG_PAGES + RIG_RO_PAGES) * PAGE);
-	make_smmu(r, o->nesting, o->faults);
+	make_smmu(r, o);
 	for (unsigned n = 0; n < RIG_DEVS; n++)
 		add_fn(r, n, o);
 	return r;

@@ -91,6 +91,10 @@ struct rig {
 	bool no_files;			/* the process takes none */
 };
 
+#define RIG_VINTFS	4		/* the first is the driver's own */
+#define RIG_QUEUES	2		/* of each */
+#define RIG_SIDS	2
+
 struct rig_options {
 	bool vfio;			/* with VFIO devices on the functions */
 	bool group;			/* devices 1 and 2 are one group */
@@ -100,6 +104,7 @@ struct rig_options {
 	bool identity;			/* by default */
 	bool nesting;			/* the SMMU has both stages */
 	bool faults;			/* accesses that fault can wait; 0 and 1 do */
+	bool cmdqv;			/* the SMMU has queues for VMs: */
 };
 
 struct rig *rig_create_with(const struct rig_options *o);

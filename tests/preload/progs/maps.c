@@ -240,6 +240,11 @@ static void inherited(void)
 		CHECK(read(go[0], &c, 1) == 0);
 		p[5] = 9;
 		CHECK(p[5] == 9);
+		/* what holds it is among these: nothing is there, and nothing happens */
+		close_range(3, ~0U, 0);
+		CHECK(*(uint32_t *)(p + 8) == ~0U);
+		*(uint32_t *)(p + 8) = 22;
+		CHECK(munmap(p, FAKE_BAR_BYTES) == 0);
 		_exit(failed != 0);
 	}
 	munmap(p, FAKE_BAR_BYTES);
