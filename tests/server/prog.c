@@ -992,6 +992,8 @@ static void rooms_request(int fd, int other, struct uiommu_req *req)
 	req->a[0] = (uint64_t)(rnd() % 10) << 40 | (rnd() % 4 ? rnd() % 512 : rnd_field());
 	req->a[1] = rnd() % 4 ? 1u << rnd() % 4 : rnd_value();
 	req->a[2] = (uintptr_t)scratch;
+	if (req->op == UIOMMU_REQ_MMAP)
+		req->a[3] = rnd() % 8 ? MAP_SHARED : rnd_value();
 	if (req->op == UIOMMU_REQ_LOAD || req->op == UIOMMU_REQ_STORE) {
 		req->a[0] = rnd() % 10;
 		req->a[1] = rnd_field() & ~7u;
