@@ -185,12 +185,16 @@ static int reset_all(struct smmu *s)
 
 /* ---- our own queue ---- */
 
-/* What an LVCMDQ of ours takes: what only makes hardware forget. Of it a VM's takes less. */
+/* What an LVCMDQ of ours takes: what only makes hardware forget. Without HYP_OWN it takes
+ * less of it, and the VMID becomes that of the interface: who names one means another. */
 static bool takes(const struct smmu_cmdqv *c, uint64_t w0)
 {
+	bool hyp_own = __atomic_load_n(&c->hyp_own, __ATOMIC_RELAXED);
+
 	switch (FGET(CMD_Opcode, w0)) {
 	case CMD_TLBI_NH_ASID:
 	case CMD_TLBI_NH_VA:
+		return hyp_own || !FGET(CMD_TLBI_NH_VA_VMID, w0);
 	case CMD_ATC_INV:
 	case CMD_SYNC:
 		return true;
@@ -199,7 +203,7 @@ static bool takes(const struct smmu_cmdqv *c, uint64_t w0)
 	case CMD_PRI_RESP:
 		return false;
 	default:
-		return __atomic_load_n(&c->hyp_own, __ATOMIC_RELAXED);
+		return hyp_own;
 	}
 }
 

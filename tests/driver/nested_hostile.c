@@ -4,7 +4,8 @@
  * say so, their memory comes and goes below them, devices wander between them, the host
  * and resets, all by a seed. After each call every device reads what it should: of its
  * own VM, by today's tables of both stages, and never an old page. Both guests use the
- * same ASIDs and the same numbers for devices.
+ * same ASIDs and the same numbers for devices. In every other world the driver and both
+ * guests have queues of a TEGRA241_CMDQV, and the guests say what they like in theirs.
  */
 #include "unkind.h"
 
@@ -21,6 +22,7 @@
 #define DATA	0x20000000ull	/* IPA of its pages */
 #define TABLE_PAGES	16u
 #define VSID(n)		(0x40u + (n))	/* both guests call device n so */
+#define RING_LG2	3u		/* of a guest's queue */
 
 enum mode { OUT, NESTED, PARENT };	/* what the RID has */
 
@@ -36,6 +38,10 @@ struct vm {
 	struct uiommu_pt pt[SPACES];
 	bool valid[SPACES];			/* the CD */
 	int slot[SPACES][SLOTS];		/* which page of its memory is there; -1 */
+	struct uiommu_hw_queue *q;		/* its queue, NULL: it has none */
+	struct uiommu_mmio regs;
+	uint64_t *ring;				/* a page of its own */
+	unsigned prod, stops;
 };
 
 struct device {
@@ -51,7 +57,10 @@ struct world {
 	struct vm vm[VMS];
 	struct device d[DEVS];
 	uint64_t value;
-	unsigned told, reads;
+	unsigned told, reads, invs, refused;
+	bool queued;				/* with queues for VMs */
+	bool hyp_own;				/* the driver's own takes all */
+	struct vm *speaking;			/* by its queue, right now */
 };
 
 static unsigned pick(struct world *w, unsigned n)
@@ -102,7 +111,15 @@ static void guest_free(void *ctx, void *p, size_t bytes)
 static bool on_event(void *ctx, unsigned type, const void *record, size_t bytes)
 {
 	struct vm *vm = ctx;
-	uint64_t sid = FGET(EVT_StreamID, *(const uint64_t *)record);
+	uint64_t sid;
+
+	if (type == 2) {
+		if (vm != vm->w->speaking || *(const uint64_t *)record != 1)
+			fail_seed(&vm->w->k, "the wrong VM is told of a queue");
+		vm->stops++;
+		return true;
+	}
+	sid = FGET(EVT_StreamID, *(const uint64_t *)record);
 
 	if (sid < VSID(0) || sid >= VSID(DEVS))
 		fail_seed(&vm->w->k, "a VM is told of StreamID 0x%llx", (unsigned long long)sid);
@@ -124,11 +141,194 @@ static void set_cd(struct vm *vm, unsigned space, bool valid)
 		port_store64(&vm->cds[space * CD_WORDS + i], cd[i]);
 }
 
+/* ---- queues in their hands ---- */
+
+static uint64_t block_read(void *ctx, uint64_t off, unsigned size)
+{
+	struct world *w = ctx;
+	uint64_t v = uiommu_sim_smmuv3_cmdqv_read(w->k.b.sim, off, size);
+
+	unkind_steps(&w->k);
+	return v;
+}
+
+static void block_write(void *ctx, uint64_t off, uint64_t v, unsigned size)
+{
+	struct world *w = ctx;
+
+	unkind_steps(&w->k);
+	if (off == CMDQV_AT_VINTF + VINTF_CONFIG && !w->hyp_own)
+		v &= ~FMASK(VINTF_CONFIG_HYP_OWN);
+	uiommu_sim_smmuv3_cmdqv_write(w->k.b.sim, off, v, size);
+}
+
+static uint32_t block_read32(void *ctx, uint64_t off)
+{
+	return (uint32_t)block_read(ctx, off, 4);
+}
+
+static uint64_t block_read64(void *ctx, uint64_t off)
+{
+	return block_read(ctx, off, 8);
+}
+
+static void block_write32(void *ctx, uint64_t off, uint32_t v)
+{
+	block_write(ctx, off, v, 4);
+}
+
+static void block_write64(void *ctx, uint64_t off, uint64_t v)
+{
+	block_write(ctx, off, v, 8);
+}
+
+static const struct uiommu_mmio_ops block_ops = {
+	block_read32, block_write32, block_read64, block_write64,
+};
+
+static uint32_t hand_get(struct vm *vm, unsigned reg)
+{
+	return vm->regs.ops->read32(vm->regs.ctx, reg);
+}
+
+static void hand_set(struct vm *vm, unsigned reg, uint32_t v)
+{
+	vm->regs.ops->write32(vm->regs.ctx, reg, v);
+}
+
+/* Until that register says so; hardware has all the time that it wants, but not for ever. */
+static void hand_wait(struct vm *vm, unsigned reg, uint32_t mask, uint32_t want)
+{
+	struct thost *t = &vm->w->k.b.t;
+
+	for (unsigned i = 0; (hand_get(vm, reg) & mask) != want; i++) {
+		if (i == 100000)
+			fail_seed(&vm->w->k, "register 0x%x of a VM's queue stays 0x%x", reg,
+				  hand_get(vm, reg));
+		t->on_relax(t);
+	}
+}
+
+static void open_queue(struct vm *vm)
+{
+	struct bench *b = &vm->w->k.b;
+	struct uiommu_hw_queue_config cfg = { 1, 0, 0, 16u << RING_LG2 };
+	size_t bytes;
+
+	vm->ring = bench_page(b, 0);
+	cfg.base = thost_pa(&b->t, vm->ring);
+	assert_int_equal(uiommu_viommu_mmio(vm->v, &vm->regs, &bytes), 0);
+	assert_int_equal(uiommu_hw_queue_alloc(vm->v, &cfg, &vm->q), 0);
+	vm->prod = 0;
+	hand_set(vm, VCMDQ_CONFIG, 1);
+	hand_wait(vm, VCMDQ_STATUS, 1, 1);
+}
+
+/* With commands in it that nobody waited for, and its user still writing. */
+static void close_queue(struct vm *vm)
+{
+	struct bench *b = &vm->w->k.b;
+
+	vm->prod = (vm->prod + 1 + pick(vm->w, 3)) & ((2u << RING_LG2) - 1);
+	vm->w->speaking = vm;
+	hand_set(vm, VCMDQ_PROD, vm->prod);
+	assert_int_equal(uiommu_hw_queue_free(vm->q), 0);
+	vm->w->speaking = NULL;
+	vm->q = NULL;
+	bench_page_free(b, vm->ring);
+	hand_set(vm, VCMDQ_CONFIG, 1);
+	hand_set(vm, VCMDQ_PROD, vm->prod + 1);
+	if (hand_get(vm, VCMDQ_PROD) | hand_get(vm, VCMDQ_CONFIG))
+		fail_seed(&vm->w->k, "a VM has a queue in its page that was freed");
+	for (unsigned i = 0; i < 8; i++)
+		b->t.on_relax(&b->t);
+}
+
+/* A guest may put any VMID there. */
+static void hand_put(struct vm *vm, uint64_t w0, uint64_t w1)
+{
+	const uint64_t cmd[2][2] = { { w0, w1 }, { FPREP(CMD_Opcode, CMD_SYNC), 0 } };
+
+	for (unsigned i = 0; i < 2; i++, vm->prod++)
+		for (unsigned k = 0; k < 2; k++)
+			port_store64(&vm->ring[vm->prod % (1u << RING_LG2) * 2 + k], cmd[i][k]);
+	vm->prod &= (2u << RING_LG2) - 1;
+	vm->w->speaking = vm;
+	hand_set(vm, VCMDQ_PROD, vm->prod);
+}
+
+static void hand_done(struct vm *vm)
+{
+	hand_wait(vm, VCMDQ_CONS, (uint32_t)FMASK(VCMDQ_CONS_RD), vm->prod);
+	vm->w->speaking = NULL;
+}
+
+static void hand_say(struct vm *vm, uint64_t w0, uint64_t w1)
+{
+	hand_put(vm, w0, w1);
+	hand_done(vm);
+}
+
+/* It stops there, its VM is told, once; then the guest sees to it and it goes on. */
+static void hand_is_refused(struct vm *vm, uint64_t w0, uint64_t w1)
+{
+	unsigned stops = vm->stops, at = vm->prod % (1u << RING_LG2);
+	uint32_t gerror = hand_get(vm, VCMDQ_GERROR);
+
+	hand_put(vm, w0, w1);
+	hand_wait(vm, VCMDQ_GERROR, 1, ~gerror & 1);
+	uiommu_smmuv3_poll(vm->w->k.b.iommu);
+	uiommu_smmuv3_poll(vm->w->k.b.iommu);
+	if (vm->stops != stops + 1)
+		fail_seed(&vm->w->k, "told %u times of a queue that stopped", vm->stops - stops);
+	port_store64(&vm->ring[at * 2], FPREP(CMD_Opcode, CMD_SYNC));
+	port_store64(&vm->ring[at * 2 + 1], 0);
+	hand_set(vm, VCMDQ_GERRORN, ~gerror & 1);
+	hand_done(vm);
+	vm->w->refused++;
+}
+
+/* Which device an invalidation of a VM's queue reaches. */
+static int on_atc_inv(struct bench *b, const struct uiommu_sim_inval *inv)
+{
+	struct world *w = world_of(unkind_of(b));
+	unsigned n = inv->stream_id - 1;
+
+	w->invs++;
+	if (n >= DEVS || !w->speaking || w->d[n].vm != w->speaking)
+		fail_seed(&w->k, "a VM's queue reaches StreamID %u", inv->stream_id);
+	return 0;
+}
+
+#define ATC(n) (FPREP(CMD_Opcode, CMD_ATC_INV) | FPREP(CMD_ATC_INV_StreamID, n))
+
+static void speak(struct vm *vm)
+{
+	struct world *w = vm->w;
+	unsigned n = pick(w, DEVS);
+
+	switch (pick(w, 4)) {
+	case 0:
+		close_queue(vm);
+		open_queue(vm);
+		break;
+	case 1:
+		hand_is_refused(vm, FPREP(CMD_Opcode, CMD_CFGI_STE) |
+				    FPREP(CMD_CFGI_STE_StreamID, 1 + n), 1);
+		break;
+	default:
+		if (w->d[n].vm == vm)
+			hand_say(vm, ATC(VSID(n)), 0);
+		else
+			hand_is_refused(vm, ATC(VSID(n)), 0);
+	}
+}
+
 static void start_vm(struct world *w, struct vm *vm)
 {
 	const struct uiommu_pt_config pt = { .ias_lg2 = 48, .oas_lg2 = 48 };
-	struct uiommu_viommu_config cfg = { .dev = w->d[0].dev, .type = 1, .event = on_event,
-					    .ctx = vm };
+	struct uiommu_viommu_config cfg = { .dev = w->d[0].dev, .type = 1 + w->queued,
+					    .event = on_event, .ctx = vm };
 
 	vm->w = w;
 	vm->tables = thost_table_alloc(&w->k.b.t, TABLE_PAGES * PAGE);
@@ -147,6 +347,15 @@ static void start_vm(struct world *w, struct vm *vm)
 		set_cd(vm, s, true);
 		memset(vm->slot[s], -1, sizeof(vm->slot[s]));
 	}
+	if (w->queued)
+		open_queue(vm);
+}
+
+static bool queue_takes(uint64_t w0)
+{
+	unsigned op = FGET(CMD_Opcode, w0);
+
+	return op == CMD_TLBI_NH_VA || op == CMD_TLBI_NH_ASID;
 }
 
 static void say(struct vm *vm, uint64_t w0, uint64_t w1)
@@ -155,6 +364,10 @@ static void say(struct vm *vm, uint64_t w0, uint64_t w1)
 	const struct uiommu_user_data inv = { 1, cmd, sizeof(cmd) };
 	size_t handled;
 
+	if (vm->q && queue_takes(w0) && pick(vm->w, 3)) {
+		hand_say(vm, w0 | FPREP(CMD_TLBI_NH_VA_VMID, pick(vm->w, 4)), w1);
+		return;
+	}
 	assert_int_equal(uiommu_cache_invalidate(vm->v, &inv, 1, &handled), 0);
 }
 
@@ -267,15 +480,20 @@ static void give(struct world *w, unsigned n, struct vm *vm)
 	d->mode = NESTED;
 }
 
-static void take(struct device *d)
+static void take(struct world *w, unsigned n)
 {
-	if (!d->vm)
+	struct device *d = &w->d[n];
+	struct vm *vm = d->vm;
+
+	if (!vm)
 		return;
 	uiommu_detach_device_pasid(d->dev, UIOMMU_NO_PASID);
 	uiommu_vdevice_free(d->vd);
 	assert_int_equal(uiommu_domain_free(d->dom), 0);
 	d->vm = NULL;
 	d->mode = OUT;
+	if (vm->q)
+		hand_is_refused(vm, ATC(VSID(n)), 0);
 }
 
 /* The guest switches its SMMU off and on: as if stage 1 were not there. */
@@ -341,13 +559,13 @@ static void step(struct world *w)
 	unsigned n = pick(w, DEVS);
 	struct device *d = &w->d[n];
 
-	switch (pick(w, 10)) {
+	switch (pick(w, 10 + 2 * w->queued)) {
 	case 0:
-		take(d);
+		take(w, n);
 		give(w, n, vm);
 		break;
 	case 1:
-		take(d);
+		take(w, n);
 		break;
 	case 2:
 		if (d->vm)
@@ -364,6 +582,10 @@ static void step(struct world *w)
 	case 6:
 		balloon(vm);
 		break;
+	case 10:
+	case 11:
+		speak(vm);
+		break;
 	default:
 		change_page(vm);
 		break;
@@ -373,17 +595,29 @@ static void step(struct world *w)
 static void make(struct world *w, uint64_t seed)
 {
 	const struct uiommu_sim_env env = bench_env(&w->k.b);
+	struct uiommu_smmuv3_config smmu = bench_smmu;
 	struct uiommu_sim_smmuv3_config cfg;
 
 	memset(w, 0, sizeof(*w));
 	w->k.curiosity = curiosity;
+	w->k.b.atc_inv = on_atc_inv;
+	w->queued = seed & 1;
+	w->hyp_own = seed & 2;
 	uiommu_sim_smmuv3_config_init(&cfg);
 	cfg.stage2 = true;
-	unkind_init(&w->k, seed, &cfg, &env);
+	if (w->queued) {
+		cfg.ats = true;
+		cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = cfg.cmdqv.sids_lg2 = 2;
+		smmu.has_cmdqv = true;
+		smmu.cmdqv = (struct uiommu_mmio){ .ops = &block_ops, .ctx = w, .bytes = 0xb0000 };
+	}
+	unkind_init_as(&w->k, seed, &cfg, &env, &smmu);
 }
 
 static void end_vm(struct vm *vm)
 {
+	if (vm->q)
+		close_queue(vm);
 	assert_int_equal(uiommu_viommu_free(vm->v), 0);
 	assert_int_equal(uiommu_domain_free(vm->parent), 0);
 	for (unsigned i = 0; i < SLOTS; i++)
@@ -391,6 +625,8 @@ static void end_vm(struct vm *vm)
 			bench_page_free(&vm->w->k.b, vm->page[i]);
 	thost_table_free(&vm->w->k.b.t, vm->tables, TABLE_PAGES * PAGE);
 }
+
+static unsigned all_invs;		/* in all worlds */
 
 static void run(uint64_t seed)
 {
@@ -406,12 +642,14 @@ static void run(uint64_t seed)
 		look_around(w);
 	}
 	for (unsigned n = 0; n < DEVS; n++)
-		take(&w->d[n]);
+		take(w, n);
 	for (unsigned i = 0; i < VMS; i++)
 		end_vm(&w->vm[i]);
 	unkind_settle(&w->k);
 	assert_true(w->reads > 0);
 	assert_true(w->told > 0);
+	assert_true(!w->queued || w->refused > 0);
+	all_invs += w->invs;
 	bench_fini(&w->k.b);
 	free(w);
 }
@@ -419,6 +657,7 @@ static void run(uint64_t seed)
 static void any_seed(void **state)
 {
 	unkind_seeds(run, 0x9a, SEEDS);
+	assert_true(all_invs > 0 || getenv("UIOMMU_SEED"));
 }
 
 int main(void)

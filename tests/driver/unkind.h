@@ -77,9 +77,10 @@ static inline void unkind_settle(struct unkind *k)
 }
 
 /* All of @k is zero but .curiosity. bench_fini(&k->b) ends it. */
-static inline void unkind_init(struct unkind *k, uint64_t seed,
-			       const struct uiommu_sim_smmuv3_config *cfg,
-			       const struct uiommu_sim_env *env)
+static inline void unkind_init_as(struct unkind *k, uint64_t seed,
+				  const struct uiommu_sim_smmuv3_config *cfg,
+				  const struct uiommu_sim_env *env,
+				  const struct uiommu_smmuv3_config *smmu)
 {
 	const struct uiommu_sim_temper temper = { k, unkind_choose, 8 };
 
@@ -94,10 +95,17 @@ static inline void unkind_init(struct unkind *k, uint64_t seed,
 	k->b.t.mmio_ctx = &k->b;
 	assert_int_equal(uiommu_create(&k->b.t.host, NULL, &k->b.u), 0);
 	k->quiet = true;
-	assert_int_equal(uiommu_smmuv3_probe(k->b.u, &bench_smmu, &k->b.iommu), 0);
+	assert_int_equal(uiommu_smmuv3_probe(k->b.u, smmu, &k->b.iommu), 0);
 	k->quiet = false;
 	k->b.hook_write = unkind_write;
 	k->b.hook_read = unkind_read;
+}
+
+static inline void unkind_init(struct unkind *k, uint64_t seed,
+			       const struct uiommu_sim_smmuv3_config *cfg,
+			       const struct uiommu_sim_env *env)
+{
+	unkind_init_as(k, seed, cfg, env, &bench_smmu);
 }
 
 /* @run with @n seeds from @first on; UIOMMU_SEED: with that one; UIOMMU_SEEDS: so many. */
