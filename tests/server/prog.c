@@ -1002,17 +1002,40 @@ static void rooms_request(int fd, int other, struct uiommu_req *req)
 	}
 }
 
-static void bind_device(int iommu, int vfio)
+static bool bind_device(int iommu, int vfio)
 {
-	uint32_t bind[] = { 12, 0, iommu };
+	uint32_t bind[4] = { sizeof(bind), 0, iommu };
 
-	client_ioctl(&cl, vfio, 0x3b76, bind);	/* VFIO_DEVICE_BIND_IOMMUFD */
+	return !client_ioctl(&cl, vfio, 0x3b76, bind);	/* VFIO_DEVICE_BIND_IOMMUFD */
+}
+
+static int64_t map_room(int fd, uint64_t off, uint64_t prot, uint64_t flags)
+{
+	struct uiommu_req req = { .op = UIOMMU_REQ_MMAP, .obj = client_object(fd),
+				  .a = { off, PAGE, prot, flags } };
+	struct uiommu_rep rep;
+
+	return client_call(&cl, &req, &rep, NULL);
+}
+
+/* What a kernel refuses before it looks what is there. */
+static void t_map_rooms(void)
+{
+	int iommu = client_open(&cl, "iommu"), vfio = client_open(&cl, "vfio/devices/vfio0");
+
+	CHECK(iommu >= 0 && vfio >= 0);
+	CHECK(bind_device(iommu, vfio));
+	CHECK(map_room(iommu, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE) == -EINVAL);
+	CHECK(map_room(iommu, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED) == -EPERM);
+	CHECK(map_room(iommu, PAGE, PROT_READ, MAP_SHARED) == -ENXIO);
+	CHECK(map_room(vfio, 0, PROT_READ, MAP_PRIVATE) == -EINVAL);
+	CHECK(map_room(vfio, 0, PROT_READ | PROT_EXEC, MAP_SHARED) == 0);
 }
 
 static void t_fuzz_rooms(const char *seed)
 {
 	int iommu = client_open(&cl, "iommu"), vfio = client_open(&cl, "vfio/devices/vfio0");
-	int done = 0;
+	int done = 0, bound = 0;
 
 	CHECK(iommu >= 0 && vfio >= 0);
 	cl.inert = true;
@@ -1033,7 +1056,7 @@ static void t_fuzz_rooms(const char *seed)
 			else
 				iommu = client_open(&cl, "iommu");
 			CHECK(iommu >= 0 && vfio >= 0);
-			bind_device(iommu, vfio);
+			bound += bind_device(iommu, vfio);
 		}
 		rooms_request(v ? vfio : iommu, v ? iommu : vfio, &req);
 		ret = client_call(&cl, &req, &rep, &got);
@@ -1043,7 +1066,7 @@ static void t_fuzz_rooms(const char *seed)
 			close(got);
 	}
 	fprintf(stderr, "%d of 20000 calls succeeded\n", done);
-	CHECK(done > 1000);
+	CHECK(done > 1000 && bound);
 }
 
 /* Requests without taking the answers, until we are thrown out. */
@@ -1327,6 +1350,7 @@ static const struct {
 	T(killed),
 	TA(fuzz),
 	TA(fuzz_rooms),
+	T(map_rooms),
 	T(flood),
 	T(malformed),
 	T(no_hello),
