@@ -13,6 +13,9 @@
 #define QUEUE_BYTES	(16 * PAGE)
 #define ENTRIES		(QUEUE_BYTES / 16)
 #define CONS		0x0
+#define  RD		0xfffffu
+#define  ERR		0x7f000000u
+#define   CERROR_ILL	1u
 #define PROD		0x4
 #define CONFIG		0x8
 #define STATUS		0xc
@@ -46,13 +49,22 @@ static void put(uint64_t w0, uint64_t w1)
 	prod = (prod + 1) % (2 * ENTRIES);
 }
 
+/* As a driver waits: hardware need not be done when a store has returned. */
+static void wait_until(unsigned off, uint32_t mask, uint32_t value)
+{
+	for (unsigned i = 0; (load(off) & mask) != value; i++) {
+		need(i < 5000);
+		usleep(i < 100 ? 0 : 1000);
+	}
+}
+
 /* ASID 5; the VMID is one that the guest has no business with. */
 static void invalidate(uint64_t va)
 {
 	put(CMD_TLBI_NH_VA | 0x77ull << 32 | 5ull << 48, va | 1);
 	put(CMD_SYNC, 0);
 	store(PROD, prod);
-	need((load(CONS) & 0xfffff) == prod);
+	wait_until(CONS, RD, prod);
 }
 
 static void change(uint64_t page)
@@ -97,10 +109,10 @@ static int map_errno(uint64_t off, uint64_t len, int prot, int flags)
 	return mmap(NULL, len, prot, flags, e.iommufd, (off_t)off) == MAP_FAILED ? errno : 0;
 }
 
-static volatile uint8_t *map(void)
+static volatile uint8_t *map(const struct iommu_viommu_tegra241_cmdqv *w)
 {
-	void *p = mmap(NULL, win.out_vintf_mmap_length, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       e.iommufd, (off_t)win.out_vintf_mmap_offset);
+	void *p = mmap(NULL, w->out_vintf_mmap_length, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       e.iommufd, (off_t)w->out_vintf_mmap_offset);
 
 	need(p != MAP_FAILED);
 	return p;
@@ -121,10 +133,9 @@ static void refusals(void)
 
 /* ---- */
 
-/* The child has its own copy of the mapping, and outlives ours. */
-static void in_a_child(uint32_t v)
+/* A child that waits until go_on(). */
+static pid_t child(int go[2])
 {
-	int go[2], st;
 	pid_t pid;
 	char c;
 
@@ -134,16 +145,55 @@ static void in_a_child(uint32_t v)
 	if (!pid) {
 		close(go[1]);
 		need(read(go[0], &c, 1) == 0);
+	}
+	return pid;
+}
+
+static void go_on(const int go[2], pid_t pid)
+{
+	int st;
+
+	close(go[0]);
+	close(go[1]);
+	need(waitpid(pid, &st, 0) == pid && !st);
+}
+
+/* A slice whose registers anybody has mapped stays. */
+static void mapped(uint32_t parent)
+{
+	struct iommu_viommu_tegra241_cmdqv w;
+	uint32_t v = viommu(parent, IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV, &w, sizeof(w));
+	volatile uint8_t *p = map(&w);
+	pid_t pid;
+	int go[2];
+
+	need(destroy(v) == EBUSY);
+	need(!munmap((void *)(p + PAGE), w.out_vintf_mmap_length - PAGE));
+	need(destroy(v) == EBUSY);
+	pid = child(go);
+	if (!pid)
+		_exit(0);
+	need(!munmap((void *)p, PAGE));
+	need(destroy(v) == EBUSY);
+	go_on(go, pid);
+	need(destroy(v) == 0);
+	printf("what is mapped cannot be destroyed\n");
+}
+
+/* The child has its own copy of the mapping, and outlives ours. */
+static void in_a_child(void)
+{
+	int go[2];
+	pid_t pid = child(go);
+
+	if (!pid) {
 		change(g.one);
 		_exit(0);
 	}
 	need(!munmap((void *)regs, win.out_vintf_mmap_length));
-	need(destroy(v) == EBUSY);
-	close(go[0]);
-	close(go[1]);
-	need(waitpid(pid, &st, 0) == pid && !st);
+	go_on(go, pid);
 	prod = (prod + 2) % (2 * ENTRIES);
-	regs = map();
+	regs = map(&win);
 	need(load(CONS) == prod);
 	need(*(volatile uint64_t *)regs == (prod | (uint64_t)prod << 32));
 	need(reads(VA) == 1111);
@@ -162,13 +212,13 @@ static void a_mistake(int events)
 	put(CMD_CFGI_STE, 0);
 	put(CMD_SYNC, 0);
 	store(PROD, prod);
-	need(load(CONS) >> 24 == 1);			/* CERROR_ILL */
+	wait_until(CONS, ERR, CERROR_ILL << 24);
 	need(poll(&p, 1, 5000) == 1);
 	need(read(events, &ev, sizeof(ev)) == sizeof(ev));
 	need(!ev.head.flags && ev.body.lvcmdq_err_map[0] == 1 && !ev.body.lvcmdq_err_map[1]);
 	cmd[0] = CMD_SYNC;
 	store(GERRORN, load(GERROR));
-	need((load(CONS) & 0xfffff) == prod);
+	wait_until(CONS, RD, prod);
 	change(g.two);
 	need(reads(VA) == 2222);
 	printf("a command that it may not give stops it, and it is told\n");
@@ -204,15 +254,16 @@ int main(void)
 	events = veventq(v, IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV);
 	attach(hwpt(v, 0, g.ste));
 	refusals();
+	mapped(parent);
 	q = hw_queue(v, 0, QUEUE, QUEUE_BYTES);
-	regs = map();
+	regs = map(&win);
 	store(CONFIG, 1);
-	need(load(STATUS) == 1);
+	wait_until(STATUS, 1, 1);
 	need(reads(VA) == 1111);
 	change(g.two);
 	need(reads(VA) == 2222);
 	printf("what the guest invalidates by its own queue is gone\n");
-	in_a_child(v);
+	in_a_child();
 	a_mistake(events);
 	last(q, v);
 	return 0;

@@ -410,6 +410,7 @@ static void hw_info(void **state)
 	assert_int_equal(c.data_len, sizeof(info));
 	memcpy(&info, rig_ptr(e->r, DATA), sizeof(info));
 	assert_int_equal(info.flags, 0);
+	assert_int_equal(info.version, 1);
 	assert_int_equal(1u << info.log2vcmdqs, RIG_QUEUES);
 	assert_int_equal(1u << info.log2vsids, RIG_SIDS);
 	assert_int_equal(((uint64_t *)rig_ptr(e->r, DATA))[1], 0);
