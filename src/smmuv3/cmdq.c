@@ -176,6 +176,26 @@ static void log_refused(struct smmu *s, const uint64_t *cmd, unsigned code)
 	host_log(s->host, UIOMMU_LOG_ERR, line);
 }
 
+static void log_name(struct smmu *s, const char *text)
+{
+	char line[128];
+	struct text t = text_begin(line, sizeof(line));
+
+	text_str(&t, s->base.name);
+	text_str(&t, text);
+	host_log(s->host, UIOMMU_LOG_ERR, line);
+}
+
+/* Nothing is given to it any more. Hardware may still take what is in it: that harms
+ * nobody. @why NULL: of course. */
+static void disown(struct smmu_cmdq *q, const char *why) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
+static void disown(struct smmu_cmdq *q, const char *why)
+{
+	if (why && !q->dead)
+		log_name(smmu_of(q), why);
+	__atomic_store_n(&q->dead, true, __ATOMIC_RELAXED);
+}
+
 /* Whose CMD_SYNC is it that hardware stopped at? */
 static void mark_unanswered(struct smmu_cmdq *q) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void mark_unanswered(struct smmu_cmdq *q)
@@ -212,6 +232,9 @@ static void repair(struct smmu_cmdq *q)
 	port_store64(&cmd[0], FPREP(CMD_Opcode, CMD_SYNC));
 	port_store64(&cmd[1], 0);
 	port_clean(smmu_of(q)->host, cmd, CMD_WORDS * 8);
+	if (!is_main(q))
+		disown(q, ": its LVCMDQ refuses what it should take: given up, "
+			  "the SMMU's own queue takes its place");
 }
 
 static const struct {
@@ -226,16 +249,6 @@ static const struct {
 	{ FMASK(GERROR_MSI_GERROR_ABT_ERR), ": an MSI of GERROR was aborted" },
 	{ FMASK(GERROR_SFM_ERR), ": service failure mode: every DMA aborts" },
 };
-
-static void log_name(struct smmu *s, const char *text)
-{
-	char line[128];
-	struct text t = text_begin(line, sizeof(line));
-
-	text_str(&t, s->base.name);
-	text_str(&t, text);
-	host_log(s->host, UIOMMU_LOG_ERR, line);
-}
 
 /* SMMUEN=0 makes GBPA decide, and GBPA says ABORT since probe. */
 static bool switch_off(struct smmu *s) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
@@ -336,35 +349,23 @@ void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
 	tell_failed(s);
 }
 
-/* Nothing is given to it any more. Hardware may still take what is in it: that harms
- * nobody. */
-static bool give_up(struct smmu_cmdq *q)
+static void give_up(struct smmu_cmdq *q, const char *why)
 {
-	bool first;
-
 	lock(q);
-	first = !q->dead;
-	__atomic_store_n(&q->dead, true, __ATOMIC_RELAXED);
+	disown(q, why);
 	unlock(q);
-	return first;
 }
 
 void uiommu_smmuv3_cmdq_retire(struct smmu_cmdq *q)
 {
-	give_up(q);
-}
-
-static void hung_own(struct smmu_cmdq *q)
-{
-	if (give_up(q))
-		log_name(smmu_of(q), ": its LVCMDQ does not move: given up, "
-				     "the SMMU's own queue takes its place");
+	give_up(q, NULL);
 }
 
 static void hung(struct smmu_cmdq *q)
 {
 	if (!is_main(q))
-		hung_own(q);
+		give_up(q, ": its LVCMDQ does not move: given up, "
+			   "the SMMU's own queue takes its place");
 	else
 		uiommu_smmuv3_shut_off(smmu_of(q), ": the command queue does not move: "
 						   "shut off, every DMA aborts");
@@ -590,24 +591,23 @@ bool uiommu_smmuv3_batch_unanswered(const struct smmu_batch *b)
 }
 
 /*
- * @err: what waiting for the queue gave. One that was given up may have done none of it:
- * the SMMU's own makes hardware forget everything, so all of it is done, but for what
- * devices keep: who sent CMD_ATC_INVs asks each. Who wants to know the fate of one tries
- * again. Which command was refused, and whether it was ours, hardware does not keep.
+ * @err: what waiting for the queue gave. One that was given up may have done none of it,
+ * or all but what it refused: the SMMU's own makes hardware forget everything, so all of it
+ * is done, but for what devices keep: who sent CMD_ATC_INVs asks each. Who wants to know
+ * the fate of one tries again. Which command was refused, and whether it was ours,
+ * hardware does not keep.
  */
 static int outcome(struct smmu *s, struct smmu_batch *b, int err)
 {
 	struct smmu_cmdq *q = queue_of(s, b);
 
-	if (err && !is_main(q) && !uiommu_smmuv3_cmdq_is_dead(s)) {
-		b->lost = true;
-		err = uiommu_smmuv3_forget_all(s);
-		if (!err && b->wait)
-			err = -UIOMMU_EIO;
-	}
 	if (!err && __atomic_load_n(&q->refused, __ATOMIC_RELAXED) != b->refused)
 		err = -UIOMMU_EIO;
-	return err;
+	if (!err || is_main(q) || uiommu_smmuv3_cmdq_is_dead(s))
+		return err;
+	b->lost = true;
+	err = uiommu_smmuv3_forget_all(s);
+	return b->wait && !err ? -UIOMMU_EIO : err;
 }
 
 /* Its part there has come to an end, good or bad: that is told at the end of all. */

@@ -372,24 +372,28 @@ static void both_hang_and_all_is_shut_off(void **state)
 	stop(&r);
 }
 
-/* Its errors are repaired as on the SMMU's own queue. */
-static void a_command_that_it_refuses(void **state)
+/* It does not take what it should: it is given up, and all of it is done by the other. */
+static void a_queue_that_refuses_is_given_up(void **state)
 {
 	struct rig r;
 	struct smmu_batch batch;
 	struct uiommu_domain *dom;
+	unsigned own;
 
 	start(&r);
+	dom = with_page(&r);
 	uiommu_smmuv3_batch_begin(smmu(&r), &batch);
 	uiommu_smmuv3_batch_add(smmu(&r), &batch, 0xff, 0);
 	r.main = 0;
-	assert_int_equal(uiommu_smmuv3_batch_sync(smmu(&r), &batch), -UIOMMU_EIO);
+	assert_int_equal(uiommu_smmuv3_batch_sync(smmu(&r), &batch), 0);
+	assert_true(uiommu_smmuv3_batch_unanswered(&batch));
 	assert_true(logged(&r, "command refused: CERROR 1, opcode 0xff"));
-	assert_int_equal(r.main, 0);
+	assert_true(logged(&r, "its LVCMDQ refuses what it should take"));
+	assert_int_equal(r.main, 1);
 	assert_int_equal(reg(&r, OWN(VCMDQ_GERROR)), reg(&r, OWN(VCMDQ_GERRORN)));
-	dom = with_page(&r);
+	own = r.own;
 	unmap_is_seen(&r, dom);
-	assert_int_equal(r.main, 0);
+	assert_int_equal(r.own, own);
 	stop(&r);
 }
 
@@ -453,6 +457,32 @@ static void invalidations_of_devices_are_not_lost_with_it(void **state)
 	assert_int_equal(r.inv.stream_id, 1);
 	assert_int_equal(r.inv.queue, 0);
 	bench_sees(&r.b, a, 0, IOVA + PAGE, 6);		/* not in quarantine */
+	stop(&r);
+}
+
+/* A guest's device that its VMM has given no StreamID in the queue: it is asked by the
+ * SMMU's own, and not accused. */
+static void a_device_that_the_queue_does_not_know(void **state)
+{
+	struct rig r;
+	struct uiommu_domain *dom;
+	struct uiommu_dev *a;
+
+	begin(&r);
+	r.guest = true;
+	assert_int_equal(probe(&r), 0);
+	a = add_ats(&r, "a", 1);
+	dom = bench_domain(a);
+	for (unsigned i = 0; i < 2; i++)
+		map(&r, dom, IOVA + i * PAGE, 5 + i);
+	assert_int_equal(uiommu_attach_device(dom, a), 0);
+	r.invs = 0;
+	assert_int_equal(uiommu_unmap(dom, IOVA, PAGE, NULL), 0);
+	assert_true(logged(&r, "command refused: CERROR 4, opcode 0x40"));
+	assert_true(r.invs > 0);
+	assert_int_equal(r.inv.queue, 0);
+	bench_sees(&r.b, a, 0, IOVA, 0);
+	bench_sees(&r.b, a, 0, IOVA + PAGE, 6);
 	stop(&r);
 }
 
@@ -1225,8 +1255,9 @@ int main(void)
 		T(all_that_invalidates_goes_to_the_own_queue), T(in_a_guest_some_of_it_does),
 		T(a_batch_may_go_to_both), T(a_queue_that_hangs_is_given_up),
 		T(a_long_batch_on_a_queue_that_hangs), T(both_hang_and_all_is_shut_off),
-		T(a_command_that_it_refuses), T(a_silent_device),
+		T(a_queue_that_refuses_is_given_up), T(a_silent_device),
 		T(invalidations_of_devices_are_not_lost_with_it),
+		T(a_device_that_the_queue_does_not_know),
 		T(a_block_that_is_none_is_left_alone), T(hw_info_of_type_3),
 		T(invariant_08_a_vms_queue_reaches_that_vm_alone),
 		T(a_queue_that_errs_stops_alone_and_its_vm_is_told),

@@ -23,6 +23,7 @@ void ats_endpoint(struct world *w, struct endpoint *e, const uint32_t *streams, 
 		uiommu_sim_atc_enable(&e->atc[i], false);
 	}
 	w->endpoint[w->num_endpoints++] = e;
+	cmdqv_pairs(w);
 }
 
 /* The Enable bit. What a good device forgets then, one that keeps does not. */

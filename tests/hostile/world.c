@@ -328,6 +328,7 @@ static void sim_irq(void *ctx, enum uiommu_sim_irq line)
 	static const int number[] = {
 		[UIOMMU_SIM_IRQ_EVTQ] = 1, [UIOMMU_SIM_IRQ_GERROR] = 2,
 		[UIOMMU_SIM_IRQ_SYNC] = 0, [UIOMMU_SIM_IRQ_PRIQ] = 0,
+		[UIOMMU_SIM_IRQ_CMDQV] = 3,
 	};
 
 	((struct world *)ctx)->irq[number[line]].pending = true;
@@ -354,6 +355,10 @@ static void make_sim(struct world *w)
 	cfg.ssidsize = 11;
 	cfg.stage2 = w->setup.stage2;
 	cfg.ats = w->setup.ats;
+	if (w->setup.cmdqv) {
+		cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = 1;
+		cfg.cmdqv.sids_lg2 = 4;
+	}
 	cfg.st_2level = w->setup.st_2level;
 	cfg.cd_2level = !w->setup.linear_cd;
 	cfg.range_inv = w->setup.ril;
@@ -439,6 +444,8 @@ static void choose_setup(struct world *w)
 	s->ats = pick(2);
 	s->silent = s->ats && !s->fails && pick(2);
 	s->silent_one = pick(4);
+	s->cmdqv = pick(2);
+	s->guest = s->cmdqv && pick(2);
 }
 
 void world_create(struct world *w)
@@ -580,7 +587,7 @@ void world_boot(struct world *w)
 	const struct uiommu_observer obs = { .ctx = w, .fault = on_fault,
 					     .iommu_failed = on_failed,
 					     .device_failed = on_device_failed };
-	const struct uiommu_smmuv3_config cfg = {
+	struct uiommu_smmuv3_config cfg = {
 		.name = "smmu", .mmio_pa = 0x9050000, .mmio_bytes = 0x20000,
 		.coherent = w->setup.coherent, .has_irqs = w->setup.irqs, .irq_evtq = 1,
 		.irq_gerror = 2, .reset = on_reset, .reset_ctx = w,
@@ -592,6 +599,7 @@ void world_boot(struct world *w)
 	for (unsigned i = 0; i < 2; i++)
 		w->block[i] = physical(w, BLOCK);
 	var_init(&w->on, 1);
+	cmdqv_configure(w, &cfg);
 	if (bring_up(w, &obs, &cfg))
 		uiommu_hostile_fail("the SMMU cannot be brought up");
 	boot_devices(w);

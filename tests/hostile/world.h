@@ -163,7 +163,8 @@ struct run_result {
 
 struct setup {
 	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd, stage2, sparse, small;
-	bool ats, silent;
+	bool ats, silent, cmdqv;
+	bool guest;			/* cmdqv: as a VMM gives it */
 	unsigned cmdq_lg2, evtq_lg2, quarantine, evict;
 	unsigned silent_one;		/* an endpoint; others answer always */
 };
@@ -266,6 +267,10 @@ void op_dma(struct world *w, const struct op *op);
 void op_pasid(struct world *w, const struct op *op);
 void op_plug(struct world *w, const struct op *op);
 uint32_t extra_stranger(const struct world *w);
+
+/* cmdqv.c */
+void cmdqv_configure(struct world *w, struct uiommu_smmuv3_config *cfg);
+void cmdqv_pairs(struct world *w);		/* as the endpoints are now */
 
 /* ats.c */
 void ats_endpoint(struct world *w, struct endpoint *e, const uint32_t *streams, unsigned n);
