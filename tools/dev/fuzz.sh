@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # fuzz.sh - ./dev fuzz: libFuzzer with ASan and UBSan on the software SMMUv3, on page
-# tables, and on a driver with a guest that wants out
+# tables, on a driver with a guest that wants out, and on command queues in a guest's hands
 #
 #   fuzz.sh [TARGET...] [--time SECONDS] [--merge]
 #
-# TARGET: regs, tables, device, pt, guest (default: all, one after the other, 60 s each). What
+# TARGET: regs, tables, device, pt, guest, cmdqv (default: all, one after the other, 60 s each). What
 # is found new stays in build/fuzz; --merge makes tests/fuzz/corpus the
 # smallest set that reaches as much. A crash is printed with its file, and
 # running build/fuzz/TARGET FILE does it again.
@@ -23,12 +23,12 @@ while [ $# -gt 0 ]; do
 	--time) seconds=${2:?--time needs seconds}; shift ;;
 	--time=*) seconds=${1#--time=} ;;
 	--merge) merge=1 ;;
-	regs | tables | device | pt | guest) targets+=("$1") ;;
-	*) die "usage: ./dev fuzz [regs|tables|device|pt|guest]... [--time SECONDS] [--merge]" ;;
+	regs | tables | device | pt | guest | cmdqv) targets+=("$1") ;;
+	*) die "usage: ./dev fuzz [regs|tables|device|pt|guest|cmdqv]... [--time SECONDS] [--merge]" ;;
 	esac
 	shift
 done
-[ ${#targets[@]} -gt 0 ] || targets=(regs tables device pt guest)
+[ ${#targets[@]} -gt 0 ] || targets=(regs tables device pt guest cmdqv)
 command -v clang >/dev/null || need test
 out=build/fuzz
 mkdir -p "$out"
@@ -54,6 +54,7 @@ merge_into() {
 sources_of() {
 	case $1 in
 	pt) echo tests/fuzz/pt.c src/pt/*.c src/pt/inst/*.c -lcmocka ;;
+	cmdqv) echo tests/fuzz/cmdqv.c sim/smmuv3/*.c ;;
 	guest) echo tests/fuzz/guest.c src/{core,smmuv3,pt,pt/inst,port}/*.c sim/smmuv3/*.c -lcmocka ;;
 	*) echo tests/fuzz/sim.c sim/smmuv3/*.c sim/dev/atc.c ;;
 	esac
