@@ -129,7 +129,8 @@ void uiommu_iommufd_put(struct uiommu_iommufd *ctx);
  * Hardware:  when IOAS_UNMAP has returned, no DMA reaches the memory any more.
  * Return:    0 (CHECK_EXTENSION: 0 or 1) or a negative error, with Linux's number
  *            and meaning. A call that fails has changed nothing, also where it
- *            fails because its answer could not be written. Of every structure:
+ *            fails because its answer could not be written; only a queue whose file
+ *            the program has already stays, with that file. Of every structure:
  *   -UIOMMU_EFAULT      it cannot be read or written; HW_QUEUE_ALLOC: the memory is not in
  *                       one piece
  *   -UIOMMU_EINVAL      it is shorter than the ioctl needs

@@ -140,7 +140,8 @@ void uiommu_vfio_close(struct uiommu_vfio_file *f);
  * Hardware: BIND resets the function and leaves its memory decoding on, bus
  *           mastering off, its DMA BLOCKED. See uiommu_iommufd_attach() for the rest.
  * Return:   0 or a negative error, with Linux's number and meaning; a call that
- *           fails has changed nothing but what SET_IRQS says:
+ *           fails has changed nothing but what SET_IRQS says, and what an ATTACH did
+ *           whose answer could not be written any more: it ends BLOCKED:
  *   -UIOMMU_EINVAL  not bound (everything but BIND); bound already, here or by
  *                   another open; argsz too small; an unknown flag, index, range;
  *                   ATTACH with PASID 0. SET_IRQS on a file that is not an eventfd

@@ -185,10 +185,14 @@ int uiommu_iopt_add_areas(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
  * -ENOENT: not mapped all the way; -EFAULT: not in one piece. Then nothing is locked. */
 int uiommu_iopt_lock(struct uiommu_iopt *iopt, uint64_t start, uint64_t last, uiommu_pa_t *base);
 void uiommu_iopt_unlock(struct uiommu_iopt *iopt, uint64_t start, uint64_t last);
-/* Removes whole areas in [start, last]. -ENOENT: one would have to be split; -EBUSY: one
- * is locked. */
-int uiommu_iopt_unmap(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t start,
-		      uint64_t last, uint64_t *unmapped);
+/* How many bytes are mapped in [start, last]. */
+uint64_t uiommu_iopt_mapped(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last);
+/* -ENOENT: an area would have to be split; -EBUSY: one is locked */
+int uiommu_iopt_check_unmap(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last);
+/* Removes the areas in [start, last], where uiommu_iopt_check_unmap() has no objection:
+ * cannot fail, so that whoever asked has his answer before. */
+void uiommu_iopt_unmap(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t start,
+		       uint64_t last);
 /* Areas with nothing else: freed, with their reference on the pages. */
 void uiommu_iopt_free_areas(struct uiommu_iommufd *ctx, struct uiommu_area *list);
 
@@ -205,9 +209,19 @@ int uiommu_iopt_add_hwpt(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
 void uiommu_iopt_remove_hwpt(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
 			     struct uiommu_hwpt *hwpt);
 int uiommu_iopt_set_small_pages(struct uiommu_iopt *iopt, bool small);
-/* Makes @iova the last address of whatever is mapped there: two areas instead of
- * one. Only with small pages: a large entry of a page table cannot be cut. */
-int uiommu_iopt_cut(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t iova);
+/* Makes @start the first and @last the last address of whatever is mapped there: two areas
+ * instead of one, or three. Only with small pages: a large entry of a page table cannot be
+ * cut, nor what is locked. What it takes is got first: then it cannot fail. */
+struct uiommu_cut {
+	uint64_t start, last;
+	struct uiommu_area *inner, *outer;	/* what begins there, and behind; or NULL */
+};
+int uiommu_iopt_prepare_cut(struct uiommu_iommufd *ctx, const struct uiommu_iopt *iopt,
+			    struct uiommu_cut *cut);
+void uiommu_iopt_cut(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
+		     const struct uiommu_cut *cut);
+/* or not after all */
+void uiommu_iopt_forget_cut(struct uiommu_iommufd *ctx, const struct uiommu_cut *cut);
 
 /* Maps memory of c->as at *@iova, or where there is room. */
 int uiommu_ioas_map_user(const struct uiommu_icall *c, struct uiommu_ioas *ioas, uint64_t va,

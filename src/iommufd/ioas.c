@@ -47,10 +47,8 @@ static void free_ranges(struct uiommu_iommufd *ctx, struct uiommu_ranges *t)
 
 void uiommu_ioas_free(struct uiommu_iommufd *ctx, struct uiommu_ioas *ioas)
 {
-	uint64_t unmapped;
-
 	uiommu_iobj_remove(ctx, &ioas->obj);
-	uiommu_iopt_unmap(ctx, &ioas->iopt, 0, UINT64_MAX, &unmapped);
+	uiommu_iopt_unmap(ctx, &ioas->iopt, 0, UINT64_MAX);
 	free_ranges(ctx, &ioas->iopt.allowed);
 	if (ctx->vfio_ioas == ioas)
 		ctx->vfio_ioas = NULL;
@@ -235,11 +233,10 @@ int uiommu_ioas_map_user(const struct uiommu_icall *c, struct uiommu_ioas *ioas,
 static int respond_or_unmap(const struct uiommu_icall *c, struct uiommu_iopt *iopt,
 			    uint64_t iova, uint64_t length)
 {
-	uint64_t unmapped;
 	int ret = uiommu_icall_respond(c);
 
 	if (ret)
-		uiommu_iopt_unmap(c->ctx, iopt, iova, iova + length - 1, &unmapped);
+		uiommu_iopt_unmap(c->ctx, iopt, iova, iova + length - 1);
 	return ret;
 }
 
@@ -354,12 +351,16 @@ int uiommu_icall_ioas_unmap(const struct uiommu_icall *c)
 	if (!all && cmd->iova > UINT64_MAX - (cmd->length - 1))
 		return -UIOMMU_EOVERFLOW;
 	last = all ? UINT64_MAX : cmd->iova + cmd->length - 1;
-	ret = uiommu_iopt_unmap(c->ctx, &ioas->iopt, cmd->iova, last, &cmd->length);
+	ret = uiommu_iopt_check_unmap(&ioas->iopt, cmd->iova, last);
 	if (ret)
 		return ret;
+	cmd->length = uiommu_iopt_mapped(&ioas->iopt, cmd->iova, last);
 	if (!all && !cmd->length)
 		return -UIOMMU_ENOENT;
-	return uiommu_icall_respond(c);
+	ret = uiommu_icall_respond(c);
+	if (!ret)
+		uiommu_iopt_unmap(c->ctx, &ioas->iopt, cmd->iova, last);
+	return ret;
 }
 
 /* ---- options ---- */
@@ -378,9 +379,18 @@ static int option_rlimit_mode(struct uiommu_abi_iommu_option *cmd)
 	return 0;
 }
 
+static int option_respond(const struct uiommu_icall *c)
+{
+	const struct uiommu_abi_iommu_option *cmd = c->cmd;
+
+	return uiommu_icall_copy_out(c, c->user + offsetof(struct uiommu_abi_iommu_option, val64),
+				     &cmd->val64, sizeof(cmd->val64));
+}
+
 static int option_huge_pages(const struct uiommu_icall *c, struct uiommu_abi_iommu_option *cmd)
 {
 	struct uiommu_ioas *ioas = find_ioas(c, cmd->object_id);
+	int ret;
 
 	if (!ioas)
 		return -UIOMMU_ENOENT;
@@ -392,7 +402,8 @@ static int option_huge_pages(const struct uiommu_icall *c, struct uiommu_abi_iom
 		return -UIOMMU_EOPNOTSUPP;
 	if (cmd->val64 > 1)
 		return -UIOMMU_EINVAL;
-	return uiommu_iopt_set_small_pages(&ioas->iopt, !cmd->val64);
+	ret = option_respond(c);	/* the same number, but while nothing is changed yet */
+	return ret ? ret : uiommu_iopt_set_small_pages(&ioas->iopt, !cmd->val64);
 }
 
 int uiommu_icall_option(const struct uiommu_icall *c)
@@ -406,10 +417,9 @@ int uiommu_icall_option(const struct uiommu_icall *c)
 		ret = option_rlimit_mode(cmd);
 	else if (cmd->option_id == UIOMMU_ABI_IOMMU_OPTION_HUGE_PAGES)
 		ret = option_huge_pages(c, cmd);
-	if (ret)
+	if (ret || cmd->op == UIOMMU_ABI_IOMMU_OPTION_OP_SET)
 		return ret;
-	return uiommu_icall_copy_out(c, c->user + offsetof(struct uiommu_abi_iommu_option, val64),
-				     &cmd->val64, sizeof(cmd->val64));
+	return option_respond(c);
 }
 
 int uiommu_icall_vfio_ioas(const struct uiommu_icall *c)

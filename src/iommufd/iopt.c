@@ -366,8 +366,27 @@ static void remove_area(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
 	uiommu_iopt_free_areas(ctx, a);
 }
 
-/* All are looked at first, so that a refused call has unmapped nothing. */
-static int check_unmap(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last)
+uint64_t uiommu_iopt_mapped(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last)
+{
+	const struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last);
+	uint64_t bytes = 0;
+
+	for (; r && r->start <= last; r = uiommu_ranges_next(&iopt->areas, r))
+		bytes += min64(r->last, last) - (r->start > start ? r->start : start) + 1;
+	return bytes;
+}
+
+static int check_locks(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last)
+{
+	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last);
+
+	for (; r && r->start <= last; r = uiommu_ranges_next(&iopt->areas, r))
+		if (to_area(r)->locks)
+			return -UIOMMU_EBUSY;
+	return 0;
+}
+
+int uiommu_iopt_check_unmap(const struct uiommu_iopt *iopt, uint64_t start, uint64_t last)
 {
 	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last);
 
@@ -380,21 +399,15 @@ static int check_unmap(const struct uiommu_iopt *iopt, uint64_t start, uint64_t 
 	return 0;
 }
 
-int uiommu_iopt_unmap(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t start,
-		      uint64_t last, uint64_t *unmapped)
+void uiommu_iopt_unmap(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t start,
+		       uint64_t last)
 {
 	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, start, last), *next;
-	int ret = check_unmap(iopt, start, last);
 
-	*unmapped = 0;
-	if (ret)
-		return ret;
 	for (; r && r->start <= last; r = next) {
 		next = uiommu_ranges_next(&iopt->areas, r);
-		*unmapped += area_bytes(to_area(r));
 		remove_area(ctx, iopt, to_area(r));
 	}
-	return 0;
 }
 
 /* ---- locks ---- */
@@ -610,13 +623,51 @@ int uiommu_iopt_set_small_pages(struct uiommu_iopt *iopt, bool small)
 
 /* ---- cuts ---- */
 
-static int check_cut(const struct uiommu_iopt *iopt, const struct uiommu_area *a, uint64_t iova)
+/* What @iova would be the last address of a part of; NULL: nothing is to be cut there. */
+static struct uiommu_area *area_to_cut(const struct uiommu_iopt *iopt, uint64_t iova)
 {
-	const uint64_t off = a->off + (iova + 1 - a->r.start);
+	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, iova, iova);
 
-	if (a->locks)
+	return r && iova != r->last ? to_area(r) : NULL;
+}
+
+/* Looks whether @iova can be cut at, and gets what that takes; none is fine. */
+static int prepare(struct uiommu_iommufd *ctx, const struct uiommu_iopt *iopt, uint64_t iova,
+		   struct uiommu_area **right)
+{
+	const struct uiommu_area *a = area_to_cut(iopt, iova);
+
+	*right = NULL;
+	if (!a)
+		return 0;
+	if (a->locks ||
+	    ((iova + 1) | (a->off + (iova + 1 - a->r.start))) & (iopt->alignment - 1))
 		return -UIOMMU_EINVAL;
-	return ((iova + 1) | off) & (iopt->alignment - 1) ? -UIOMMU_EINVAL : 0;
+	*right = uiommu_iommufd_alloc(ctx, sizeof(**right));
+	return *right ? 0 : -UIOMMU_ENOMEM;
+}
+
+void uiommu_iopt_forget_cut(struct uiommu_iommufd *ctx, const struct uiommu_cut *cut)
+{
+	if (cut->inner)
+		uiommu_iommufd_free(ctx, cut->inner, sizeof(*cut->inner));
+	if (cut->outer)
+		uiommu_iommufd_free(ctx, cut->outer, sizeof(*cut->outer));
+}
+
+int uiommu_iopt_prepare_cut(struct uiommu_iommufd *ctx, const struct uiommu_iopt *iopt,
+			    struct uiommu_cut *cut)
+{
+	int ret = prepare(ctx, iopt, cut->last, &cut->outer);
+
+	cut->inner = NULL;
+	if (!ret && cut->start)
+		ret = prepare(ctx, iopt, cut->start - 1, &cut->inner);
+	if (!ret)
+		ret = check_locks(iopt, cut->start, cut->last);
+	if (ret)
+		uiommu_iopt_forget_cut(ctx, cut);
+	return ret;
 }
 
 /* Both parts hold the pieces that they touch before the whole lets go of them:
@@ -629,21 +680,11 @@ static void move_holds(struct uiommu_iommufd *ctx, struct uiommu_area *left,
 	uiommu_pages_drop(ctx, left->pages, left->off, area_bytes(left) + area_bytes(right));
 }
 
-int uiommu_iopt_cut(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t iova)
+static void cut_at(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64_t iova,
+		   struct uiommu_area *right)
 {
-	struct uiommu_range *r = uiommu_ranges_overlap(&iopt->areas, iova, iova);
-	struct uiommu_area *left, *right;
-	int ret;
+	struct uiommu_area *left = area_to_cut(iopt, iova);
 
-	if (!r || iova == r->last)
-		return 0;
-	left = to_area(r);
-	ret = check_cut(iopt, left, iova);
-	if (ret)
-		return ret;
-	right = uiommu_iommufd_alloc(ctx, sizeof(*right));
-	if (!right)
-		return -UIOMMU_ENOMEM;
 	*right = *left;
 	right->pages->refs++;
 	right->r.start = iova + 1;
@@ -654,5 +695,13 @@ int uiommu_iopt_cut(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt, uint64
 	uiommu_ranges_insert(&iopt->areas, &right->r);
 	if (iopt->hwpts)
 		move_holds(ctx, left, right);
-	return 0;
+}
+
+void uiommu_iopt_cut(struct uiommu_iommufd *ctx, struct uiommu_iopt *iopt,
+		     const struct uiommu_cut *cut)
+{
+	if (cut->outer)
+		cut_at(ctx, iopt, cut->last, cut->outer);
+	if (cut->inner)
+		cut_at(ctx, iopt, cut->start - 1, cut->inner);
 }

@@ -146,27 +146,33 @@ static int map_dma(const struct uiommu_icall *c, struct uiommu_ioas *ioas)
 	return uiommu_ioas_map_user(c, ioas, map.vaddr, map.size, &map.iova, true, prot);
 }
 
-static int unmap_range(const struct uiommu_icall *c, struct uiommu_iopt *iopt,
-		       struct uiommu_abi_vfio_iommu_type1_dma_unmap *u)
+/* What it names, ready to be cut out or whole, and how much that is. */
+static int prepare_unmap(const struct uiommu_icall *c, const struct uiommu_iopt *iopt,
+			 struct uiommu_abi_vfio_iommu_type1_dma_unmap *u, struct uiommu_cut *cut)
 {
-	const uint64_t iova = u->iova, size = u->size, last = iova + size - 1;
-	int ret = 0;
+	const uint64_t size = u->size;
+	int ret;
 
-	u->size = 0;			/* what was unmapped */
-	if (!size)
+	*cut = (struct uiommu_cut){ .start = u->iova, .last = u->iova + size - 1 };
+	u->size = 0;			/* what is unmapped */
+	if (u->flags & UIOMMU_ABI_VFIO_DMA_UNMAP_FLAG_ALL)
+		cut->last = UINT64_MAX;
+	else if (!size)
 		return -UIOMMU_EINVAL;
-	if (iova > UINT64_MAX - (size - 1))
+	else if (u->iova > UINT64_MAX - (size - 1))
 		return -UIOMMU_EOVERFLOW;
-	if (iopt->small_pages)
-		ret = uiommu_iopt_cut(c->ctx, iopt, last);
-	if (!ret && iopt->small_pages && iova)
-		ret = uiommu_iopt_cut(c->ctx, iopt, iova - 1);
-	return ret ? ret : uiommu_iopt_unmap(c->ctx, iopt, iova, last, &u->size);
+	ret = iopt->small_pages ? uiommu_iopt_prepare_cut(c->ctx, iopt, cut) :
+				  uiommu_iopt_check_unmap(iopt, cut->start, cut->last);
+	if (!ret)
+		u->size = uiommu_iopt_mapped(iopt, cut->start, cut->last);
+	return ret;
 }
 
+/* The answer first: what is unmapped cannot be put back. */
 static int unmap_dma(const struct uiommu_icall *c, struct uiommu_ioas *ioas)
 {
 	struct uiommu_abi_vfio_iommu_type1_dma_unmap u;
+	struct uiommu_cut cut;
 	int ret = fetch(c, &u, sizeof(u));
 
 	if (ret)
@@ -175,15 +181,19 @@ static int unmap_dma(const struct uiommu_icall *c, struct uiommu_ioas *ioas)
 		return -UIOMMU_EINVAL;
 	if (!ioas)
 		return -UIOMMU_ENODEV;
-	if (!(u.flags & UIOMMU_ABI_VFIO_DMA_UNMAP_FLAG_ALL))
-		ret = unmap_range(c, &ioas->iopt, &u);
-	else if (u.iova || u.size)
+	if ((u.flags & UIOMMU_ABI_VFIO_DMA_UNMAP_FLAG_ALL) && (u.iova || u.size))
 		return -UIOMMU_EINVAL;
-	else
-		ret = uiommu_iopt_unmap(c->ctx, &ioas->iopt, 0, UINT64_MAX, &u.size);
-	if (uiommu_icall_copy_out(c, c->user, &u, sizeof(u)))
+	ret = prepare_unmap(c, &ioas->iopt, &u, &cut);
+	if (uiommu_icall_copy_out(c, c->user, &u, sizeof(u))) {
+		if (!ret)
+			uiommu_iopt_forget_cut(c->ctx, &cut);
 		return -UIOMMU_EFAULT;
-	return ret;
+	}
+	if (ret)
+		return ret;
+	uiommu_iopt_cut(c->ctx, &ioas->iopt, &cut);
+	uiommu_iopt_unmap(c->ctx, &ioas->iopt, cut.start, cut.last);
+	return 0;
 }
 
 int uiommu_icall_vfio(const struct uiommu_icall *c, uint32_t cmd)
