@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include <uiommu/host.h>
+#include "tests/fail/hook.h"
 
 #define THOST_PA	0x80000000ull
 #ifndef THOST_BYTES
@@ -60,10 +61,15 @@ struct thost {
 	void *test;
 };
 
-static inline bool thost_refuses(struct thost *t)
+static inline bool thost_refuses(struct thost *t, enum host_call what)
 {
 	assert_false(t->forbid);
-	return ++t->calls == t->fail_at;
+	if (!t->fail_at && host_refuses(what))
+		return true;
+	if (++t->calls == t->fail_at)
+		return true;
+	host_held(what, 1);
+	return false;
 }
 
 static inline unsigned thost_lg2(size_t bytes)
@@ -114,7 +120,7 @@ static inline void *thost_table_alloc(void *ctx, size_t bytes)
 
 	assert_true(bytes >= 64 && bytes <= (size_t)64 << 20 && !(bytes & (bytes - 1)));
 	pthread_mutex_lock(&t->m);
-	if (!thost_refuses(t)) {
+	if (!thost_refuses(t, HOST_TABLE)) {
 		p = thost_take(t, bytes);
 		memset(p, 0, bytes);
 		thost_mark(t, p, bytes, 0);
@@ -140,6 +146,7 @@ static inline void thost_table_free(void *ctx, void *p, size_t bytes)
 	((struct thost_free *)p)->next = t->free[lg2];
 	t->free[lg2] = p;
 	t->live_tables--;
+	host_held(HOST_TABLE, -1);
 	t->live_bytes -= bytes;
 	t->table_bytes -= bytes;
 	pthread_mutex_unlock(&t->m);
@@ -151,7 +158,7 @@ static inline void *thost_alloc(void *ctx, size_t bytes)
 	bool no;
 
 	pthread_mutex_lock(&t->m);
-	no = thost_refuses(t);
+	no = thost_refuses(t, HOST_ALLOC);
 	if (!no) {
 		t->live++;
 		t->live_bytes += bytes;
@@ -169,6 +176,7 @@ static inline void thost_free(void *ctx, void *p, size_t bytes)
 	free(p);
 	pthread_mutex_lock(&t->m);
 	t->live--;
+	host_held(HOST_ALLOC, -1);
 	t->live_bytes -= bytes;
 	pthread_mutex_unlock(&t->m);
 }
@@ -178,7 +186,7 @@ static inline int thost_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes,
 {
 	struct thost *t = ctx;
 
-	if (thost_refuses(t))
+	if (thost_refuses(t, HOST_MMIO))
 		return -UIOMMU_ENOMEM;
 	t->live++;
 	*out = (struct uiommu_mmio){ .ops = t->mmio_ops, .ctx = t->mmio_ctx, .bytes = bytes };
@@ -187,6 +195,7 @@ static inline int thost_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes,
 
 static inline void thost_mmio_unmap(void *ctx, struct uiommu_mmio *mmio)
 {
+	host_held(HOST_MMIO, -1);
 	((struct thost *)ctx)->live--;
 }
 
@@ -252,7 +261,7 @@ static inline int thost_lock_init(void *ctx, struct uiommu_lock *l, enum uiommu_
 	struct thost *t = ctx;
 
 	_Static_assert(sizeof(pthread_mutex_t) <= sizeof(l->opaque), "a lock fits");
-	if (thost_refuses(t))
+	if (thost_refuses(t, HOST_LOCK))
 		return -UIOMMU_ENOMEM;
 	t->live++;
 	pthread_mutex_init((pthread_mutex_t *)l->opaque, NULL);
@@ -263,7 +272,7 @@ static inline int thost_count_init(void *ctx, struct uiommu_lock *l, enum uiommu
 {
 	struct thost *t = ctx;
 
-	if (thost_refuses(t))
+	if (thost_refuses(t, HOST_LOCK))
 		return -UIOMMU_ENOMEM;
 	t->live++;
 	l->opaque[0] = 0;
@@ -272,6 +281,7 @@ static inline int thost_count_init(void *ctx, struct uiommu_lock *l, enum uiommu
 
 static inline void thost_lock_fini(void *ctx, struct uiommu_lock *l)
 {
+	host_held(HOST_LOCK, -1);
 	((struct thost *)ctx)->live--;
 }
 
@@ -343,7 +353,7 @@ static inline int thost_irq_request(void *ctx, unsigned irq, void (*fn)(void *ar
 {
 	struct thost *t = ctx;
 
-	if (thost_refuses(t))
+	if (thost_refuses(t, HOST_IRQ))
 		return -UIOMMU_ENOMEM;
 	t->live++;
 	assert_null(t->irq[irq]);
@@ -357,6 +367,7 @@ static inline void thost_irq_release(void *ctx, unsigned irq)
 	struct thost *t = ctx;
 
 	t->live--;
+	host_held(HOST_IRQ, -1);
 	assert_non_null(t->irq[irq]);
 	t->irq[irq] = NULL;
 }

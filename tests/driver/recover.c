@@ -180,6 +180,45 @@ static void every_device_is_restored(void **state)
 	done(&r);
 }
 
+static int count(void *ctx, const struct uiommu_attach_status *st)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/* It stays off and nothing is attached, by both ends; a second try may bring it back. */
+static void invariant_13_a_host_that_refuses_ends_blocked(void **state)
+{
+	struct rig r = rig_of(state);
+	unsigned n = 0, attached;
+	int err;
+
+	do {
+		r.b->t.fail_at = r.b->t.calls + ++n;
+		err = uiommu_iommu_recover(r.b->iommu);
+		r.b->t.fail_at = 0;
+		if (!err)
+			continue;
+		assert_int_equal(err, -UIOMMU_ENOMEM);
+		none_works(&r);
+		attached = 0;
+		uiommu_device_for_each_attach(r.dev, count, &attached);
+		for (unsigned i = 0; i < 3; i++)
+			uiommu_domain_for_each_attach(r.dom[i], count, &attached);
+		uiommu_domain_for_each_attach(r.rid, count, &attached);
+		assert_int_equal(attached, 1);		/* to what is BLOCKED */
+		assert_true(uiommu_device_has(r.dev, 0, uiommu_domain_blocked(r.b->u)));
+		assert_int_equal(uiommu_iommu_recover(r.b->iommu), 0);
+		none_works(&r);
+		assert_int_equal(uiommu_attach_device(r.rid, r.dev), 0);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(uiommu_attach_device_pasid(r.dom[i], r.dev, 1000 * i + 1), 0);
+		all_work(&r);
+	} while (err);
+	assert_true(n > 2);
+	done(&r);
+}
+
 /* What changed while it was off is what is there afterwards, never more. */
 static void changes_during_the_failure(void **state)
 {
@@ -339,6 +378,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(service_failure_is_said_once),
 		T(every_device_is_restored),
+		T(invariant_13_a_host_that_refuses_ends_blocked),
 		T(changes_during_the_failure),
 		cmocka_unit_test(entries_that_got_stuck_halfway),
 		cmocka_unit_test_setup_teardown(invariant_13_without_a_reset_all_end_blocked,

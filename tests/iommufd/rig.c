@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <sys/mman.h>
 #include "rig.h"
+#include "tests/fail/hook.h"
 
 #define MMIO_PA		0x9050000ull
 #define MMIO_BYTES	0x20000ull
 #define MEM_ALIGN	(2ull << 20)
+#define MEM_BYTES	((RIG_PAGES + RIG_RO_PAGES) * PAGE)
 #define ARGS		(RIG_VA + (RIG_PAGES - 1) * PAGE)
 
 /* ---- host ---- */
 
-static bool fails(struct rig *r)
+/* Where a test refuses calls itself nobody else does. */
+static bool refuses(const struct rig *r, enum host_call what)
 {
-	return ++r->allocs == r->fail_at;
+	return !r->fail_at && host_refuses(what);
+}
+
+static bool fails(struct rig *r, enum host_call what)
+{
+	return refuses(r, what) || ++r->allocs == r->fail_at;
 }
 
 static void *host_alloc(void *ctx, size_t bytes)
 {
 	struct rig *r = ctx;
-	void *p = fails(r) ? NULL : calloc(1, bytes);
+	void *p = fails(r, HOST_ALLOC) ? NULL : calloc(1, bytes);
 
 	r->live += p != NULL;
+	host_held(HOST_ALLOC, p != NULL);
 	return p;
 }
 
@@ -31,6 +41,7 @@ static void host_free(void *ctx, void *p, size_t bytes)
 		return;
 	memset(p, 0xa5, bytes);		/* the size must be the one it was allocated with */
 	r->live--;
+	host_held(HOST_ALLOC, -1);
 	free(p);
 }
 
@@ -39,8 +50,9 @@ static void *host_table_alloc(void *ctx, size_t bytes)
 	struct rig *r = ctx;
 	struct rig_table *t;
 
-	if (fails(r))
+	if (fails(r, HOST_TABLE))
 		return NULL;
+	host_held(HOST_TABLE, 1);
 	t = malloc(sizeof(*t));
 	t->p = aligned_alloc(bytes, bytes);
 	t->bytes = bytes;
@@ -60,6 +72,7 @@ static void host_table_free(void *ctx, void *p, size_t bytes)
 	t = *link;
 	assert_int_equal(t->bytes, bytes);
 	*link = t->next;
+	host_held(HOST_TABLE, -1);
 	free(t->p);
 	free(t);
 }
@@ -114,12 +127,50 @@ static const struct uiommu_mmio_ops cmdqv_regs = {
 
 static int host_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
+	if (pa != MMIO_PA)
+		return -UIOMMU_ENODEV;
+	if (refuses(ctx, HOST_MMIO))
+		return -UIOMMU_ENOMEM;
+	host_held(HOST_MMIO, 1);
 	*out = (struct uiommu_mmio){ .ops = &smmu_regs, .ctx = ctx, .bytes = bytes };
-	return pa == MMIO_PA ? 0 : -UIOMMU_ENODEV;
+	return 0;
 }
 
 static void host_mmio_unmap(void *ctx, struct uiommu_mmio *mmio)
 {
+	host_held(HOST_MMIO, -1);
+}
+
+/* One thread: nobody is waited for, so a lock that is taken twice is a mistake. */
+static int host_lock_init(void *ctx, struct uiommu_lock *l, enum uiommu_lock_kind kind)
+{
+	struct rig *r = ctx;
+
+	if (refuses(r, HOST_LOCK))
+		return -UIOMMU_ENOMEM;
+	host_held(HOST_LOCK, 1);
+	r->num_locks++;
+	l->opaque[0] = 0;
+	return 0;
+}
+
+static void host_lock_fini(void *ctx, struct uiommu_lock *l)
+{
+	assert_int_equal(l->opaque[0], 0);
+	((struct rig *)ctx)->num_locks--;
+	host_held(HOST_LOCK, -1);
+}
+
+static void host_lock(void *ctx, struct uiommu_lock *l)
+{
+	assert_int_equal(l->opaque[0], 0);
+	l->opaque[0] = 1;
+}
+
+static void host_unlock(void *ctx, struct uiommu_lock *l)
+{
+	assert_int_equal(l->opaque[0], 1);
+	l->opaque[0] = 0;
 }
 
 static uint64_t host_now(void *ctx)
@@ -184,7 +235,7 @@ static uint8_t *user(struct uiommu_as *as, uint64_t va, uint64_t bytes, bool wri
 
 static int copy_in(void *ctx, struct uiommu_as *as, void *dst, uint64_t src, size_t bytes)
 {
-	const uint8_t *p = user(as, src, bytes, false);
+	const uint8_t *p = refuses(ctx, HOST_COPY_IN) ? NULL : user(as, src, bytes, false);
 
 	if (p)
 		memcpy(dst, p, bytes);
@@ -193,7 +244,7 @@ static int copy_in(void *ctx, struct uiommu_as *as, void *dst, uint64_t src, siz
 
 static int copy_out(void *ctx, struct uiommu_as *as, uint64_t dst, const void *src, size_t bytes)
 {
-	uint8_t *p = user(as, dst, bytes, true);
+	uint8_t *p = refuses(ctx, HOST_COPY_OUT) ? NULL : user(as, dst, bytes, true);
 
 	if (p)
 		memcpy(p, src, bytes);
@@ -210,10 +261,11 @@ static int pin(void *ctx, struct uiommu_as *as, uint64_t va, uint64_t len, unsig
 
 	assert_int_equal((va | len | like) % PAGE, 0);
 	assert_int_not_equal(len, 0);
-	if (!p)
+	if (!p || refuses(r, HOST_PIN_FAULT))
 		return -UIOMMU_EFAULT;
-	if (fails(r))
+	if (fails(r, HOST_PIN))
 		return -UIOMMU_ENOMEM;
+	host_held(HOST_PIN, 1);
 	rp = calloc(1, sizeof(*rp));
 	rp->pin.segs = rp->segs;
 	rp->pin.nsegs = len > PAGE ? 2 : 1;
@@ -238,24 +290,29 @@ static void unpin(void *ctx, struct uiommu_pin *pin)
 	rp = *link;
 	*link = rp->next;
 	r->num_pins--;
+	host_held(HOST_PIN, -1);
 	free(rp);
 }
 
 static void as_get(void *ctx, struct uiommu_as *as)
 {
 	as->refs++;
+	host_held(HOST_AS, 1);
 }
 
 static void as_put(void *ctx, struct uiommu_as *as)
 {
 	assert_int_not_equal(as->refs, 0);
 	as->refs--;
+	host_held(HOST_AS, -1);
 }
 
 static int file_get(void *ctx, struct uiommu_as *as, int fd, struct uiommu_file **out)
 {
 	if (fd < 0 || fd >= RIG_FDS || !as->fds[fd])
 		return -UIOMMU_EBADF;
+	if (refuses(ctx, HOST_FILE_GET))
+		return -UIOMMU_ENOMEM;
 	*out = as->fds[fd];
 	(*out)->refs++;
 	return 0;
@@ -300,9 +357,9 @@ static int file_give(void *ctx, struct uiommu_as *as, const void *kind, void *ob
 
 	while (n < RIG_FDS && as->fds[n])
 		n++;
-	if (r->no_files)
+	if (r->no_files || refuses(r, HOST_FILE_GIVE_FAULT))
 		return -UIOMMU_EFAULT;
-	if (n == RIG_FDS || fails(r))
+	if (n == RIG_FDS || fails(r, HOST_FILE_GIVE))
 		return -UIOMMU_ENOMEM;
 	rig_install(r, n, kind, obj);
 	*out = (struct uiommu_given *)as->fds[n];
@@ -377,8 +434,9 @@ static int be_msi_alloc(void *ctx, unsigned index, unsigned vector, void (*fn)(v
 	assert_int_equal(index, 1);
 	assert_true(vector < RIG_VECTORS);
 	assert_null(f->msi_fn[vector]);
-	if (fails(f->rig))
+	if (fails(f->rig, HOST_MSI))
 		return -UIOMMU_ENOMEM;
+	host_held(HOST_MSI, 1);
 	f->msi_fn[vector] = fn;
 	f->msi_arg[vector] = arg;
 	*pa = RIG_DOORBELL;
@@ -408,6 +466,7 @@ static void be_msi_free(void *ctx, unsigned index, unsigned vector)
 	if (!vector)
 		uiommu_sim_cfg_write(f->sim, f->sim->msi_cap + 2, 0, 2);
 	f->msi_fn[vector] = NULL;
+	host_held(HOST_MSI, -1);
 }
 
 static void add_vfio(struct rig *r, struct rig_fn *f)
@@ -520,6 +579,15 @@ struct rig *rig_create(bool vfio, bool group)
 	return rig_create_with(&(struct rig_options){ .vfio = vfio, .group = group });
 }
 
+/* Zero until it is touched: most tests need little of it. */
+static void map_memory(struct rig *r)
+{
+	r->room = mmap(NULL, MEM_BYTES + MEM_ALIGN, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(r->room, MAP_FAILED);
+	r->as.mem = r->room + (-(uintptr_t)r->room & (MEM_ALIGN - 1));
+}
+
 struct rig *rig_create_with(const struct rig_options *o)
 {
 	struct rig *r = calloc(1, sizeof(*r));
@@ -528,15 +596,15 @@ struct rig *rig_create_with(const struct rig_options *o)
 		.ctx = r, .table_alloc = host_table_alloc, .table_free = host_table_free,
 		.alloc = host_alloc, .free = host_free, .mmio_map = host_mmio_map,
 		.mmio_unmap = host_mmio_unmap, .now_ns = host_now,
+		.lock_init = host_lock_init, .lock_fini = host_lock_fini,
+		.lock = host_lock, .unlock = host_unlock,
 	};
 	r->ua = (struct uiommu_uaccess){
 		r, copy_in, copy_out, pin, unpin, as_get, as_put, file_get, file_put, file_object,
 		file_is_eventfd, file_signal, file_give, file_ready
 	};
 	r->as.refs = 1;
-	assert_int_equal(posix_memalign((void **)&r->as.mem, MEM_ALIGN,
-					(RIG_PAGES + RIG_RO_PAGES) * PAGE), 0);
-	memset(r->as.mem, 0, (RIG_PAGES + RIG_RO_PAGES) * PAGE);
+	map_memory(r);
 	make_smmu(r, o);
 	for (unsigned n = 0; n < RIG_DEVS; n++)
 		add_fn(r, n, o);
@@ -561,8 +629,9 @@ void rig_destroy(struct rig *r)
 	assert_int_equal(r->num_files, 0);
 	assert_int_equal(r->as.refs, 1);
 	assert_int_equal(r->live, 0);
+	assert_int_equal(r->num_locks, 0);
 	assert_null(r->tables);
-	free(r->as.mem);
+	munmap(r->room, MEM_BYTES + MEM_ALIGN);
 	free(r);
 }
 

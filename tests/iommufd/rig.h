@@ -79,12 +79,13 @@ struct rig {
 	unsigned long fail_at;		/* the allocation that fails; 0: none */
 	struct rig_table { void *p; size_t bytes; struct rig_table *next; } *tables;
 	struct rig_pin *pins;
-	unsigned num_pins, num_files;
+	unsigned num_pins, num_files, num_locks;
 	struct uiommu_sim_smmuv3 *smmu;
 	struct uiommu_iommu *iommu;
 	struct uiommu *u;
 	struct rig_fn fns[RIG_DEVS];
 	struct uiommu_as as;
+	uint8_t *room;			/* what its memory lies in */
 	unsigned faults;
 	char fault_text[200];
 	unsigned resumed[3];		/* accesses that waited, by how they ended */

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "process.h"
+#include "tests/fail/hook.h"
 
 struct world world;
 
@@ -137,7 +138,7 @@ static unsigned size_class(size_t bytes)
 	return i;
 }
 
-static void *host_alloc(void *ctx, size_t bytes)
+static void *take(size_t bytes)
 {
 	unsigned i = size_class(bytes);
 	void *p = i < CLASSES ? spare[i] : NULL;
@@ -155,25 +156,57 @@ static void *host_alloc(void *ctx, size_t bytes)
 	return memset(p, 0, (size_t)64 << i);
 }
 
-static void host_free(void *ctx, void *p, size_t bytes)
+static void give_back(void *p, size_t bytes)
 {
 	unsigned i = size_class(bytes);
 
-	if (!p)
-		return;
 	*(void **)p = spare[i];
 	spare[i] = p;
 	live--;
 }
 
+static void *host_alloc(void *ctx, size_t bytes)
+{
+	if (host_refuses(HOST_ALLOC))
+		return NULL;
+	host_held(HOST_ALLOC, 1);
+	return take(bytes);
+}
+
+static void host_free(void *ctx, void *p, size_t bytes)
+{
+	if (!p)
+		return;
+	host_held(HOST_ALLOC, -1);
+	give_back(p, bytes);
+}
+
+static void *host_table_alloc(void *ctx, size_t bytes)
+{
+	if (host_refuses(HOST_TABLE))
+		return NULL;
+	host_held(HOST_TABLE, 1);
+	return take(bytes);
+}
+
+static void host_table_free(void *ctx, void *p, size_t bytes)
+{
+	host_held(HOST_TABLE, -1);
+	give_back(p, bytes);
+}
+
 static int host_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
+	if (host_refuses(HOST_MMIO))
+		return -UIOMMU_ENOMEM;
+	host_held(HOST_MMIO, 1);
 	*out = world.mmio;
 	return 0;
 }
 
 static void host_mmio_unmap(void *ctx, struct uiommu_mmio *mmio)
 {
+	host_held(HOST_MMIO, -1);
 }
 
 static uint64_t host_now_ns(void *ctx)
@@ -208,11 +241,15 @@ static void deliver(void)
 
 static int host_lock_init(void *ctx, struct uiommu_lock *lock, enum uiommu_lock_kind kind)
 {
+	if (host_refuses(HOST_LOCK))
+		return -UIOMMU_ENOMEM;
+	host_held(HOST_LOCK, 1);
 	return 0;
 }
 
 static void host_lock_fini(void *ctx, struct uiommu_lock *lock)
 {
+	host_held(HOST_LOCK, -1);
 }
 
 static void host_lock(void *ctx, struct uiommu_lock *lock)
@@ -234,6 +271,9 @@ static void env_irq(void *ctx, enum uiommu_sim_irq line)
 
 static int host_irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void *arg)
 {
+	if (host_refuses(HOST_IRQ))
+		return -UIOMMU_ENOMEM;
+	host_held(HOST_IRQ, 1);
 	irq_fn[irq] = fn;
 	irq_arg[irq] = arg;
 	return 0;
@@ -242,10 +282,11 @@ static int host_irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void
 static void host_irq_release(void *ctx, unsigned irq)
 {
 	irq_fn[irq] = NULL;
+	host_held(HOST_IRQ, -1);
 }
 
 #define STEP_2							\
-	.table_alloc = host_alloc, .table_free = host_free,	\
+	.table_alloc = host_table_alloc, .table_free = host_table_free, \
 	.alloc = host_alloc, .free = host_free,			\
 	.mmio_map = host_mmio_map, .mmio_unmap = host_mmio_unmap, \
 	.now_ns = host_now_ns, .relax = host_relax, .log = host_log
@@ -319,6 +360,8 @@ void process_begin(uint32_t sid, void (*say)(const char *line))
 		.write = dma_write, .load = dma_load, .store = dma_store, .say = say,
 	};
 	sim = NULL;
+	next_block = RAM_FREE;
+	memset(spare, 0, sizeof(spare));
 	process_reset();
 }
 
