@@ -7,6 +7,7 @@
  *
  *	0x08020040	where the SMMU's messages go: the value is an interrupt line
  *	0x09050000	SMMUv3, 128 KiB of registers
+ *	0x09080000	perhaps: its CMDQV, 320 KiB
  *	0x40000000	memory
  *
  * It has two CPUs. The first runs the guest's kernel and its programs; the second
@@ -28,6 +29,7 @@ enum {
 	BOARD_IRQ_PRIQ,
 	BOARD_IRQ_GERROR,
 	BOARD_IRQ_SYNC,
+	BOARD_IRQ_CMDQV,
 	BOARD_IRQS
 };
 
@@ -45,6 +47,8 @@ struct board {
 	uint8_t *ram;				/* BOARD_RAM, as the CPUs see it */
 	uint64_t ram_bytes;
 	struct uiommu_mmio smmu;		/* its registers */
+	struct uiommu_mmio cmdqv;		/* and those of its queues */
+	bool has_cmdqv;
 	void *cpu;				/* handed to the functions */
 	void (*pause)(void *cpu);		/* between two looks at something */
 	/* sleeps until one is raised: a bit for each line; 0: the power is off */

@@ -47,11 +47,27 @@ static void enable_dma(const struct vdev *d)
 					      PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 }
 
+/* false: the host has no queues for VMs, or none left: the guest's own is trapped. */
+static bool take_queues(struct vm *vm, uint32_t dev)
+{
+	struct host_cmdqv cmdqv;
+	volatile void *page;
+	size_t bytes;
+
+	if (!host_cmdqv_info(vm->iommufd, dev, &cmdqv) ||
+	    host_viommu_cmdqv_alloc(vm->iommufd, dev, vm->parent, &vm->viommu, &page, &bytes))
+		return false;
+	vcmdqv_init(&vm->cmdqv, vm, &cmdqv, page, bytes);
+	vm->queue_events = host_queue_eventq_alloc(vm->iommufd, vm->viommu, 16);
+	return true;
+}
+
 /* The SMMU of the first device is the one that the VM has a slice of. */
 static void take_slice(struct vm *vm, uint32_t dev, const struct host_smmu *smmu)
 {
 	vm->parent = host_parent_alloc(vm->iommufd, dev, vm->ioas);
-	vm->viommu = host_viommu_alloc(vm->iommufd, dev, vm->parent);
+	if (!vm->user_queue || !take_queues(vm, dev))
+		vm->viommu = host_viommu_alloc(vm->iommufd, dev, vm->parent);
 	vm->events = host_veventq_alloc(vm->iommufd, vm->viommu, 64);
 	vm->faults = host_faultq_alloc(vm->iommufd, &vm->faultq);
 	vsmmu_init(&vm->smmu, vm, smmu);

@@ -97,6 +97,69 @@ struct host_smmu host_smmu_info(int iommufd, uint32_t dev)
 	return out;
 }
 
+bool host_cmdqv_info(int iommufd, uint32_t dev, struct host_cmdqv *out)
+{
+	struct iommu_hw_info_tegra241_cmdqv cmdqv = { 0 };
+	struct iommu_hw_info info = {
+		.size = sizeof(info),
+		.flags = IOMMU_HW_INFO_FLAG_INPUT_TYPE,
+		.dev_id = dev,
+		.data_len = sizeof(cmdqv),
+		.data_uptr = (uintptr_t)&cmdqv,
+		.in_data_type = IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV,
+	};
+
+	if (ioctl(iommufd, IOMMU_GET_HW_INFO, &info) ||
+	    info.out_data_type != IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV)
+		return false;
+	*out = (struct host_cmdqv){ cmdqv.version, cmdqv.log2vcmdqs, cmdqv.log2vsids };
+	return true;
+}
+
+int host_viommu_cmdqv_alloc(int iommufd, uint32_t dev, uint32_t parent, uint32_t *viommu,
+			    volatile void **page, size_t *bytes)
+{
+	struct iommu_viommu_tegra241_cmdqv cmdqv = { 0 };
+	struct iommu_viommu_alloc a = {
+		.size = sizeof(a),
+		.type = IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV,
+		.dev_id = dev,
+		.hwpt_id = parent,
+		.data_len = sizeof(cmdqv),
+		.data_uptr = (uintptr_t)&cmdqv,
+	};
+	void *p;
+
+	if (ioctl(iommufd, IOMMU_VIOMMU_ALLOC, &a))
+		return -errno;
+	p = mmap(NULL, cmdqv.out_vintf_mmap_length, PROT_READ | PROT_WRITE, MAP_SHARED, iommufd,
+		 (off_t)cmdqv.out_vintf_mmap_offset);
+	if (p == MAP_FAILED)
+		die("mmap of a VM's queue registers");
+	*viommu = a.out_viommu_id;
+	*page = p;
+	*bytes = cmdqv.out_vintf_mmap_length;
+	return 0;
+}
+
+int host_hw_queue_alloc(int iommufd, uint32_t viommu, unsigned index, uint64_t iova,
+			uint64_t bytes, uint32_t *id)
+{
+	struct iommu_hw_queue_alloc a = {
+		.size = sizeof(a),
+		.viommu_id = viommu,
+		.type = IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV,
+		.index = index,
+		.nesting_parent_iova = iova,
+		.length = bytes,
+	};
+
+	if (ioctl(iommufd, IOMMU_HW_QUEUE_ALLOC, &a))
+		return -errno;
+	*id = a.out_hw_queue_id;
+	return 0;
+}
+
 uint32_t host_viommu_alloc(int iommufd, uint32_t dev, uint32_t parent)
 {
 	struct iommu_viommu_alloc a = {
@@ -125,18 +188,28 @@ uint32_t host_vdevice_alloc(int iommufd, uint32_t viommu, uint32_t dev, uint32_t
 	return a.out_vdevice_id;
 }
 
-int host_veventq_alloc(int iommufd, uint32_t viommu, unsigned depth)
+static int veventq_alloc(int iommufd, uint32_t viommu, unsigned depth, uint32_t type)
 {
 	struct iommu_veventq_alloc a = {
 		.size = sizeof(a),
 		.viommu_id = viommu,
-		.type = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3,
+		.type = type,
 		.veventq_depth = depth,
 	};
 
 	if (ioctl(iommufd, IOMMU_VEVENTQ_ALLOC, &a))
 		die("IOMMU_VEVENTQ_ALLOC");
 	return (int)a.out_veventq_fd;
+}
+
+int host_veventq_alloc(int iommufd, uint32_t viommu, unsigned depth)
+{
+	return veventq_alloc(iommufd, viommu, depth, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
+}
+
+int host_queue_eventq_alloc(int iommufd, uint32_t viommu, unsigned depth)
+{
+	return veventq_alloc(iommufd, viommu, depth, IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV);
 }
 
 int host_faultq_alloc(int iommufd, uint32_t *id)
@@ -210,6 +283,22 @@ bool host_event_read(int fd, struct host_event *out)
 	if (!out->lost)
 		for (unsigned i = 0; i < 4; i++)
 			out->words[i] = ev.body.evt[i];
+	return true;
+}
+
+bool host_queue_error_read(int fd, uint64_t map[2])
+{
+	struct {
+		struct iommufd_vevent_header head;
+		struct iommu_vevent_tegra241_cmdqv body;
+	} ev;
+	ssize_t n = read(fd, &ev, sizeof(ev));
+
+	if (n < (ssize_t)sizeof(ev.head))
+		return false;
+	for (unsigned i = 0; i < 2; i++)
+		map[i] = ev.head.flags & IOMMU_VEVENTQ_FLAG_LOST_EVENTS ?
+				 ~0ull : ev.body.lvcmdq_err_map[i];
 	return true;
 }
 

@@ -19,6 +19,11 @@ struct host_smmu {
 	unsigned pasid_bits;		/* of the device: log2 */
 };
 
+/* What a VM gets of the SMMU's command queues for VMs. */
+struct host_cmdqv {
+	unsigned version, queues_lg2, sids_lg2;
+};
+
 /* ---- iommufd ---- */
 
 int host_iommufd_open(void);
@@ -28,11 +33,20 @@ void host_ioas_map(int iommufd, uint32_t ioas, void *va, uint64_t bytes, uint64_
 /* stage 2 of a VM, on which its stage 1 will lie */
 uint32_t host_parent_alloc(int iommufd, uint32_t dev, uint32_t ioas);
 struct host_smmu host_smmu_info(int iommufd, uint32_t dev);
+/* false: the SMMU has no queues for VMs */
+bool host_cmdqv_info(int iommufd, uint32_t dev, struct host_cmdqv *out);
 uint32_t host_viommu_alloc(int iommufd, uint32_t dev, uint32_t parent);
+/* one with such queues, of which page 0 is mapped; -errno where none is left */
+int host_viommu_cmdqv_alloc(int iommufd, uint32_t dev, uint32_t parent, uint32_t *viommu,
+			    volatile void **page, size_t *bytes);
+/* queue @index is in guest memory at @iova; 0, or a negative errno */
+int host_hw_queue_alloc(int iommufd, uint32_t viommu, unsigned index, uint64_t iova,
+			uint64_t bytes, uint32_t *id);
 /* @dev is StreamID @vsid of the guest's */
 uint32_t host_vdevice_alloc(int iommufd, uint32_t viommu, uint32_t dev, uint32_t vsid);
-/* a file of records about the guest's devices, @depth of them at most */
+/* a file of records about the guest's devices, @depth of them at most; or its queues */
 int host_veventq_alloc(int iommufd, uint32_t viommu, unsigned depth);
+int host_queue_eventq_alloc(int iommufd, uint32_t viommu, unsigned depth);
 /* a file of page requests; *@id is for host_nested_alloc() */
 int host_faultq_alloc(int iommufd, uint32_t *id);
 /*
@@ -55,6 +69,9 @@ struct host_event {
 	bool lost;			/* some were, and this is none */
 	uint64_t words[4];		/* an SMMU's event record, with the guest's StreamID */
 };
+
+/* which of the guest's queues have stopped; all ones where that was lost */
+bool host_queue_error_read(int fd, uint64_t map[2]);
 
 struct host_page_request {
 	uint32_t dev, pasid, grpid, cookie;

@@ -24,8 +24,10 @@
  * at work when one of them is killed, and the other does not notice; a device of the
  * dead one goes to the other.
  *
- *	uiommu run --machine vmm.dts -- vmm [--show] [--hostile SEED]
+ *	uiommu run --machine vmm.dts -- vmm [--user-queue] [--show] [--hostile SEED]
  *
+ *	--user-queue		the guests get command queues of the hardware's own
+ *				(TEGRA241_CMDQV): their invalidations cause no exit
  *	--show			draw what the guests see, with the tool's own pen;
  *				`uiommu run --show' draws the host
  *	--hostile SEED		the virtual SMMUs do late what they may do late
@@ -45,33 +47,20 @@
 #define SEED2	0x9e3779b97f4a7c15ull	/* so that two VMs are not late in step */
 
 struct options {
-	bool show;
+	bool show, user_queue;
 	uint64_t seed;
 };
 
 static struct vm vm[VMS];
 static const char *const vm_names[VMS] = { "vm1", "vm2" };
 
-/* ---- memory, as it is ---- */
-
-static uint64_t sum_of(struct vm *v)
-{
-	const uint64_t *word = (const uint64_t *)(const void *)v->ram;
-	uint64_t sum = 0;
-
-	vm_settle(v);
-	for (size_t i = 0; i < VM_RAM_BYTES / sizeof(*word); i++)
-		sum = sum * 31 + word[i];
-	return sum;
-}
-
 /* One VM does something; in the other's memory no byte changes. */
 static void alone(unsigned i, void (*fn)(struct kernel *k, void *arg))
 {
-	uint64_t other = sum_of(&vm[!i]);
+	uint64_t other = vm_checksum(&vm[!i]);
 
 	vm_run(&vm[i], fn, NULL);
-	check(sum_of(&vm[!i]) == other, "no byte of %s has changed", vm_names[!i]);
+	check(vm_checksum(&vm[!i]) == other, "no byte of %s has changed", vm_names[!i]);
 }
 
 /* ---- what a guest sees ---- */
@@ -102,7 +91,8 @@ static void boot(const struct options *o)
 	say("Two VMs boot, two devices each");
 	for (unsigned i = 0; i < VMS; i++) {
 		const struct vm_config cfg = {
-			.name = vm_names[i], .seed = o->seed ? o->seed + i * SEED2 : 0,
+			.name = vm_names[i], .user_queue = o->user_queue,
+			.seed = o->seed ? o->seed + i * SEED2 : 0,
 		};
 
 		vm_create(&vm[i], &cfg);
@@ -115,6 +105,17 @@ static void boot(const struct options *o)
 	}
 }
 
+/* What was asked for is there. */
+static void need_queues(const struct options *o)
+{
+	for (unsigned i = 0; i < VMS && o->user_queue; i++)
+		if (!vm[i].board.has_cmdqv) {
+			fprintf(stderr, "vmm: %s: the host has no command queues for it\n",
+				vm_names[i]);
+			exit(77);
+		}
+}
+
 static void each_by_itself(void)
 {
 	for (unsigned i = 0; i < VMS; i++)
@@ -123,6 +124,27 @@ static void each_by_itself(void)
 		alone(i, work_processes);
 	for (unsigned i = 0; i < VMS; i++)
 		alone(i, work_munmap);
+}
+
+/* Of a device with ATS an unmap is two batches of commands, of another one. */
+static void unmaps(void)
+{
+	unsigned n = 50;
+
+	say("Each VM maps and unmaps %u pages on each device", n);
+	for (unsigned i = 0; i < VMS; i++) {
+		uint64_t queue = vm_queue_exits(&vm[i]), all = vm_exits(&vm[i]);
+
+		vm_run(&vm[i], work_unmaps, &n);
+		queue = vm_queue_exits(&vm[i]) - queue;
+		all = vm_exits(&vm[i]) - all;
+		if (vm[i].board.has_cmdqv)
+			check(!all, "%s: no exit", vm_names[i]);
+		else
+			check(queue == 3 * n && all >= queue,
+			      "%s: %llu exits for its command queue", vm_names[i],
+			      (unsigned long long)queue);
+	}
 }
 
 /* Both VMs have done @n rounds more. */
@@ -140,8 +162,8 @@ static void finish_storm(unsigned i, struct storm *s)
 {
 	atomic_store(&s->stop, true);
 	vm_wait(&vm[i]);
-	check(!s->wrong && !s->events, "%s: every byte of every copy was right, and no event came",
-	      vm_names[i]);
+	check(!s->wrong && !s->events,
+	      "%s: every byte of every copy was right, and no event came", vm_names[i]);
 }
 
 static void both_at_once(void)
@@ -177,12 +199,12 @@ static void one_dies(void)
 static void device_moves(void)
 {
 	const struct board_device *d;
-	uint64_t dead = sum_of(&vm[1]);
+	uint64_t dead = vm_checksum(&vm[1]);
 
 	say("A device of vm2 goes to vm1");
 	d = vm_add_device(&vm[0], 2, 0x18, 0x20, "0000:00:03.0");
 	vm_run(&vm[0], work_new_device, (void *)(uintptr_t)d);
-	check(sum_of(&vm[1]) == dead, "no byte of vm2 has changed");
+	check(vm_checksum(&vm[1]) == dead, "no byte of vm2 has changed");
 }
 
 static void end(void)
@@ -199,6 +221,7 @@ static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
 		{ "show", no_argument, NULL, 's' },
+		{ "user-queue", no_argument, NULL, 'u' },
 		{ "hostile", required_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -207,10 +230,12 @@ static void parse(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's') {
 			o->show = true;
+		} else if (c == 'u') {
+			o->user_queue = true;
 		} else if (c == 'h') {
 			o->seed = strtoull(optarg, NULL, 0);
 		} else {
-			fprintf(stderr, "usage: vmm [--show] [--hostile SEED]\n");
+			fprintf(stderr, "usage: vmm [--user-queue] [--show] [--hostile SEED]\n");
 			exit(2);
 		}
 	}
@@ -223,7 +248,9 @@ int main(int argc, char **argv)
 	parse(argc, argv, &o);
 	setlocale(LC_ALL, "");
 	boot(&o);
+	need_queues(&o);
 	each_by_itself();
+	unmaps();
 	both_at_once();
 	show(&o, VMS);
 	one_dies();

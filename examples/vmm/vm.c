@@ -87,11 +87,9 @@ static uint32_t board_wait_for_interrupt(void *cpu)
 	uint32_t irqs;
 
 	pthread_mutex_lock(&vm->irq_lock);
-	while (!vm->irqs && vm_is_on(vm)) {
-		vm->asleep = true;
-		pthread_cond_broadcast(&vm->irq_wake);
+	vm->asleep = true;
+	while (!vm->irqs && vm_is_on(vm))
 		pthread_cond_wait(&vm->irq_wake, &vm->irq_lock);
-	}
 	vm->asleep = false;
 	irqs = vm_is_on(vm) ? vm->irqs : 0;
 	vm->irqs = 0;
@@ -160,12 +158,60 @@ void vm_run(struct vm *vm, void (*fn)(struct kernel *k, void *arg), void *arg)
 	vm_wait(vm);
 }
 
-void vm_settle(struct vm *vm)
+static uint64_t sum_of(const struct vm *vm)
 {
-	pthread_mutex_lock(&vm->irq_lock);
-	while (vm_is_on(vm) && (vm->irqs || !vm->asleep))
-		pthread_cond_wait(&vm->irq_wake, &vm->irq_lock);
-	pthread_mutex_unlock(&vm->irq_lock);
+	const uint64_t *word = (const uint64_t *)(const void *)vm->ram;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < VM_RAM_BYTES / sizeof(*word); i++)
+		sum = sum * 31 + word[i];
+	return sum;
+}
+
+/* With irq_lock held: an interrupt that is being served changes memory. */
+static bool stands_still(const struct vm *vm)
+{
+	return !vm_is_on(vm) || (!vm->irqs && vm->asleep);
+}
+
+/* Both locks are held for the look: nobody of the VM's writes meanwhile. */
+uint64_t vm_checksum(struct vm *vm)
+{
+	uint64_t sum = 0;
+	bool done = false;
+
+	while (!done) {
+		pthread_mutex_lock(&vm->smmu.lock);
+		pthread_mutex_lock(&vm->irq_lock);
+		done = stands_still(vm);
+		if (done)
+			sum = sum_of(vm);
+		pthread_mutex_unlock(&vm->irq_lock);
+		pthread_mutex_unlock(&vm->smmu.lock);
+		if (!done)
+			sched_yield();
+	}
+	return sum;
+}
+
+uint64_t vm_exits(struct vm *vm)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&vm->smmu.lock);
+	n = vm->smmu.exits.reads + vm->smmu.exits.writes + vm->cmdqv.exits;
+	pthread_mutex_unlock(&vm->smmu.lock);
+	return n;
+}
+
+uint64_t vm_queue_exits(struct vm *vm)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&vm->smmu.lock);
+	n = vm->smmu.exits.queue;
+	pthread_mutex_unlock(&vm->smmu.lock);
+	return n;
 }
 
 /* ---- what the host has to say ---- */
@@ -193,19 +239,30 @@ static void take_page_requests(struct vm *vm)
 	vsmmu_idle(&vm->smmu);
 }
 
+static void take_queue_errors(struct vm *vm)
+{
+	uint64_t map[2];
+
+	while (host_queue_error_read(vm->queue_events, map))
+		vcmdqv_error(&vm->cmdqv, map);
+}
+
 static void *io(void *arg)
 {
 	struct vm *vm = arg;
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ vm->stop, POLLIN, 0 }, { vm->events, POLLIN, 0 }, { vm->faults, POLLIN, 0 },
+		{ vm->queue_events, POLLIN, 0 },
 	};
 	int wait = vm->smmu.temper.hostile ? LATE_MS : -1;
 
-	while (poll(p, 3, wait) >= 0 && !p[0].revents) {
+	while (poll(p, 4, wait) >= 0 && !p[0].revents) {
 		if (p[1].revents & POLLIN)
 			take_events(vm);
 		if (p[2].revents & POLLIN)
 			take_page_requests(vm);
+		if (p[3].revents & POLLIN)
+			take_queue_errors(vm);
 		vsmmu_idle(&vm->smmu);
 	}
 	return NULL;
@@ -217,6 +274,8 @@ void vm_create(struct vm *vm, const struct vm_config *cfg)
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->name = cfg->name;
+	vm->user_queue = cfg->user_queue;
+	vm->queue_events = -1;
 	temper_init(&vm->smmu.temper, cfg->seed);
 	vm->smmu.batch_max = VSMMU_BATCH;
 	for (unsigned i = 0; i < VM_DEVICES; i++)
@@ -248,6 +307,8 @@ void vm_boot(struct vm *vm)
 		.ram = vm->ram,
 		.ram_bytes = VM_RAM_BYTES,
 		.smmu = { .ops = &vsmmu_mmio_ops, .ctx = &vm->smmu, .bytes = BOARD_SMMU_BYTES },
+		.cmdqv = { .ops = &vcmdqv_mmio_ops, .ctx = &vm->cmdqv, .bytes = VCMDQV_BYTES },
+		.has_cmdqv = vm->cmdqv.page,
 		.cpu = vm,
 		.pause = board_pause,
 		.wait_for_interrupt = board_wait_for_interrupt,
@@ -295,15 +356,19 @@ static void close_files(struct vm *vm)
 	close(vm->iommufd);
 	close(vm->events);
 	close(vm->faults);
+	if (vm->queue_events >= 0)
+		close(vm->queue_events);
 	for (unsigned i = 0; i < VM_DEVICES; i++)
 		if (vm->dev[i].fd >= 0)
 			vm_device_close(&vm->dev[i]);
 }
 
-static void unmap_devices(struct vm *vm)
+static void unmap_registers(struct vm *vm)
 {
 	for (unsigned i = 0; i < VM_DEVICES; i++)
 		vm_device_unmap(&vm->dev[i]);
+	if (vm->cmdqv.page)
+		munmap((void *)(uintptr_t)vm->cmdqv.page, vm->cmdqv.page_bytes);
 }
 
 static void halt(struct kernel *k, void *arg)
@@ -319,7 +384,7 @@ void vm_shut_down(struct vm *vm)
 	set_power(vm, VM_OFF);
 	pthread_join(vm->cpu[1], NULL);
 	stop_io(vm);
-	unmap_devices(vm);
+	unmap_registers(vm);
 	close_files(vm);
 }
 
@@ -336,7 +401,7 @@ void vm_kill(struct vm *vm)
 	set_power(vm, VM_OFF);
 	end_jobs(vm);
 	pthread_join(vm->cpu[0], NULL);
-	unmap_devices(vm);
+	unmap_registers(vm);
 }
 
 void vm_destroy(struct vm *vm)

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "vcmdqv.h"
 #include "vsmmu.h"
 
 #define VM_DEVICES	4u
@@ -31,15 +32,18 @@ enum vm_power { VM_ON, VM_DYING, VM_OFF };
 struct vm_config {
 	const char *name;
 	uint64_t seed;			/* 0: its SMMU is kind */
+	bool user_queue;		/* its SMMU has queues of the host's, if that has some */
 };
 
 struct vm {
 	const char *name;
 	uint8_t *ram;
-	int iommufd, events, faults;
+	bool user_queue;
+	int iommufd, events, faults, queue_events;	/* the last: -1: none */
 	uint32_t ioas, parent, viommu, faultq;	/* numbers of iommufd's */
 	struct vdev dev[VM_DEVICES];		/* smmu.lock */
 	struct vsmmu smmu;
+	struct vcmdqv cmdqv;
 	struct board board;
 
 	_Atomic enum vm_power power;
@@ -83,8 +87,12 @@ void vm_destroy(struct vm *vm);
 void vm_start(struct vm *vm, void (*fn)(struct kernel *k, void *arg), void *arg);
 void vm_wait(struct vm *vm);
 void vm_run(struct vm *vm, void (*fn)(struct kernel *k, void *arg), void *arg);
-/* The second one, too, has nothing to do: memory changes by devices alone. */
-void vm_settle(struct vm *vm);
+/* How often its CPUs have left the guest so far, for whatever reason of the SMMU's. */
+uint64_t vm_exits(struct vm *vm);
+/* and to say that there are commands */
+uint64_t vm_queue_exits(struct vm *vm);
+/* Of all its memory, at a moment at which both CPUs have nothing to do. */
+uint64_t vm_checksum(struct vm *vm);
 
 /* ---- device.c ---- */
 

@@ -237,8 +237,7 @@ static bool is_there(uint64_t off)
 	       off == SMMU_PRIQ_PROD || off == SMMU_PRIQ_CONS;
 }
 
-/* A CPU has left the guest; that of a VM which was killed does not come back. */
-static void enter(struct vsmmu *v)
+void vsmmu_enter(struct vsmmu *v)
 {
 	pthread_mutex_lock(&v->lock);
 	if (vm_is_on(v->vm))
@@ -252,7 +251,7 @@ static uint32_t read32(void *ctx, uint64_t off)
 	struct vsmmu *v = ctx;
 	uint32_t value;
 
-	enter(v);
+	vsmmu_enter(v);
 	v->exits.reads++;
 	run(v);
 	value = is_there(off) ? vsmmu_get(v, (unsigned)off) : 0;
@@ -262,7 +261,7 @@ static uint32_t read32(void *ctx, uint64_t off)
 
 static void write_at(struct vsmmu *v, uint64_t off, uint64_t value, unsigned words)
 {
-	enter(v);
+	vsmmu_enter(v);
 	v->exits.writes++;
 	write_reg(v, off, (uint32_t)value);
 	if (words == 2)

@@ -78,6 +78,8 @@ void vsmmu_init(struct vsmmu *v, struct vm *vm, const struct host_smmu *host);
 
 /* The guest's accesses: exits, on any of its CPUs. */
 extern const struct uiommu_mmio_ops vsmmu_mmio_ops;
+/* An exit begins: takes the lock. A CPU of a VM that was killed does not come back. */
+void vsmmu_enter(struct vsmmu *v);
 /* A moment passes. */
 void vsmmu_idle(struct vsmmu *v);
 

@@ -3,138 +3,7 @@
  * The virtual SMMU of examples/vmm, register by register, with a host that only takes
  * notes and a guest that is this test. What its queues must do is IHI 0070's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "examples/vmm/say.h"
-#include "examples/vmm/vm.h"
-
-/* ---- a host that takes notes ---- */
-
-static struct {
-	uint64_t ste[8][2];		/* of the last nested page table, by device */
-	unsigned nested, live;		/* page tables made; and not given back */
-	int refuse;			/* errno of the next nested page table; then 0 */
-	uint64_t cmd[256][2];
-	unsigned cmds, calls;
-	uint64_t refused;		/* an opcode that the host does not take */
-	uint32_t cookie[64];
-	bool success[64];
-	unsigned responses;
-} host;
-
-int host_nested_alloc(int iommufd, uint32_t dev, uint32_t viommu, const uint64_t ste[2],
-		      uint32_t faultq, uint32_t *hwpt)
-{
-	int err = host.refuse;
-
-	host.refuse = 0;
-	if (err)
-		return -err;
-	memcpy(host.ste[dev], ste, sizeof(host.ste[dev]));
-	*hwpt = 100 + host.nested++;
-	host.live++;
-	return 0;
-}
-
-int host_device_attach(int device, uint32_t hwpt)
-{
-	return 0;
-}
-
-void host_destroy(int iommufd, uint32_t id)
-{
-	host.live--;
-}
-
-int host_invalidate(int iommufd, uint32_t viommu, const uint64_t *cmds, unsigned n,
-		    unsigned *done)
-{
-	host.calls++;
-	for (*done = 0; *done < n; (*done)++) {
-		if (host.refused && (cmds[2 * *done] & 0xff) == host.refused)
-			return -EIO;
-		memcpy(host.cmd[host.cmds++], &cmds[2 * *done], 16);
-	}
-	return 0;
-}
-
-void host_page_response(int fd, uint32_t cookie, bool success)
-{
-	host.cookie[host.responses] = cookie;
-	host.success[host.responses++] = success;
-}
-
-void die(const char *fmt, ...)
-{
-	fail_msg("%s", fmt);
-	abort();
-}
-
-/* ---- a VM that is memory ---- */
-
-static struct vm vm;
-static _Alignas(4096) uint8_t ram[VM_RAM_BYTES];
-
-static uint64_t *at(uint64_t pa)
-{
-	return (uint64_t *)(void *)(ram + (pa - BOARD_RAM));
-}
-
-static bool inside(uint64_t pa, uint64_t bytes)
-{
-	return pa >= BOARD_RAM && pa - BOARD_RAM <= VM_RAM_BYTES - bytes;
-}
-
-bool vm_read64(const struct vm *v, uint64_t pa, uint64_t *out, unsigned words)
-{
-	if (inside(pa, words * 8ull))
-		memcpy(out, at(pa), words * 8ull);
-	return inside(pa, words * 8ull);
-}
-
-bool vm_write64(const struct vm *v, uint64_t pa, const uint64_t *words, unsigned n)
-{
-	if (inside(pa, n * 8ull))
-		memcpy(at(pa), words, n * 8ull);
-	return inside(pa, n * 8ull);
-}
-
-bool vm_write32(const struct vm *v, uint64_t pa, uint32_t value)
-{
-	if (inside(pa, 4))
-		memcpy(at(pa), &value, 4);
-	return inside(pa, 4);
-}
-
-void vm_raise_irq(struct vm *v, unsigned line)
-{
-	v->irqs |= 1u << line;
-}
-
-bool vm_is_on(const struct vm *v)
-{
-	return true;
-}
-
-struct vdev *vm_device_by_sid(struct vm *v, uint32_t sid)
-{
-	for (unsigned i = 0; i < VM_DEVICES; i++)
-		if (v->dev[i].fd >= 0 && v->dev[i].board.stream_id == sid)
-			return &v->dev[i];
-	return NULL;
-}
-
-struct vdev *vm_device_by_id(struct vm *v, uint32_t id)
-{
-	return id < VM_DEVICES && v->dev[id].fd >= 0 ? &v->dev[id] : NULL;
-}
+#include "rig.h"
 
 /* ---- the guest ---- */
 
@@ -209,12 +78,7 @@ static const struct host_smmu smmu = {
 /* Two devices; queues set up and on, the SMMU itself off. */
 static int setup(void **state)
 {
-	memset(&vm, 0, sizeof(vm));
-	memset(&host, 0, sizeof(host));
-	memset(ram, 0, sizeof(ram));
-	vm.smmu.batch_max = VSMMU_BATCH;
-	for (unsigned i = 0; i < VM_DEVICES; i++)
-		vm.dev[i].fd = -1;
+	rig_reset();
 	vsmmu_init(&vm.smmu, &vm, &smmu);
 	for (unsigned i = 0; i < 2; i++)
 		vsmmu_device_come(&vm.smmu, &(struct vdev){

@@ -133,6 +133,10 @@ static int find_smmu(struct kernel *k)
 		.irq_gerror = BOARD_IRQ_GERROR,
 		.msi_evtq = message(BOARD_IRQ_EVTQ),
 		.msi_priq = message(BOARD_IRQ_PRIQ),
+		.has_cmdqv = k->board->has_cmdqv,
+		.cmdqv = k->board->cmdqv,
+		.has_irq_cmdqv = true,
+		.irq_cmdqv = BOARD_IRQ_CMDQV,
 	};
 	int err = uiommu_create(&k->host, &obs, &k->u);
 

@@ -232,6 +232,19 @@ void work_munmap(struct kernel *k, void *arg)
 	      "it gets new ones at the same address, and all is well");
 }
 
+void work_unmaps(struct kernel *k, void *arg)
+{
+	uint8_t *page = page_of(k, NULL);
+	uiommu_iova_t iova;
+
+	for (unsigned n = *(unsigned *)arg; n--;)
+		for (unsigned i = 0; i < k->devices; i++)
+			if (!uiommu_dma_map(k->dev[i].dma, kernel_pa(k, page), PAGE,
+					    UIOMMU_PROT_READ, &iova))
+				uiommu_dma_unmap(k->dev[i].dma, iova, PAGE);
+	heap_free(k, page, PAGE);
+}
+
 void work_exit(struct kernel *k, void *arg)
 {
 	struct work *w = k->work;

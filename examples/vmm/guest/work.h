@@ -22,6 +22,8 @@ void work_kernel(struct kernel *k, void *arg);
 void work_processes(struct kernel *k, void *arg);
 /* What a process gives back no device reaches. */
 void work_munmap(struct kernel *k, void *arg);
+/* @arg: unsigned, how often: the kernel maps and unmaps a page on each device. */
+void work_unmaps(struct kernel *k, void *arg);
 /* The processes end. */
 void work_exit(struct kernel *k, void *arg);
 
