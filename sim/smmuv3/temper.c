@@ -19,7 +19,7 @@ const struct uiommu_sim_liberty_rule uiommu_sim_liberties[UIOMMU_SIM_LIBERTIES] 
 		"an event is visible by the CMD_SYNC that starts after its abort could be seen",
 		"IHI 0070 4.7.3", "simulator" },
 	[UIOMMU_SIM_LATE_ACK] = {
-		"late-ack", "CR0, IRQ_CTRL and GBPA take effect late",
+		"late-ack", "CR0, IRQ_CTRL, GBPA and the switches of CMDQV take effect late",
 		"a field takes effect at an unpredictable point before its update is acknowledged",
 		"IHI 0070 6.3.9", "simulator" },
 	[UIOMMU_SIM_WORDS] = {
