@@ -2,6 +2,8 @@
 /* TEGRA241_CMDQV: a queue of the driver's own, and queues that VMs have in their hands. */
 #include "guest.h"
 
+#include <uiommu/sva.h>
+
 #define IOVA		0x10000u
 #define VINTFS_LG2	2u
 #define VCMDQS_LG2	3u
@@ -141,7 +143,7 @@ static void begin(struct rig *r)
 {
 	memset(r, 0, sizeof(*r));
 	uiommu_sim_smmuv3_config_init(&r->sim);
-	r->sim.ats = r->sim.stage2 = r->sim.reset_abort = true;
+	r->sim.ats = r->sim.stage2 = r->sim.reset_abort = r->sim.msi = true;
 	r->sim.cmdqv.vintfs_lg2 = VINTFS_LG2;
 	r->sim.cmdqv.vcmdqs_lg2 = VCMDQS_LG2;
 	r->sim.cmdqv.sids_lg2 = SIDS_LG2;
@@ -250,6 +252,42 @@ static void in_a_guest_some_of_it_does(void **state)
 	stop(&r);
 }
 
+/* And a page of a process that goes, for a device that shares its addresses. */
+static void in_a_guest_sva_does_too(void **state)
+{
+	const struct uiommu_pt_config pt_cfg = { .ias_lg2 = 48, .oas_lg2 = 48 };
+	struct rig r;
+	struct uiommu_pt pt;
+	const struct uiommu_mm_config mm_cfg = { .name = "process", .table = &pt };
+	struct uiommu_gather g;
+	struct uiommu_mm *mm;
+	struct uiommu_sva *sva;
+	struct uiommu_dev *dev;
+
+	begin(&r);
+	r.guest = true;
+	assert_int_equal(probe(&r), 0);
+	dev = bench_add(&r.b, "a", 1, 8);
+	assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&pt, &r.b.t.host, &pt_cfg), 0);
+	r.page[r.pages++] = bench_page(&r.b, 5);
+	assert_int_equal(pt.ops->map(&pt, VA, thost_pa(&r.b.t, r.page[0]), PAGE, RW, NULL), 0);
+	assert_int_equal(uiommu_mm_create(r.b.u, &mm_cfg, &mm), 0);
+	assert_int_equal(uiommu_sva_bind_device(dev, mm, &sva), 0);
+	bench_sees(&r.b, dev, uiommu_sva_pasid(sva), VA, 5);
+	r.main = r.own = 0;
+	uiommu_gather_init(&g);
+	assert_int_equal(pt.ops->unmap(&pt, VA, PAGE, &g, NULL), 0);
+	uiommu_mm_invalidate(mm, &g);
+	uiommu_gather_free(&g, &r.b.t.host);
+	assert_int_equal(r.main, 0);
+	assert_int_equal(r.own, 1);
+	bench_sees(&r.b, dev, uiommu_sva_pasid(sva), VA, 0);
+	uiommu_sva_unbind_device(sva);
+	assert_int_equal(uiommu_mm_destroy(mm), 0);
+	pt.ops->fini(&pt);
+	stop(&r);
+}
+
 /* A batch that changes queues in the middle: what comes later is later. */
 static void a_batch_may_go_to_both(void **state)
 {
@@ -314,6 +352,8 @@ static void a_queue_that_hangs_is_given_up(void **state)
 	r.on_write = NULL;
 	r.b.t.tick = 0;
 	assert_int_equal(uiommu_iommu_recover(r.b.iommu), 0);
+	assert_int_equal(smmu(&r)->cmdqv->own.prod & ((2u << smmu(&r)->cmdqv->own.lg2) - 1),
+			 reg(&r, OWN(VCMDQ_PROD)));
 	map(&r, dom, IOVA, 7);
 	bench_sees(&r.b, r.d[0], 0, IOVA, 7);
 	r.main = 0;
@@ -342,6 +382,78 @@ static void a_long_batch_on_a_queue_that_hangs(void **state)
 	assert_true(r.main > 0);
 	assert_true(uiommu_smmuv3_batch_unanswered(&batch));
 	assert_int_equal(smmu(&r)->cmdq.refused, refused);
+	r.b.t.tick = 0;
+	stop(&r);
+}
+
+/* It hangs over the first part, and the second one is not for it. */
+static void a_part_on_a_queue_that_hangs(void **state)
+{
+	struct rig r;
+	struct smmu_batch batch;
+
+	begin(&r);
+	r.guest = true;
+	assert_int_equal(probe(&r), 0);
+	r.on_write = deaf;
+	r.b.t.tick = 50000000;
+	uiommu_smmuv3_batch_begin(smmu(&r), &batch);
+	for (unsigned i = 0; i < SMMU_BATCH; i++)
+		uiommu_smmuv3_batch_add(smmu(&r), &batch, OP(TLBI_NH_ASID), 0);
+	uiommu_smmuv3_batch_add(smmu(&r), &batch, OP(TLBI_NH_ALL), 0);
+	r.main = 0;
+	assert_int_equal(uiommu_smmuv3_batch_sync(smmu(&r), &batch), 0);
+	assert_int_equal(r.main, 2);			/* for the first part, and the second */
+	assert_true(uiommu_smmuv3_batch_unanswered(&batch));
+	assert_true(logged(&r, "its LVCMDQ does not move"));
+	r.b.t.tick = 0;
+	bench_fini(&r.b);
+}
+
+/* What answers a device is not a matter of forgetting: the SMMU's own queue has it. */
+static void answers_go_to_the_smmus_own(void **state)
+{
+	static const unsigned ops[] = { CMD_RESUME, CMD_STALL_TERM, CMD_PRI_RESP };
+	struct rig r;
+
+	start(&r);
+	r.main = r.own = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		struct smmu_batch batch;
+
+		uiommu_smmuv3_batch_begin(smmu(&r), &batch);
+		uiommu_smmuv3_batch_add(smmu(&r), &batch, ops[i], 0);
+		assert_int_equal(uiommu_smmuv3_batch_send(smmu(&r), &batch), 0);
+		assert_int_equal(r.main, i + 1);
+	}
+	assert_int_equal(r.own, 0);
+	bench_fini(&r.b);
+}
+
+/* An SMMU that is off is not waited for by way of the other queue. */
+static unsigned looks;
+
+static uint64_t count_looks(struct rig *r, uint64_t off, uint64_t v)
+{
+	looks += off == OWN(VCMDQ_CONS);
+	assert_true(looks < 100);
+	return v;
+}
+
+static void nobody_waits_when_all_is_off(void **state)
+{
+	struct rig r;
+	struct uiommu_domain *dom;
+
+	start(&r);
+	dom = with_page(&r);
+	uiommu_smmuv3_shut_off(smmu(&r), ": by this test");
+	r.on_write = deaf;
+	r.on_read = count_looks;
+	looks = 0;
+	r.b.t.tick = 1;
+	unmap_is_seen(&r, dom);
+	assert_false(logged(&r, "does not move"));
 	r.b.t.tick = 0;
 	stop(&r);
 }
@@ -952,6 +1064,25 @@ static void a_freed_queue_is_off_whatever_its_user_does(void **state)
 	in_a_vms_hands_to_the_end(10000);
 }
 
+/* A device owes the first user an answer: the next one is not told that it never came. */
+static void a_silence_is_not_the_next_users(void **state)
+{
+	struct rig r;
+	struct hands h;
+
+	start_vms(&r);
+	h = hands(&r.g[0], 0);
+	r.silent = 1;
+	h.ring[0] = OP(ATC_INV) | VSID(VSID_OF);
+	hand_set(&h, VCMDQ_PROD, 1);			/* and no CMD_SYNC */
+	assert_int_equal(hand_get(&h, VCMDQ_CONS), 1);
+	assert_int_equal(uiommu_hw_queue_free(h.q), 0);
+	h = hands(&r.g[0], 0);
+	assert_true(hand_say(&h, OP(TLBI_NH_ASID), 0));
+	assert_int_equal(r.failed, 0);
+	stop_vms(&r);
+}
+
 /* Hardware that does not do what it is told. */
 static uint64_t the_status;
 
@@ -1201,6 +1332,7 @@ static void a_block_that_does_not_come_back(void **state)
 	struct rig r;
 	struct hands h;
 	struct uiommu_viommu *v = NULL;
+	unsigned own;
 
 	start_vms(&r);
 	h = hands(&r.g[0], 0);
@@ -1216,10 +1348,17 @@ static void a_block_that_does_not_come_back(void **state)
 	assert_false(hand_say(&h, OP(TLBI_NH_ASID), 0));
 	bench_sees(&r.b, r.d[0], 0, VA, 100);
 	assert_int_equal(slice(&r, 0, &v), -UIOMMU_EOPNOTSUPP);
+	r.b.t.tick = 50000000;
+	own = r.own;
+	uiommu_detach_device_pasid(r.d[1], 0);
+	assert_int_equal(r.own, own);			/* its own is not tried either */
+	r.on_read = never_off;
+	the_status = AT_QUEUE(PER, VCMDQ_STATUS);
 	r.b.t.forbid = true;
 	assert_int_equal(uiommu_hw_queue_free(h.q), 0);
 	uiommu_vdevice_free(uiommu_device_vdevice(r.d[0]));
 	r.b.t.forbid = false;
+	r.b.t.tick = 0;
 	assert_int_equal(r.failed, 1);
 	stop_vms(&r);
 }
@@ -1241,6 +1380,9 @@ static void the_page_ends_where_it_ends(void **state)
 		assert_true(h.page.ops->read64(h.page.ctx, wrong[i]) == 0);
 	}
 	assert_int_equal(h.page.ops->read64(h.page.ctx, VCMDQ_CONFIG), 1ull << 32 | 1);
+	assert_int_equal(h.page.ops->read64(h.page.ctx, VCMDQ_PROD), 0);	/* not aligned */
+	h.page.ops->write64(h.page.ctx, VCMDQ_PROD, 0);
+	assert_int_equal(hand_get(&h, VCMDQ_STATUS), 1);
 	h.page.ops->write64(h.page.ctx, VCMDQ_CONFIG, 0);
 	assert_int_equal(hand_get(&h, VCMDQ_STATUS), 0);
 	assert_int_equal(reg(&r, AT_QUEUE(2 * PER, VCMDQ_STATUS)), 0);
@@ -1253,8 +1395,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(all_that_invalidates_goes_to_the_own_queue), T(in_a_guest_some_of_it_does),
+		T(in_a_guest_sva_does_too),
 		T(a_batch_may_go_to_both), T(a_queue_that_hangs_is_given_up),
 		T(a_long_batch_on_a_queue_that_hangs), T(both_hang_and_all_is_shut_off),
+		T(a_part_on_a_queue_that_hangs), T(answers_go_to_the_smmus_own),
+		T(nobody_waits_when_all_is_off),
 		T(a_queue_that_refuses_is_given_up), T(a_silent_device),
 		T(invalidations_of_devices_are_not_lost_with_it),
 		T(a_device_that_the_queue_does_not_know),
@@ -1265,6 +1410,7 @@ int main(void)
 		T(interfaces_and_pairs_are_not_without_end),
 		T(a_device_that_leaves_a_vm_is_not_in_its_reach),
 		T(a_freed_queue_is_off_whatever_its_user_does),
+		T(a_silence_is_not_the_next_users),
 		T(hardware_that_does_not_let_go_is_shut_off),
 		T(invariant_13_a_vm_that_cannot_be_made), T(a_vm_that_hardware_does_not_take),
 		T(invariant_13_a_probe_that_fails), T(a_vm_has_all_of_it_again_after_a_reset),

@@ -3,9 +3,12 @@
  * Everything at once: two threads map, touch and unmap ranges of their own in one
  * domain; one moves PASIDs about; one does DMA that must always work; one looks
  * at who is attached where and drains faults. What must hold: nothing is reached
- * after its unmap has returned, nothing else is disturbed. Also for TSan.
+ * after its unmap has returned, nothing else is disturbed. Also for TSan. And all of it
+ * with a CMDQV, whose first queue is the driver's, while VMs come, err and go in others.
  */
 #include "bench.h"
+
+#include <uiommu/nested.h>
 
 #define ROUNDS	1500u
 #define STABLE	0x10000u
@@ -13,10 +16,11 @@
 struct rig {
 	struct bench b;
 	struct uiommu_dev *dev, *mover;
-	struct uiommu_domain *dom, *other;
+	struct uiommu_domain *dom, *other, *parent;
 	uint64_t *stable;
 	int done;			/* working threads that are finished */
 	unsigned wrong;
+	unsigned told;			/* of queues of VMs that stopped */
 };
 
 static void wrong(struct rig *r)
@@ -100,6 +104,78 @@ static void *steady_dma(void *arg)
 	return NULL;
 }
 
+/* ---- VMs ---- */
+
+static uint32_t block_read32(void *ctx, uint64_t off)
+{
+	return (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct bench *)ctx)->sim, off, 4);
+}
+
+static uint64_t block_read64(void *ctx, uint64_t off)
+{
+	return uiommu_sim_smmuv3_cmdqv_read(((struct bench *)ctx)->sim, off, 8);
+}
+
+static void block_write32(void *ctx, uint64_t off, uint32_t v)
+{
+	uiommu_sim_smmuv3_cmdqv_write(((struct bench *)ctx)->sim, off, v, 4);
+}
+
+static void block_write64(void *ctx, uint64_t off, uint64_t v)
+{
+	uiommu_sim_smmuv3_cmdqv_write(((struct bench *)ctx)->sim, off, v, 8);
+}
+
+static const struct uiommu_mmio_ops block_ops = {
+	block_read32, block_write32, block_read64, block_write64,
+};
+
+static bool on_stop(void *ctx, unsigned type, const void *record, size_t bytes)
+{
+	struct rig *r = ctx;
+
+	if (type != 2 || *(const uint64_t *)record != 1)
+		wrong(r);
+	__atomic_fetch_add(&r->told, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* A queue, its interface, and one command that it does not take. */
+static void one_vm(struct rig *r, uint64_t *ring)
+{
+	const struct uiommu_viommu_config cfg = { .parent = r->parent, .dev = r->dev, .type = 2,
+						  .event = on_stop, .ctx = r };
+	const struct uiommu_hw_queue_config qcfg = { 1, 0, thost_pa(&r->b.t, ring), PAGE };
+	struct uiommu_hw_queue *q;
+	struct uiommu_viommu *v;
+	struct uiommu_mmio page;
+	size_t bytes;
+
+	if (uiommu_viommu_alloc(&cfg, &v) || uiommu_hw_queue_alloc(v, &qcfg, &q) ||
+	    uiommu_viommu_mmio(v, &page, &bytes)) {
+		wrong(r);
+		return;
+	}
+	page.ops->write32(page.ctx, VCMDQ_CONFIG, 1);
+	page.ops->write32(page.ctx, VCMDQ_PROD, 1);
+	page.ops->read32(page.ctx, VCMDQ_CONS);
+	if (uiommu_hw_queue_free(q) || uiommu_viommu_free(v))
+		wrong(r);
+}
+
+static void *vms(void *arg)
+{
+	struct rig *r = arg;
+	uint64_t *ring = bench_page(&r->b, FPREP(CMD_Opcode, CMD_CFGI_STE));
+
+	while (!over(r))
+		one_vm(r, ring);
+	bench_page_free(&r->b, ring);
+	return NULL;
+}
+
+/* ---- who looks ---- */
+
 static int count(void *ctx, const struct uiommu_attach_status *st)
 {
 	struct rig *r = ctx;
@@ -131,15 +207,20 @@ static void *look(void *arg)
 	return NULL;
 }
 
-static void everything_at_once(void **state)
+static void setup(struct rig *r, bool cmdqv)
 {
-	struct rig *r = calloc(1, sizeof(*r));
+	struct uiommu_smmuv3_config smmu = bench_smmu;
 	struct uiommu_sim_smmuv3_config cfg;
-	struct job j[2];
-	pthread_t t[5];
 
 	uiommu_sim_smmuv3_config_init(&cfg);
-	bench_init(&r->b, &cfg, &bench_smmu, true);
+	if (cmdqv) {
+		cfg.stage2 = true;
+		cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = 1;
+		smmu.has_cmdqv = true;
+		smmu.cmdqv = (struct uiommu_mmio){ .ops = &block_ops, .ctx = &r->b,
+						   .bytes = 0x70000 };
+	}
+	bench_init(&r->b, &cfg, &smmu, true);
 	r->dev = bench_add(&r->b, "dev", 1, 0);
 	r->mover = bench_add(&r->b, "mover", 2, 4);
 	r->dom = bench_domain(r->dev);
@@ -147,18 +228,34 @@ static void everything_at_once(void **state)
 	r->stable = bench_page(&r->b, 0x57ab1e);
 	bench_map(&r->b, r->dom, STABLE, r->stable);
 	assert_int_equal(uiommu_attach_device(r->dom, r->dev), 0);
+	if (cmdqv)
+		assert_int_equal(uiommu_domain_alloc_paging(r->dev, UIOMMU_DOMAIN_ALLOC_NEST_PARENT,
+							    &r->parent), 0);
+}
+
+static void at_once(bool cmdqv)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	struct job j[2];
+	pthread_t t[6];
+	unsigned n = 0;
+
+	setup(r, cmdqv);
 	for (unsigned i = 0; i < 2; i++)
 		j[i] = (struct job){ r, 0x40000000ull * (i + 1), bench_page(&r->b, 100 + i) };
 
-	pthread_create(&t[0], NULL, map_unmap, &j[0]);
-	pthread_create(&t[1], NULL, map_unmap, &j[1]);
-	pthread_create(&t[2], NULL, move_pasids, r);
-	pthread_create(&t[3], NULL, steady_dma, r);
-	pthread_create(&t[4], NULL, look, r);
-	for (unsigned i = 0; i < 5; i++)
-		pthread_join(t[i], NULL);
+	pthread_create(&t[n++], NULL, map_unmap, &j[0]);
+	pthread_create(&t[n++], NULL, map_unmap, &j[1]);
+	pthread_create(&t[n++], NULL, move_pasids, r);
+	pthread_create(&t[n++], NULL, steady_dma, r);
+	pthread_create(&t[n++], NULL, look, r);
+	if (cmdqv)
+		pthread_create(&t[n++], NULL, vms, r);
+	while (n)
+		pthread_join(t[--n], NULL);
 	assert_int_equal(r->wrong, 0);
 	assert_false(thost_logged(&r->b.t, "shut off"));
+	assert_false(thost_logged(&r->b.t, "given up"));
 
 	bench_page_free(&r->b, r->stable);
 	bench_page_free(&r->b, j[0].page);
@@ -167,10 +264,21 @@ static void everything_at_once(void **state)
 	free(r);
 }
 
+static void everything_at_once(void **state)
+{
+	at_once(false);
+}
+
+static void everything_at_once_on_a_cmdqv(void **state)
+{
+	at_once(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_at_once),
+		cmocka_unit_test(everything_at_once_on_a_cmdqv),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
