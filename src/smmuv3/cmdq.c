@@ -579,23 +579,21 @@ void uiommu_smmuv3_batch_begin(struct smmu *s, struct smmu_batch *b)
 	b->wait = NULL;
 	if (SMMU_CMDQV) {
 		b->err = 0;
-		b->lost = b->begun = false;
+		b->lost = b->undone = b->begun = false;
 	}
 	begin_on(&s->cmdq, b);
 }
 
 bool uiommu_smmuv3_batch_unanswered(const struct smmu_batch *b)
 {
-	return b->lost ||
+	return b->lost || b->undone ||
 	       __atomic_load_n(&b->q->unanswered, __ATOMIC_RELAXED) != b->unanswered;
 }
 
 /*
- * @err: what waiting for the queue gave. One that was given up may have done none of it,
- * or all but what it refused: the SMMU's own makes hardware forget everything, so all of it
- * is done, but for what devices keep: who sent CMD_ATC_INVs asks each. Who wants to know
- * the fate of one tries again. Which command was refused, and whether it was ours,
- * hardware does not keep.
+ * @err: what waiting for the queue gave. Which command was refused, and whether it was
+ * ours, hardware does not keep. One that was given up may have done none of it, or all but
+ * what it refused: that is made up for at the end of the batch.
  */
 static int outcome(struct smmu *s, struct smmu_batch *b, int err)
 {
@@ -603,11 +601,32 @@ static int outcome(struct smmu *s, struct smmu_batch *b, int err)
 
 	if (!err && __atomic_load_n(&q->refused, __ATOMIC_RELAXED) != b->refused)
 		err = -UIOMMU_EIO;
-	if (!err || is_main(q) || uiommu_smmuv3_cmdq_is_dead(s))
+	if (is_main(q) || !err)
 		return err;
-	b->lost = true;
-	err = uiommu_smmuv3_forget_all(s);
-	return b->wait && !err ? -UIOMMU_EIO : err;
+	b->undone = true;
+	return 0;
+}
+
+/*
+ * By the SMMU's own queue hardware forgets everything: so all of the batch is done, but for
+ * what devices keep. Who sent CMD_ATC_INVs asks each; who wants to know the fate of one
+ * tries again.
+ */
+static int forget_instead(struct smmu *s, struct smmu_batch *b)
+{
+	struct smmu_wait *wait = b->wait;
+	int err;
+
+	b->wait = NULL;
+	begin_on(&s->cmdq, b);
+	uiommu_smmuv3_add_all(s, b);
+	add_sync(b);
+	err = flush(&s->cmdq, b, &b->end);
+	if (!err)
+		err = wait_for_sync(&s->cmdq, b->end);
+	b->wait = wait;
+	err = outcome(s, b, err);
+	return wait && !err ? -UIOMMU_EIO : err;
 }
 
 /* Its part there has come to an end, good or bad: that is told at the end of all. */
@@ -681,6 +700,8 @@ int uiommu_smmuv3_batch_sync(struct smmu *s, struct smmu_batch *b)
 	err = outcome(s, b, err);
 	if (SMMU_CMDQV && !err)
 		err = b->err;
+	if (SMMU_CMDQV && !err && b->undone)
+		err = forget_instead(s, b);
 	if (err && uiommu_smmuv3_cmdq_is_dead(s))
 		wait_off(s);
 	return err;

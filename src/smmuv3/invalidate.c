@@ -56,17 +56,22 @@ int uiommu_smmuv3_cfgi_cd_all(struct smmu_master *m)
 	return uiommu_smmuv3_batch_sync(m->smmu, &b);
 }
 
+void uiommu_smmuv3_add_all(struct smmu *s, struct smmu_batch *b)
+{
+	uiommu_smmuv3_batch_add(s, b, FPREP(CMD_Opcode, CMD_CFGI_STE_RANGE),
+				FPREP(CMD_CFGI_STE_RANGE_Range, CMD_CFGI_STE_RANGE_Range_ALL));
+	if (s->caps.hyp)
+		uiommu_smmuv3_batch_add(s, b, FPREP(CMD_Opcode, CMD_TLBI_EL2_ALL), 0);
+	uiommu_smmuv3_batch_add(s, b, FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
+}
+
 /* Everything, at bring-up: what was cached for whoever had it before. */
 int uiommu_smmuv3_forget_all(struct smmu *s)
 {
 	struct smmu_batch b;
 
 	uiommu_smmuv3_batch_begin(s, &b);
-	uiommu_smmuv3_batch_add(s, &b, FPREP(CMD_Opcode, CMD_CFGI_STE_RANGE),
-				FPREP(CMD_CFGI_STE_RANGE_Range, CMD_CFGI_STE_RANGE_Range_ALL));
-	if (s->caps.hyp)
-		uiommu_smmuv3_batch_add(s, &b, FPREP(CMD_Opcode, CMD_TLBI_EL2_ALL), 0);
-	uiommu_smmuv3_batch_add(s, &b, FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
+	uiommu_smmuv3_add_all(s, &b);
 	return uiommu_smmuv3_batch_sync(s, &b);
 }
 

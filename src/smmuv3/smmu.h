@@ -294,6 +294,7 @@ struct smmu_batch {
 	unsigned refused, unanswered;	/* the queue's counts when it began there */
 	int err;			/* of a queue that it has left */
 	bool lost;			/* and a device's answer to something there */
+	bool undone;			/* it has left something there that was not done */
 	bool begun;			/* something was published */
 	uint64_t end;			/* behind what was published last */
 	struct smmu_wait *wait;		/* or NULL. Else it is published in one piece */
@@ -426,6 +427,8 @@ int uiommu_smmuv3_cfgi_ste(struct smmu *s, uint32_t sid, bool leaf);
 int uiommu_smmuv3_cfgi_cd(struct smmu_master *m, uiommu_pasid_t pasid, bool leaf);
 int uiommu_smmuv3_cfgi_cd_all(struct smmu_master *m);
 int uiommu_smmuv3_forget_all(struct smmu *s);
+/* What makes hardware forget all. */
+void uiommu_smmuv3_add_all(struct smmu *s, struct smmu_batch *b);
 void uiommu_smmuv3_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g);
 /* All that is cached under link->tag. */
 void uiommu_smmuv3_forget_tag(const struct uiommu_link *link);
