@@ -40,11 +40,13 @@ static unsigned lvcmdq_of(const struct sim_vcmdq *v)
 	return (unsigned)FGET(CMDQV_CMDQ_ALLOC_LVCMDQ, v->alloc);
 }
 
-/* The queue that interface @i knows as its @l'th. */
+/* The queue that interface @i knows as its @l'th. Drivers give each its share in a row. */
 static struct sim_vcmdq *logical(const struct uiommu_sim_smmuv3 *s, unsigned i, unsigned l)
 {
-	for (unsigned q = 0; q < num_vcmdqs(s); q++) {
-		struct sim_vcmdq *v = &s->cmdqv->vcmdq[q];
+	unsigned n = num_vcmdqs(s), likely = i * (n / num_vintfs(s)) + l;
+
+	for (unsigned k = 0; k < n; k++) {
+		struct sim_vcmdq *v = &s->cmdqv->vcmdq[(likely + k) % n];
 
 		if (allocated(v) && vintf_of(v) == i && lvcmdq_of(v) == l)
 			return v;

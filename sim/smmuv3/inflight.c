@@ -59,6 +59,7 @@ static uint64_t mark_of(struct sim_slot *slot)
 static void note_marks(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
 	q->waits = true;
+	s->num_waits++;
 	s->sync_waits = true;
 	if (s->env.fence)
 		s->env.fence(s->env.ctx);
@@ -72,14 +73,10 @@ static void note_marks(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 /* Nobody needs to wake this one any more. */
 void uiommu_sim_sync_forget(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q)
 {
-	bool any = false;
-
 	if (!q->waits)
 		return;
 	q->waits = false;
-	for (unsigned i = 0; (q = uiommu_sim_cmdq(s, i)); i++)
-		any |= q->waits;
-	s->sync_waits = any;
+	s->sync_waits = --s->num_waits;
 }
 
 /* DMAs that begin after CMD_SYNC was met cannot use what was invalidated before. */

@@ -563,6 +563,7 @@ void uiommu_sim_smmuv3_reset(struct uiommu_sim_smmuv3 *s)
 	s->failed = s->cmdq.invalidated = s->cmdq.atc_timeout = false;
 	s->cmdq.waits = false;
 	uiommu_sim_cmdqv_reset(s);
+	s->num_waits = 0;
 	s->sync_waits = false;
 	s->irq_pending = 0;
 	uiommu_sim_ctx_drop(s);

@@ -389,6 +389,7 @@ struct uiommu_sim_smmuv3 {
 
 	struct sim_slot slots[SIM_SLOTS];	/* whoever marks them */
 	_Atomic bool sync_waits;		/* (a) a CMD_SYNC of some queue, for marks */
+	unsigned num_waits;			/* (l) of so many queues */
 
 	struct sim_cmdq cmdq;	 /* (l) the SMMU's own */
 	struct sim_cmdqv *cmdqv; /* (i) NULL: not there */
