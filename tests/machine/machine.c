@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole machine, from the ioctl to the bytes: the pictures of S1, step by step. */
+#include <uiommu/sim/temper.h>
+
 #include "machine/internal.h"
 #include "rig.h"
 
@@ -509,6 +511,31 @@ static void queues_for_vms(void **state)
 	rig_stop(r);
 }
 
+/* It does as it likes, and everything works: the DMA, the unmap, the fault. */
+static void a_hostile_smmu(void **state)
+{
+	size_t n = dts_compile(NULL, "&smmu { uiommu,hostile-seed = <7>; };", dtb);
+	uint64_t taken[UIOMMU_SIM_LIBERTIES];
+	struct picture p;
+
+	assert_true(n);
+	draw(&p, false, dtb, n);
+	for (unsigned i = 0; i < 20; i++) {
+		memset(p.mem[1], 'a' + i, PAGE);
+		assert_true(rig_copies(r, 0, 1, IOVA, IOVA + PAGE));
+		assert_int_equal(p.mem[1][PAGE], 'a' + i);
+		assert_int_equal(rig_map(r, p.ioas[1], p.mem[1], PAGE, IOVA + 16 * PAGE), 0);
+		assert_int_equal(rig_dma(r, 0, 1, IOVA + 16 * PAGE, 64, false), DMA_OK);
+		assert_int_equal(rig_unmap(r, p.ioas[1], IOVA + 16 * PAGE, PAGE), 0);
+		assert_int_equal(rig_dma(r, 0, 1, IOVA + 16 * PAGE, 64, false), DMA_ABORTED);
+	}
+	uiommu_sim_smmuv3_liberties(r->m->smmus[0].sim, taken);
+	assert_true(taken[UIOMMU_SIM_LATE_COMMAND] && taken[UIOMMU_SIM_LATE_ACK] &&
+		    taken[UIOMMU_SIM_WORDS] && taken[UIOMMU_SIM_PREFETCH] &&
+		    taken[UIOMMU_SIM_EVICT]);
+	rub_out(&p);
+}
+
 static void no_devices_at_all(void **state)
 {
 	size_t n = dts_compile("bus-range = <0x00 0xff>;", "status = \"disabled\";", dtb);
@@ -537,6 +564,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_failed_smmu_is_brought_back),
 		cmocka_unit_test(what_cannot_be_built),
 		cmocka_unit_test(queues_for_vms),
+		cmocka_unit_test(a_hostile_smmu),
 		cmocka_unit_test(no_devices_at_all),
 	};
 
