@@ -12,20 +12,19 @@
 #include "vsmmu.h"
 
 struct outq {
-	unsigned base, prod, cons, irq_cfg, words;
-	uint32_t enable, irq_enable, abort_error, msi_error, line;
+	unsigned base, prod, cons, words;
+	uint32_t enable, abort_error;
+	enum vsmmu_irq irq;
 };
 
 static const struct outq eventq = {
-	SMMU_EVENTQ_BASE, SMMU_EVENTQ_PROD, SMMU_EVENTQ_CONS, SMMU_EVENTQ_IRQ_CFG0, EVT_WORDS,
-	FMASK(CR0_EVENTQEN), FMASK(IRQ_CTRL_EVENTQ_IRQEN), FMASK(GERROR_EVENTQ_ABT_ERR),
-	FMASK(GERROR_MSI_EVENTQ_ABT_ERR), BOARD_IRQ_EVTQ,
+	SMMU_EVENTQ_BASE, SMMU_EVENTQ_PROD, SMMU_EVENTQ_CONS, EVT_WORDS,
+	FMASK(CR0_EVENTQEN), FMASK(GERROR_EVENTQ_ABT_ERR), VSMMU_IRQ_EVTQ,
 };
 
 static const struct outq priq = {
-	SMMU_PRIQ_BASE, SMMU_PRIQ_PROD, SMMU_PRIQ_CONS, SMMU_PRIQ_IRQ_CFG0, PRI_WORDS,
-	FMASK(CR0_PRIQEN), FMASK(IRQ_CTRL_PRIQ_IRQEN), FMASK(GERROR_PRIQ_ABT_ERR),
-	FMASK(GERROR_MSI_PRIQ_ABT_ERR), BOARD_IRQ_PRIQ,
+	SMMU_PRIQ_BASE, SMMU_PRIQ_PROD, SMMU_PRIQ_CONS, PRI_WORDS,
+	FMASK(CR0_PRIQEN), FMASK(GERROR_PRIQ_ABT_ERR), VSMMU_IRQ_PRIQ,
 };
 
 /* The fields of both have the same places. */
@@ -54,19 +53,13 @@ static bool is_full(const struct vsmmu *v, const struct outq *q)
 	return (differ & ((2u << lg2) - 1)) == 1u << lg2 || (q == &priq && differ & OVFLG);
 }
 
-static void interrupt(struct vsmmu *v, const struct outq *q)
-{
-	if (vsmmu_get(v, SMMU_IRQ_CTRLACK) & q->irq_enable)
-		vsmmu_interrupt(v, q->irq_cfg, q->line, q->msi_error);
-}
-
 /* Said once, until the guest has acknowledged it. */
 static void overflow(struct vsmmu *v, const struct outq *q)
 {
 	if ((vsmmu_get(v, q->prod) ^ vsmmu_get(v, q->cons)) & OVFLG)
 		return;
 	vsmmu_set(v, q->prod, vsmmu_get(v, q->prod) ^ OVFLG);
-	interrupt(v, q);
+	vsmmu_interrupt(v, q->irq);
 }
 
 /* The interrupt is for a queue that is not empty any more. */
@@ -77,7 +70,7 @@ static void publish(struct vsmmu *v, const struct outq *q)
 
 	vsmmu_set(v, q->prod, (prod & ~mask) | ((prod + 1) & mask));
 	if (was_empty)
-		interrupt(v, q);
+		vsmmu_interrupt(v, q->irq);
 }
 
 enum put { PUT, FULL, OFF };

@@ -163,9 +163,7 @@ void vsmmu_gerror(struct vsmmu *v, uint32_t bit)
 	if (vsmmu_gerror_active(v, bit))
 		return;
 	vsmmu_set(v, SMMU_GERROR, vsmmu_get(v, SMMU_GERROR) ^ bit);
-	if (vsmmu_get(v, SMMU_IRQ_CTRLACK) & FMASK(IRQ_CTRL_GERROR_IRQEN))
-		vsmmu_interrupt(v, SMMU_GERROR_IRQ_CFG0, BOARD_IRQ_GERROR,
-				FMASK(GERROR_MSI_GERROR_ABT_ERR));
+	vsmmu_interrupt(v, VSMMU_IRQ_GERROR);
 }
 
 /* A message is a write; only the doorbell is no memory. */
@@ -178,33 +176,66 @@ bool vsmmu_message(struct vsmmu *v, uint64_t address, uint32_t data)
 	return vm_write32(v->vm, address, data);
 }
 
-void vsmmu_interrupt(struct vsmmu *v, unsigned cfg, unsigned line, uint32_t failed)
+/* What enables one, where its message goes, its wire, and what GERROR says of a message
+ * that did not get there. */
+static const struct irq {
+	uint32_t enable, failed;
+	unsigned cfg, line;
+} irqs[VSMMU_IRQS] = {
+	[VSMMU_IRQ_GERROR] = { FMASK(IRQ_CTRL_GERROR_IRQEN), FMASK(GERROR_MSI_GERROR_ABT_ERR),
+			       SMMU_GERROR_IRQ_CFG0, BOARD_IRQ_GERROR },
+	[VSMMU_IRQ_EVTQ] = { FMASK(IRQ_CTRL_EVENTQ_IRQEN), FMASK(GERROR_MSI_EVENTQ_ABT_ERR),
+			     SMMU_EVENTQ_IRQ_CFG0, BOARD_IRQ_EVTQ },
+	[VSMMU_IRQ_PRIQ] = { FMASK(IRQ_CTRL_PRIQ_IRQEN), FMASK(GERROR_MSI_PRIQ_ABT_ERR),
+			     SMMU_PRIQ_IRQ_CFG0, BOARD_IRQ_PRIQ },
+};
+
+void vsmmu_interrupt(struct vsmmu *v, enum vsmmu_irq irq)
 {
-	uint64_t address = vsmmu_get64(v, cfg) & FMASK(GERROR_IRQ_CFG0_ADDR);
+	if (vsmmu_get(v, SMMU_IRQ_CTRLACK) & irqs[irq].enable)
+		v->irqs |= 1u << irq;
+}
+
+static void deliver(struct vsmmu *v, const struct irq *q)
+{
+	uint64_t address = vsmmu_get64(v, q->cfg) & FMASK(GERROR_IRQ_CFG0_ADDR);
 
 	if (!address)
-		vm_raise_irq(v->vm, line);
-	else if (!vsmmu_message(v, address, vsmmu_get(v, cfg + 8)))
-		vsmmu_gerror(v, failed);
+		vm_raise_irq(v->vm, q->line);
+	else if (!vsmmu_message(v, address, vsmmu_get(v, q->cfg + 8)))
+		vsmmu_gerror(v, q->failed);
+}
+
+/* Reasons that came meanwhile are one interrupt. */
+bool vsmmu_irq_step(struct vsmmu *v)
+{
+	for (unsigned i = 0; i < VSMMU_IRQS; i++) {
+		if (!(v->irqs >> i & 1))
+			continue;
+		v->irqs &= ~(1u << i);
+		deliver(v, &irqs[i]);
+		return true;
+	}
+	return false;
 }
 
 /* ---- when it acts ---- */
 
 static bool step(struct vsmmu *v)
 {
-	return vsmmu_ack_step(v) || vsmmu_cmdq_step(v) || vsmmu_outq_step(v);
+	return vsmmu_ack_step(v) || vsmmu_cmdq_step(v) || vsmmu_outq_step(v) || vsmmu_irq_step(v);
 }
 
 /* One of the things that it may do now, whichever. */
 static bool any_step(struct vsmmu *v)
 {
 	static bool (*const steps[])(struct vsmmu *v) = {
-		vsmmu_ack_step, vsmmu_cmdq_step, vsmmu_outq_step,
+		vsmmu_ack_step, vsmmu_cmdq_step, vsmmu_outq_step, vsmmu_irq_step,
 	};
-	unsigned first = temper_choose(&v->temper, 3);
+	unsigned first = temper_choose(&v->temper, 4);
 
-	for (unsigned i = 0; i < 3; i++)
-		if (steps[(first + i) % 3](v))
+	for (unsigned i = 0; i < 4; i++)
+		if (steps[(first + i) % 4](v))
 			return true;
 	return false;
 }

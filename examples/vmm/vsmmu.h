@@ -66,6 +66,7 @@ struct vsmmu {
 	uint32_t reg[VSMMU_REG_WORDS];		/* by offset / 4 */
 	struct vsmmu_inbox events, requests;
 	struct vsmmu_group groups[VSMMU_GROUPS];
+	unsigned irqs;				/* a bit for each that is due */
 	unsigned batch_max;			/* commands for one call, 1 to VSMMU_BATCH */
 	struct temper temper;
 	struct vsmmu_exits exits;
@@ -110,8 +111,9 @@ static inline uint64_t vsmmu_get64(const struct vsmmu *v, unsigned off)
 /* an error of GERROR becomes active, if it is not */
 void vsmmu_gerror(struct vsmmu *v, uint32_t bit);
 bool vsmmu_gerror_active(const struct vsmmu *v, uint32_t bit);
-/* the message at the *_IRQ_CFG0 at @cfg, or the wire; @failed: what becomes of GERROR */
-void vsmmu_interrupt(struct vsmmu *v, unsigned cfg, unsigned line, uint32_t failed);
+/* There is a reason for one, if it is enabled; it comes in a step of its own. */
+enum vsmmu_irq { VSMMU_IRQ_GERROR, VSMMU_IRQ_EVTQ, VSMMU_IRQ_PRIQ, VSMMU_IRQS };
+void vsmmu_interrupt(struct vsmmu *v, enum vsmmu_irq irq);
 /* @line, or a message */
 bool vsmmu_message(struct vsmmu *v, uint64_t address, uint32_t data);
 
@@ -119,6 +121,7 @@ bool vsmmu_message(struct vsmmu *v, uint64_t address, uint32_t data);
 bool vsmmu_ack_step(struct vsmmu *v);
 bool vsmmu_cmdq_step(struct vsmmu *v);
 bool vsmmu_outq_step(struct vsmmu *v);
+bool vsmmu_irq_step(struct vsmmu *v);
 
 /* The STEs of @sid up to @last are read. */
 void vsmmu_stes_changed(struct vsmmu *v, uint32_t sid, uint32_t last);
