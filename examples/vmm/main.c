@@ -147,6 +147,19 @@ static void unmaps(void)
 	}
 }
 
+/* vm2 does not notice. */
+static void a_queue_stops(void)
+{
+	uint64_t exits;
+
+	if (!vm[0].board.has_cmdqv)
+		return;
+	say("A queue of vm1's own stops");
+	exits = vm_exits(&vm[1]);
+	alone(0, work_bad_command);
+	check(vm_exits(&vm[1]) == exits, "vm2: no exit");
+}
+
 /* Both VMs have done @n rounds more. */
 static void let_run(struct storm *s, unsigned n)
 {
@@ -251,6 +264,7 @@ int main(int argc, char **argv)
 	need_queues(&o);
 	each_by_itself();
 	unmaps();
+	a_queue_stops();
 	both_at_once();
 	show(&o, VMS);
 	one_dies();

@@ -29,6 +29,7 @@ struct heap {
 struct irq {
 	void (*fn)(void *arg);
 	void *arg;
+	unsigned came;			/* how often */
 };
 
 /* A device, and the address space that the kernel has on its RID. */
@@ -86,6 +87,7 @@ void lock_give(uint32_t *lock);
 /* zeroed, aligned to its size; a power of two */
 void *heap_alloc(struct kernel *k, size_t bytes);
 void heap_free(struct kernel *k, void *p, size_t bytes);
+unsigned kernel_interrupts(struct kernel *k, unsigned line);	/* so far */
 void port_run_irqs(struct kernel *k, uint32_t lines);
 
 static inline uiommu_pa_t kernel_pa(const struct kernel *k, const void *p)

@@ -222,7 +222,7 @@ static int host_irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void
 	if (k->irq[irq].fn)
 		err = -UIOMMU_EBUSY;
 	else
-		k->irq[irq] = (struct irq){ fn, arg };
+		k->irq[irq] = (struct irq){ fn, arg, 0 };
 	lock_give(&k->irq_lock);
 	return err;
 }
@@ -232,17 +232,30 @@ static void host_irq_release(void *ctx, unsigned irq)
 	struct kernel *k = ctx;
 
 	lock_take(k, &k->irq_lock);
-	k->irq[irq] = (struct irq){ NULL, NULL };
+	k->irq[irq] = (struct irq){ NULL, NULL, 0 };
 	lock_give(&k->irq_lock);
 }
 
 void port_run_irqs(struct kernel *k, uint32_t lines)
 {
 	lock_take(k, &k->irq_lock);
-	for (unsigned i = 0; i < BOARD_IRQS; i++)
-		if (lines >> i & 1 && k->irq[i].fn)
-			k->irq[i].fn(k->irq[i].arg);
+	for (unsigned i = 0; i < BOARD_IRQS; i++) {
+		if (!(lines >> i & 1) || !k->irq[i].fn)
+			continue;
+		k->irq[i].fn(k->irq[i].arg);
+		k->irq[i].came++;
+	}
 	lock_give(&k->irq_lock);
+}
+
+unsigned kernel_interrupts(struct kernel *k, unsigned line)
+{
+	unsigned n;
+
+	lock_take(k, &k->irq_lock);
+	n = k->irq[line].came;
+	lock_give(&k->irq_lock);
+	return n;
 }
 
 /* ---- all of it ---- */

@@ -24,6 +24,8 @@ void work_processes(struct kernel *k, void *arg);
 void work_munmap(struct kernel *k, void *arg);
 /* @arg: unsigned, how often: the kernel maps and unmaps a page on each device. */
 void work_unmaps(struct kernel *k, void *arg);
+/* queue.c: a command queue of the guest's own has an error, and nobody else has */
+void work_bad_command(struct kernel *k, void *arg);
 /* The processes end. */
 void work_exit(struct kernel *k, void *arg);
 
