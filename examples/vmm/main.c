@@ -11,10 +11,10 @@
  *	  four devices, one SMMUv3: stage 1 is the guests', stage 2 the VMM's
  *
  * Of the host it uses /dev/iommu and VFIO device files, and nothing else: host.c has
- * every call. The virtual SMMU (vsmmu.c and the files named there) is what a VMM for
- * Linux has to do: registers and queues in software, translation by hardware.
+ * every call. The virtual SMMU (vsmmu.h names its files) is what a VMM for Linux has to
+ * do: registers and queues in software, translation by hardware. vm.c has the rest.
  *
- * The guests (guest/) are small kernels around the library's SMMUv3 driver, the same
+ * The guests (guest/, board.h) are small kernels around the library's SMMUv3 driver, the same
  * that drives the hardware below, each in its VM's memory, with a domain for its own
  * DMA and two processes that share their address spaces with the devices (SVA): pages
  * come when a device asks for them.

@@ -127,6 +127,8 @@ static void *first_cpu(void *arg)
 	struct vm *vm = arg;
 	struct kernel *k = kernel_boot(&vm->board);
 
+	if (!k)
+		die("%s: its kernel does not come up", vm->name);
 	pthread_mutex_lock(&vm->job_lock);
 	vm->kernel = k;
 	pthread_cond_broadcast(&vm->job_wake);

@@ -189,19 +189,28 @@ void vsmmu_event(struct vsmmu *v, const struct host_event *e)
 	pthread_mutex_unlock(&v->lock);
 }
 
+static void add_page_request(struct vsmmu *v, const struct host_page_request *r, uint32_t sid)
+{
+	uint64_t *words = inbox_add(&v->requests, r->cookie);
+
+	words[0] = FPREP(PRI_StreamID, sid) | FPREP(PRI_SubstreamID, r->pasid) |
+		   FPREP(PRI_SSV, r->has_pasid) | FPREP(PRI_Last, r->last) |
+		   FPREP(PRI_R, r->read) | FPREP(PRI_W, r->write) |
+		   FPREP(PRI_X, r->exec) | FPREP(PRI_P, r->priv);
+	words[1] = (r->addr & FMASK(PRI_Address)) | FPREP(PRI_PRGIndex, r->grpid);
+}
+
+/* Of a device that is not the guest's any more nobody would answer. */
 void vsmmu_page_request(struct vsmmu *v, const struct host_page_request *r)
 {
 	const struct vdev *d;
-	uint64_t *words;
 
 	pthread_mutex_lock(&v->lock);
 	d = vm_device_by_id(v->vm, r->dev);
-	words = inbox_add(&v->requests, r->cookie);
-	words[0] = FPREP(PRI_StreamID, d ? d->board.stream_id : 0) |
-		   FPREP(PRI_SubstreamID, r->pasid) | FPREP(PRI_SSV, r->has_pasid) |
-		   FPREP(PRI_Last, r->last) | FPREP(PRI_R, r->read) | FPREP(PRI_W, r->write) |
-		   FPREP(PRI_X, r->exec) | FPREP(PRI_P, r->priv);
-	words[1] = (r->addr & FMASK(PRI_Address)) | FPREP(PRI_PRGIndex, r->grpid);
+	if (d)
+		add_page_request(v, r, d->board.stream_id);
+	else if (r->last)
+		host_page_response(v->vm->faults, r->cookie, false);
 	pthread_mutex_unlock(&v->lock);
 }
 

@@ -14,9 +14,15 @@
  * and its event and page request queues are filled from the host's. CDs and page
  * tables of stage 1 are read by the host's hardware, not by us.
  *
+ *	vsmmu.c		the register pages, interrupts, and when it acts
+ *	vstrtab.c	the stream table
+ *	vcmdq.c		the command queue
+ *	voutq.c		events and page requests
+ *	vcmdqv.c	queues that the guest has in its own hands
+ *
  * Like hardware it does nothing while a register is written: it takes notice, and acts
- * in steps. vsmmu_run() makes all steps there are; with a temper (temper.h) they are
- * made late, and one by one.
+ * in steps. A kind one makes all steps that there are before the CPU goes on; with a
+ * temper (temper.h) they are made late, and one by one.
  */
 #ifndef VMM_VSMMU_H
 #define VMM_VSMMU_H

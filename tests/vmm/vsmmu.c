@@ -469,6 +469,9 @@ static void requests_are_answered_once(void **state)
 	assert_false(host.success[0]);
 	assert_int_equal(host.cookie[1], 33);
 	assert_true(host.success[1]);
+	a_request(3, 5, 55, true);			/* of a device that it does not have */
+	assert_int_equal(host.responses, 3);
+	assert_false(host.success[2]);
 	answer(1, 3, 3);
 	assert_int_equal(FGET(CMDQ_CONS_ERR, rd(SMMU_CMDQ_CONS)), CERROR_ILL);
 }
