@@ -381,12 +381,14 @@ void uiommu_iommufd_unbind(struct uiommu_iommufd_dev *idev);
  *           without either. A RID's page table has the device's doorbells
  *           (uiommu_iommufd_msi_map()) before the device uses it.
  * Return:   0, or, with everything as it was,
- *   -UIOMMU_ENOENT      no object *@pt_id
+ *   -UIOMMU_ENOENT      no object *@pt_id; or a guest's table, of a guest that does not have
+ *                       the device
  *   -UIOMMU_EINVAL      it is a device; the PASID rule or the group's; no such PASID
  *   -UIOMMU_EADDRINUSE  something is mapped or allowed in the MSI window, in a reserved
  *                       range of the device or beyond the page table's reach, or is
  *                       less aligned than it needs
- *   -UIOMMU_EBUSY       the device is being reset
+ *   -UIOMMU_EBUSY       the device is being reset; or the page table is all of a device's
+ *                       (stage 2), which has PASIDs
  *   -UIOMMU_EFAULT      memory mapped in the IOAS cannot be pinned
  *   -UIOMMU_ENOMEM      no memory, or the program may not pin so much
  *   -UIOMMU_ENOSPC      no ASID is left

@@ -126,6 +126,14 @@ void uiommu_hostile_free(void *p, size_t bytes)
 	uiommu_hostile_yield();
 }
 
+void uiommu_hostile_touch(const void *p)
+{
+	const struct uiommu_hostile *w = world;
+
+	if (w && w->cur && hostile_in_memory(w, p) && w->freed[hostile_unit(w, p)])
+		uiommu_hostile_fail("%s touches memory that was given back", uiommu_hostile_self());
+}
+
 void *uiommu_hostile_memory(const struct uiommu_hostile *w)
 {
 	return w->mem;

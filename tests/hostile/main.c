@@ -60,6 +60,7 @@ static const char *kind_of(const char *why)
 	static const char *const kinds[] = {
 		"reaches physical", "is aborted", "is shut off", "was given back", "given back twice",
 		"nobody caused", "hangs", "crashes", "left behind", "returns", "no barrier",
+		"is not pinned", "lock order", "spin lock held", "told twice",
 	};
 
 	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -165,7 +166,7 @@ static void explain(const struct options *o, uint64_t seed)
 		printf("shortest history found: %u of %u operations\n", kept(&cfg), o->steps);
 		show(&cfg);
 	}
-	printf("again: ./dev hostile --seed %llu --steps %u", (unsigned long long)seed, o->steps);
+	printf("again: %s --seed %llu --steps %u", run_again, (unsigned long long)seed, o->steps);
 	if (!o->quick) {
 		printf(" --keep ");
 		print_list(&cfg);
@@ -327,6 +328,10 @@ static int fail_each(const struct options *o)
 
 		run(&cfg, &res);
 		calls = res.calls;
+		if (!calls) {
+			printf("nothing is refused here\n");
+			return 2;
+		}
 		for (cfg.fail_at = 1; !res.why[0] && cfg.fail_at <= calls; cfg.fail_at++, runs++)
 			run(&cfg, &res);
 		if (!res.why[0])

@@ -8,10 +8,11 @@
  */
 #include <uiommu/sim/hostile.h>
 
-static inline void look(void)
+static inline void look(const void *p)
 {
 	if (uiommu_hostile_fine())
 		uiommu_hostile_yield();
+	uiommu_hostile_touch(p);
 }
 
 void __tsan_init(void);
@@ -23,8 +24,7 @@ void __tsan_init(void)
 	void __tsan_##name(void *p); \
 	void __tsan_##name(void *p) \
 	{ \
-		(void)p; \
-		look(); \
+		look(p); \
 	}
 
 ACCESS(read1)
@@ -55,15 +55,15 @@ void __tsan_func_exit(void)
 void __tsan_read_range(void *p, size_t bytes);
 void __tsan_read_range(void *p, size_t bytes)
 {
-	(void)p, (void)bytes;
-	look();
+	(void)bytes;
+	look(p);
 }
 
 void __tsan_write_range(void *p, size_t bytes);
 void __tsan_write_range(void *p, size_t bytes)
 {
-	(void)p, (void)bytes;
-	look();
+	(void)bytes;
+	look(p);
 }
 
 /* Atomics are done as they are, and yield before. */

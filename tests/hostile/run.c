@@ -5,13 +5,13 @@
  * The operations come from the seed alone, not from who ran when: leaving some out
  * leaves the others what they are.
  */
+#include "guard.h"
 #include "world.h"
 
-#include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+const char run_again[] = "./dev hostile";
 
 static const unsigned weight[NUM_OPS] = {
 	[OP_ATTACH] = 60, [OP_DETACH] = 25, [OP_MAP] = 70, [OP_UNMAP] = 60, [OP_TOUCH] = 20,
@@ -101,45 +101,6 @@ static void everything(void *arg)
 	world_shut(w);
 }
 
-/* ---- a crash is a failure too ---- */
-
-#define SECONDS 20		/* a run takes less than one */
-
-static sigjmp_buf crashed;
-static volatile sig_atomic_t watching;
-
-static void on_signal(int sig)
-{
-	if (watching) {
-		watching = 0;
-		siglongjmp(crashed, sig);
-	}
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
-
-static void watch(void)
-{
-	static char stack[65536];
-	static bool set;
-	const stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
-
-#if !defined(__SANITIZE_ADDRESS__)
-	if (set)
-		return;
-	set = true;
-	sigaltstack(&alt, NULL);
-	sigaction(SIGSEGV, &sa, NULL);
-	sigaction(SIGBUS, &sa, NULL);
-	sigaction(SIGFPE, &sa, NULL);
-	sigaction(SIGILL, &sa, NULL);
-	sigaction(SIGALRM, &sa, NULL);
-#else
-	(void)alt, (void)sa, (void)set;
-#endif
-}
-
 static void collect(struct world *w, const char *why)
 {
 	snprintf(w->res->why, sizeof(w->res->why), "%s", why ? why : "");
@@ -153,27 +114,14 @@ void run(const struct run_config *cfg, struct run_result *res)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	char text[100];
-	int sig;
 
 	memset(res, 0, sizeof(*res));
-	watch();
 	w->cfg = cfg;
 	w->res = res;
 	w->ops = make_ops(cfg->seed, cfg->steps);
 	world_create(w);
 	uiommu_hostile_spawn(w->h, "main", everything, w, false);
-	sig = sigsetjmp(crashed, 1);
-	if (!sig) {
-		watching = 1;
-		alarm(SECONDS);
-		collect(w, uiommu_hostile_run(w->h));
-	} else {
-		snprintf(text, sizeof(text), sig == SIGALRM ? "%s hangs without an access" :
-			 "%s crashes: signal %d", uiommu_hostile_self(), sig);
-		collect(w, text);
-	}
-	alarm(0);
-	watching = 0;
+	collect(w, guarded_run(w->h, text, sizeof(text)));
 	world_destroy(w);
 	free(w->ops);
 	free(w);

@@ -285,7 +285,8 @@ int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 bool ats_excuses(const struct dma *d);
 bool ats_event(struct world *w, const struct uiommu_fault *f);
 
-/* run.c */
+/* run.c, of this world or another one */
+extern const char run_again[];		/* the command that runs a seed */
 void run(const struct run_config *cfg, struct run_result *res);
 
 #endif

@@ -8,7 +8,8 @@ what stands there instead. A copy of src/ gets it (the checkout is not touched, 
 product build knows of any of this), is compiled with the hostile port, and run under
 seed after seed until one fails. A mistake that no seed catches fails the whole. One whose
 first line ends in "guests" is run in tests/driver/nested_hostile.c, which has VMs: one
-thread, the port as it is, the same hardware.
+thread, the port as it is, the same hardware. One that ends in "servers" in
+tests/hostile/servers, which has programs that call the iommufd and VFIO servers.
 
   hostile-mutants.py [--check] [--seeds N] [--jobs N] [--only NAME[,NAME]] [--sample N]
 
@@ -29,8 +30,9 @@ PLAIN = ['-fsanitize=thread', '--param', 'tsan-instrument-func-entry-exit=0']
 
 class World:
     """what a mistake is run in"""
-    def __init__(self, name, flags, plain, rooms, test, libs):
+    def __init__(self, name, flags, plain, rooms, test, libs, servers=(), times=1):
         self.name, self.flags, self.plain, self.libs = name, flags, plain, libs
+        self.library, self.times = ROOMS + servers, times
         self.rest = [d + '/' + f for d in rooms for f in sorted(os.listdir(os.path.join(TOP, d)))
                      if f.endswith('.c')] + test
 
@@ -42,7 +44,7 @@ class World:
             return re.search(r'UIOMMU_SEED=(\S+): (?:ERROR: )?(.*)$', r.stdout + r.stderr,
                              flags=re.M) or (r.returncode and re.match(
                                  '(.*)()', 'a check of the test itself'))
-        r = subprocess.run([program, '--seeds', str(seeds), '--steps', str(steps), '--quick'],
+        r = subprocess.run([program, '--seeds', str(seeds * self.times), '--steps', str(steps), '--quick'],
                            capture_output=True, text=True, timeout=900)
         return re.search(r'^seed (\d+): (.*)$', r.stdout, flags=re.M)
 
@@ -52,6 +54,10 @@ WORLDS = {
                      ['sim/hostile', 'sim/smmuv3', 'tests/hostile'], ['sim/dev/atc.c'], []),
     'guests': World('guests', [], [], ['sim/smmuv3'], ['tests/driver/nested_hostile.c'],
                     ['-lcmocka', '-lpthread']),
+    'servers': World('servers', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
+                     ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
+                     ['tests/hostile/' + f for f in ('main.c', 'guard.c', 'plain.c')], [],
+                     ('iommufd', 'vfio'), 3),
 }
 # what has to be compiled again when a header changes
 HEADERS = {'src/pt/walker.h': ['src/pt/inst/arm_s1_4k.c', 'src/pt/inst/arm_s2_4k.c']}
@@ -78,8 +84,8 @@ def mutate(m):
     return text
 
 
-def sources():
-    for room in ROOMS:
+def sources(world):
+    for room in world.library:
         for line in open(os.path.join(TOP, 'src', room, 'SOURCES')):
             if line.strip():
                 yield 'src/%s/%s' % (room, line.strip())
@@ -99,7 +105,7 @@ def object_of(world, source):
 
 def build_clean(jobs, worlds):
     """every object without a mistake"""
-    todo = [(w, s) for w in worlds for s in list(sources()) + w.rest]
+    todo = [(w, s) for w in worlds for s in list(sources(w)) + w.rest]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         done = pool.map(lambda t: compile_one(*t, object_of(*t), TOP), todo)
         for (_, source), r in zip(todo, done):
@@ -115,11 +121,10 @@ def build_mutant(m):
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(os.path.join(TOP, 'src'), os.path.join(root, 'src'))
     open(os.path.join(root, m[1]), 'w').write(text)
-    again = [m[1]]
+    again, world = [m[1]], m[4]
     if m[1].endswith('.h'):
-        again = HEADERS.get(m[1]) or [s for s in sources() if not s.startswith('src/pt/')]
-    world = m[4]
-    objects = {s: object_of(world, s) for s in list(sources()) + world.rest}
+        again = HEADERS.get(m[1]) or [s for s in sources(world) if not s.startswith('src/pt/')]
+    objects = {s: object_of(world, s) for s in list(sources(world)) + world.rest}
     for s in again:
         objects[s] = os.path.join(root, s.replace('/', '_') + '.o')
         r = compile_one(world, s, objects[s], root)
@@ -142,7 +147,7 @@ def hunt(m, seeds, steps):
         found = None
     shutil.rmtree(os.path.dirname(program), ignore_errors=True)
     if not found:
-        return False, 'no seed of %d catches it' % seeds
+        return False, 'no seed of %d catches it' % (seeds * m[4].times)
     return True, 'seed %s: %s' % found.groups()
 
 

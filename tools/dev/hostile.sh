@@ -6,6 +6,7 @@
 #   hostile.sh [--seeds N] [--first N] [--steps N] [--jobs N] [--quick]
 #   hostile.sh --seed N [--steps N] [--keep LIST] [--log]
 #   hostile.sh --fail-each [--seeds N] [--steps N]
+#   hostile.sh --servers [as the first two]
 #   hostile.sh --liberties
 #   hostile.sh --mutants [--seeds N] [--jobs N] [--only NAME,...] [--sample N]
 #   hostile.sh --sample
@@ -13,7 +14,8 @@
 # A seed decides who runs when, which store is seen when, and what hardware does.
 # Without arguments: 200 seeds of 2000 steps. --mutants puts one mistake after the
 # other into a copy of the driver: each has to be caught. --sample is what ./dev test
-# runs: two minutes of both. docs/TESTING.md says more.
+# runs: two minutes of both. --servers: programs that call the iommufd and VFIO servers,
+# in place of the driver's own callers. docs/TESTING.md says more.
 
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -23,7 +25,9 @@ cd "$top" || exit 1
 for word; do
 	[ "$word" != --mutants ] || exec tools/dev/hostile-mutants.py "${@/#--mutants/--steps=2000}"
 done
-configure release && ninja_quiet release tests/hostile/hostile || exit 1
-[ "${*-}" = --sample ] || exec build/release/tests/hostile/hostile "$@"
+program=hostile
+[ "${1-}" != --servers ] || { program=servers && shift; }
+configure release && ninja_quiet release tests/hostile/$program || exit 1
+[ "${*-}" = --sample ] || exec build/release/tests/hostile/$program "$@"
 build/release/tests/hostile/hostile --seeds 800 --jobs 2 || exit 1
 exec tools/dev/hostile-mutants.py --jobs 2 --seeds 300 --sample 9

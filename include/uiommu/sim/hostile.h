@@ -197,6 +197,16 @@ void *uiommu_hostile_alloc(size_t bytes);
 void uiommu_hostile_free(void *p, size_t bytes);
 
 /**
+ * uiommu_hostile_touch() - an ordinary access is about to be made
+ * @p: anywhere
+ *
+ * For whoever instruments them.
+ *
+ * Context: any. Fails when it was given back.
+ */
+void uiommu_hostile_touch(const void *p);
+
+/**
  * uiommu_hostile_memory() - where memory begins
  * @w: the world
  *
