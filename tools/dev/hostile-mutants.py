@@ -57,7 +57,7 @@ WORLDS = {
     'servers': World('servers', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
                      ['tests/hostile/' + f for f in ('main.c', 'guard.c', 'plain.c')], [],
-                     ('iommufd', 'vfio'), 3),
+                     ('iommufd', 'vfio'), 6),
 }
 # what has to be compiled again when a header changes
 HEADERS = {'src/pt/walker.h': ['src/pt/inst/arm_s1_4k.c', 'src/pt/inst/arm_s2_4k.c']}

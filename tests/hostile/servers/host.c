@@ -390,6 +390,7 @@ static void irqs_act(void *arg)
 		s->irq[i].pending = false;
 		s->irq[i].running = true;
 		s->irq[i].fn(s->irq[i].arg);
+		uiommu_hostile_mb();	/* who waits for it sees what it did */
 		s->irq[i].running = false;
 	}
 }

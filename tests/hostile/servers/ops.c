@@ -20,7 +20,7 @@ enum { DO_OPEN, DO_SHUT, DO_BIND, DO_CLOSE, DO_MAP, DO_UNMAP, DO_COPY, DO_PT, DO
 const unsigned srv_num_ops = NUM;
 const unsigned srv_weight[NUM] = {
 	[DO_OPEN] = 25, [DO_SHUT] = 2, [DO_BIND] = 40, [DO_CLOSE] = 8, [DO_MAP] = 50,
-	[DO_UNMAP] = 40, [DO_COPY] = 12, [DO_PT] = 45, [DO_VM] = 50, [DO_QUEUE] = 20,
+	[DO_UNMAP] = 40, [DO_COPY] = 12, [DO_PT] = 45, [DO_VM] = 90, [DO_QUEUE] = 20,
 	[DO_ATTACH] = 70, [DO_DETACH] = 15, [DO_RESET] = 5, [DO_IRQS] = 20, [DO_READ] = 45,
 	[DO_GUEST] = 12, [DO_ASK] = 20, [DO_REGS] = 8, [DO_TOUCH] = 40,
 };
@@ -406,7 +406,7 @@ static void op_pt(struct srv *s, const struct op *op)
 		if (o->id && op->d % 4 == 0)
 			destroy(s, f, "DESTROY of a page table", o);
 		else if (!o->id && pt == PT_NESTED)
-			make_nested(s, f, c, s->fn[n].id, op->d & 2);
+			make_nested(s, f, c, s->fn[n].id, op->d & 0x30);
 		else if (!o->id)
 			make_paging(s, f, c, pt, s->fn[n].id);
 		o->busy = false;
@@ -569,7 +569,8 @@ static void op_attach(struct srv *s, const struct op *op)
 			unname(&x->pt[pt]);
 		}
 		f->at[p].busy = false;
-		dma_touch(s, n, p, cell_iova(op->d % CELLS), op->d & 0x80);
+		for (unsigned i = f->at[p].now == IN_GUEST ? 6 : 1; i; i--)
+			dma_touch(s, n, p, cell_iova(op->d % CELLS), op->d & 0x80);
 	}
 	drop(s, n);
 }
@@ -735,10 +736,12 @@ static void op_read(struct srv *s, const struct op *op)
 
 	if (!f)
 		return;
-	if (op->b & 1)
-		read_faults(s, &s->ctx[c]);
-	else
-		read_events(s, &s->ctx[c]);
+	for (unsigned i = 0; i < 3; i++) {
+		if (op->b % 3 == 0)
+			read_faults(s, &s->ctx[c]);
+		else
+			read_events(s, &s->ctx[c]);
+	}
 	put(s, c, f);
 }
 
