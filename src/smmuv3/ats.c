@@ -199,12 +199,19 @@ static void tell(struct job *j, const struct item *it)
 }
 
 /* One that another thread is just closing may still have what it had: hardware is told. */
+static bool closed(struct smmu *s, struct uiommu_dev *dev)
+{
+	if (!uiommu_smmuv3_quarantined(dev))
+		return false;
+	quarantine(s, dev, state(dev));
+	return true;
+}
+
 static bool keeps(struct job *j, struct uiommu_dev *dev)
 {
 	if (uiommu_smmuv3_ats_on(dev))
 		return true;
-	if (uiommu_smmuv3_quarantined(dev))
-		quarantine(j->s, dev, state(dev));
+	closed(j->s, dev);
 	return false;
 }
 
@@ -379,7 +386,7 @@ static void tell_all_of(struct job *j, struct smmu_master *m, uiommu_pasid_t pas
 	const struct item it = { .dev = m->dev, .pasid = pasid, .global = global,
 				 .span = EVERYWHERE };
 
-	if (!uiommu_smmuv3_quarantined(m->dev))
+	if (!closed(j->s, m->dev))
 		tell(j, &it);
 }
 
@@ -426,8 +433,10 @@ void uiommu_smmuv3_ats_before(struct smmu_master *m, uiommu_pasid_t pasid, bool 
 	bool was = uiommu_smmuv3_ats_on(m->dev);
 
 	m->ats_was = was;
-	if (was == want)
+	if (was == want) {
+		closed(m->smmu, m->dev);
 		return;
+	}
 	c.all = m->blocked || m->ats_stale || m->ats_user;
 	if (want)
 		uiommu_smmuv3_set_state(m->dev, SMMU_DEV_ATS, 0);
