@@ -18,6 +18,7 @@
 #include "text.h"
 
 #define TIMEOUT_NS	1000000000ull	/* without CONS moving */
+#define PATIENCE_NS	100000000ull	/* of an LVCMDQ, before the SMMU is looked at */
 /* the same at a CMD_SYNC that waits for devices: PCIe gives them a minute and a half,
  * and whatever is in front of them reports an error after that */
 #define ATC_TIMEOUT_NS	(100 * TIMEOUT_NS)
@@ -407,7 +408,12 @@ static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 			since = h->now_ns(h->ctx);
 			late = false;
 		} else if (!late) {
-			late = h->now_ns(h->ctx) - since > limit;
+			uint64_t t = h->now_ns(h->ctx) - since;
+
+			/* an SMMU that fails says so in its own register, a trap for a guest */
+			if (!is_main(q) && t > PATIENCE_NS)
+				uiommu_smmuv3_cmdq_gerror(&smmu_of(q)->cmdq);
+			late = t > limit;
 		} else {
 			hung(q);
 			return -UIOMMU_ETIMEDOUT;
