@@ -52,6 +52,10 @@ const struct uiommu_sim_liberty_rule uiommu_sim_liberties[UIOMMU_SIM_LIBERTIES] 
 		"late-irq", "interrupts come late, and several are one",
 		"an edge when the queue stops being empty; no bound is given",
 		"IHI 0070 3.18", "the world: in env->irq" },
+	[UIOMMU_SIM_LATE_ATC] = {
+		"late-atc", "a device forgets, and answers CMD_ATC_INV, late, or not at all",
+		"CMD_SYNC waits for the answers of devices, and fails where one does not come",
+		"IHI 0070 3.9.1, 4.7.3", "the world: in env->atc_inv" },
 };
 
 static unsigned choose(const struct uiommu_sim_smmuv3 *s, unsigned n)

@@ -163,7 +163,7 @@ int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 	d->by_atc = by_atc;
 	*uiommu_hostile_local() = d;
 	if (!by_atc) {
-		err = uiommu_sim_smmuv3_dma(w->sim, a, &buf, sizeof(buf), NULL);
+		err = uiommu_sim_smmuv3_dma_stag(w->sim, a, &buf, sizeof(buf), NULL, &d->stag);
 	} else {
 		e->flying++;
 		err = uiommu_sim_atc_dma(&e->atc[stream], a, &buf, sizeof(buf), NULL);

@@ -43,6 +43,18 @@ static void add(struct totals *t, const struct run_result *r)
 	t->r.late_answers += r->late_answers;
 	t->r.silent += r->silent;
 	t->r.atc_dmas += r->atc_dmas;
+	t->r.binds += r->binds;
+	t->r.guest_commands += r->guest_commands;
+	t->r.guest_events += r->guest_events;
+	t->r.nested_dmas += r->nested_dmas;
+	t->r.requests += r->requests;
+	t->r.answers += r->answers;
+	t->r.stalls += r->stalls;
+	t->r.resumes += r->resumes;
+	t->r.delivered += r->delivered;
+	t->r.served += r->served;
+	t->r.cancelled += r->cancelled;
+	t->r.waited += r->waited;
 	t->r.mem.switches += r->mem.switches;
 	t->r.mem.stores += r->mem.stores;
 	t->r.mem.reordered += r->mem.reordered;
@@ -177,6 +189,25 @@ static void explain(const struct options *o, uint64_t seed)
 
 /* ---- many ---- */
 
+/* Devices that have a TLB, that wait, that are VMs'. */
+static void report_devices(const struct run_result *r)
+{
+	printf("ATS: %llu DMAs by devices' own TLBs, %llu CMD_ATC_INV, %llu answered late, "
+	       "%llu devices that fell silent\n", (unsigned long long)r->atc_dmas,
+	       (unsigned long long)r->atc_invs, (unsigned long long)r->late_answers,
+	       (unsigned long long)r->silent);
+	printf("faults: %llu binds; %llu page requests, %llu answers; %llu stalls, %llu resumed; "
+	       "handlers were given %llu groups, answered %llu, %llu taken back; %llu DMAs went on\n",
+	       (unsigned long long)r->binds, (unsigned long long)r->requests,
+	       (unsigned long long)r->answers, (unsigned long long)r->stalls,
+	       (unsigned long long)r->resumes, (unsigned long long)r->delivered,
+	       (unsigned long long)r->served, (unsigned long long)r->cancelled,
+	       (unsigned long long)r->waited);
+	printf("VMs: %llu DMAs by guests' tables, %llu commands of guests, %llu events to them\n",
+	       (unsigned long long)r->nested_dmas, (unsigned long long)r->guest_commands,
+	       (unsigned long long)r->guest_events);
+}
+
 static void report(const struct totals *t, double seconds)
 {
 	printf("%llu seeds, %llu steps on %d threads, %llu DMAs (%llu aborted), %llu events, "
@@ -187,10 +218,8 @@ static void report(const struct totals *t, double seconds)
 	       "lines written back %llu\n", (unsigned long long)t->r.mem.switches,
 	       (unsigned long long)t->r.mem.stores, (unsigned long long)t->r.mem.reordered,
 	       (unsigned long long)t->r.mem.stale, (unsigned long long)t->r.mem.evicted);
-	printf("ATS: %llu DMAs by devices' own TLBs, %llu CMD_ATC_INV, %llu answered late, "
-	       "%llu devices that fell silent\n", (unsigned long long)t->r.atc_dmas,
-	       (unsigned long long)t->r.atc_invs, (unsigned long long)t->r.late_answers,
-	       (unsigned long long)t->r.silent);
+	if (t->r.atc_invs)
+		report_devices(&t->r);
 	printf("liberties:");
 	for (unsigned i = 0; i < UIOMMU_SIM_LIBERTIES; i++)
 		if (t->r.taken[i])

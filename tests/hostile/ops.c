@@ -61,6 +61,10 @@ void dma_random(struct world *w)
 		return;
 	if (!pick(6))
 		extra_dma(w);
+	else if (w->setup.faults && !pick(4))
+		faults_random(w);
+	else if (w->setup.nested && !pick(4))
+		nested_random(w);
 	else if (pick(2))
 		dma_once(w, w->hot.dev, w->hot.slot, w->hot.where, pick(2));
 	else
@@ -81,7 +85,11 @@ static void prefetch(struct world *w, unsigned dev, unsigned slot, unsigned wher
 
 void prefetch_random(struct world *w)
 {
-	if (pick(3))
+	if (w->setup.faults && w->ready && !pick(5))
+		faults_prefetch(w);
+	else if (w->setup.nested && w->ready && !pick(5))
+		nested_prefetch(w);
+	else if (pick(3))
 		prefetch(w, w->hot.dev, w->hot.slot, w->hot.where);
 	else
 		prefetch(w, pick(DEVS), pick(SLOTS), some_address());
@@ -764,6 +772,9 @@ static void (*const ops[NUM_OPS])(struct world *w, const struct op *op) = {
 	[OP_REPLUG] = op_replug, [OP_DOMAIN] = op_domain, [OP_STATUS] = op_status,
 	[OP_POLL] = op_poll, [OP_CLAIM] = op_claim, [OP_FAIL] = op_fail,
 	[OP_DMA] = op_dma, [OP_PASID] = op_pasid, [OP_PLUG] = op_plug,
+	[OP_BIND] = sva_bind, [OP_PAGE] = sva_page, [OP_END] = sva_end, [OP_FDEV] = sva_device,
+	[OP_GUEST] = nested_guest, [OP_BALLOON] = nested_balloon, [OP_VDEV] = nested_device,
+	[OP_VM] = nested_vm,
 };
 
 void op_run(struct world *w, const struct op *op)

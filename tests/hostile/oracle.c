@@ -187,6 +187,10 @@ void oracle_access(struct world *w, const struct dma *d, uint64_t pa)
 	struct ends e;
 
 	((struct dma *)d)->moved = true;
+	if (d->judge) {
+		d->judge->access(w, d, pa);
+		return;
+	}
 	if (d->dev >= EXTRA) {
 		if (!w->failing)
 			extra_access(w, d, pa);
@@ -300,7 +304,8 @@ void oracle_event(struct world *w, const struct uiommu_fault *f)
 
 	w->res->events++;
 	world_note(w, "event %s, stream 0x%x", f->name, f->stream_id);
-	if (ats_event(w, f) || extra_event(w, f))
+	if (ats_event(w, f) || faults_event(w, f) || nested_event(w, f) ||
+	    extra_event(w, f))
 		return;
 	if (find_stream(f, &dev, &slot) &&
 	    ((f->flags & all) == all ? whole_record(w, f, dev, slot) : short_record(w, dev, slot)))

@@ -18,6 +18,8 @@ static const unsigned weight[NUM_OPS] = {
 	[OP_RESET] = 6, [OP_REPLUG] = 2, [OP_DOMAIN] = 8, [OP_STATUS] = 6, [OP_POLL] = 6,
 	[OP_CLAIM] = 3, [OP_FAIL] = 1,
 	[OP_DMA] = 30, [OP_PASID] = 4, [OP_PLUG] = 6,
+	[OP_BIND] = 24, [OP_PAGE] = 30, [OP_END] = 3, [OP_FDEV] = 4,
+	[OP_GUEST] = 24, [OP_BALLOON] = 12, [OP_VDEV] = 16, [OP_VM] = 3,
 };
 
 static uint64_t next(uint64_t *rng)
@@ -95,8 +97,11 @@ static void everything(void *arg)
 	for (unsigned i = 0; i < FLYERS; i++)
 		while (w->flying[i])
 			uiommu_hostile_wait();
-	while (w->extra.flying)
+	while (w->extra.flying || w->sva.dev[0].flying || w->sva.dev[1].flying ||
+	       w->nested.dev[0].flying || w->nested.dev[1].flying)
 		uiommu_hostile_wait();
+	nested_shut(w);
+	sva_shut(w);
 	extra_shut(w);
 	world_shut(w);
 }
@@ -107,6 +112,7 @@ static void collect(struct world *w, const char *why)
 	w->res->failed_at = w->begun;
 	w->sim_locked = false;
 	uiommu_sim_smmuv3_liberties(w->sim, w->res->taken);
+	w->res->taken[UIOMMU_SIM_LATE_ATC] = w->res->late_answers;
 	uiommu_hostile_stats(w->h, &w->res->mem);
 }
 

@@ -91,6 +91,13 @@ static void give_back(void *ctx, void *p, size_t bytes)
 	uiommu_hostile_free(p, bytes);
 }
 
+/* For what is not the driver's: never refused. */
+static void *own_alloc(void *ctx, size_t bytes)
+{
+	((struct world *)ctx)->live++;
+	return uiommu_hostile_alloc(bytes < 64 ? 64 : bytes);
+}
+
 static void clean(void *ctx, const void *p, size_t bytes)
 {
 	(void)ctx;
@@ -134,6 +141,13 @@ static void lock_fini(void *ctx, struct uiommu_lock *l)
 	((struct world *)ctx)->live--;
 }
 
+/* Somebody is away just then, for long: what a lock guarded is over, what follows is not. */
+static void dawdle(void)
+{
+	for (unsigned n = pick(48) ? 0 : pick(120); n; n--)
+		uiommu_hostile_wait();
+}
+
 static void lock(void *ctx, struct uiommu_lock *l)
 {
 	(void)ctx;
@@ -144,6 +158,7 @@ static void unlock(void *ctx, struct uiommu_lock *l)
 {
 	(void)ctx;
 	uiommu_hostile_unlock((uint64_t *)(void *)l->opaque);
+	dawdle();
 }
 
 static unsigned read_enter(void *ctx)
@@ -249,6 +264,8 @@ static void make_host(struct world *w)
 		.cache_clean = w->setup.coherent ? NULL : clean,
 		.table_offset = (uint64_t)(uintptr_t)uiommu_hostile_memory(w->h) - PA_BASE,
 	};
+	w->sva.host = w->host;
+	w->sva.host.table_alloc = w->sva.host.alloc = own_alloc;
 }
 
 /* ---- the simulator's world ---- */
@@ -327,7 +344,7 @@ static void sim_irq(void *ctx, enum uiommu_sim_irq line)
 {
 	static const int number[] = {
 		[UIOMMU_SIM_IRQ_EVTQ] = 1, [UIOMMU_SIM_IRQ_GERROR] = 2,
-		[UIOMMU_SIM_IRQ_SYNC] = 0, [UIOMMU_SIM_IRQ_PRIQ] = 0,
+		[UIOMMU_SIM_IRQ_SYNC] = 0, [UIOMMU_SIM_IRQ_PRIQ] = 4,
 		[UIOMMU_SIM_IRQ_CMDQV] = 3,
 	};
 
@@ -345,7 +362,7 @@ static void make_sim(struct world *w)
 	const struct uiommu_sim_env env = {
 		.ctx = w, .alloc = sim_alloc, .free = sim_free, .read = sim_read,
 		.write = sim_write, .irq = sim_irq, .lock = sim_lock, .unlock = sim_unlock,
-		.atc_inv = ats_inv,
+		.atc_inv = ats_inv, .page_response = faults_answered, .resume = faults_resumed,
 	};
 	const struct uiommu_sim_temper temper = { w, choose, w->setup.evict };
 	struct uiommu_sim_smmuv3_config cfg;
@@ -359,6 +376,9 @@ static void make_sim(struct world *w)
 		cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = 1;
 		cfg.cmdqv.sids_lg2 = 4;
 	}
+	cfg.pri = w->setup.pri;
+	cfg.stall = w->setup.stall;
+	cfg.stall_max = w->setup.stall_max;
 	cfg.st_2level = w->setup.st_2level;
 	cfg.cd_2level = !w->setup.linear_cd;
 	cfg.range_inv = w->setup.ril;
@@ -391,7 +411,7 @@ static void irqs_act(void *arg)
 	struct world *w = arg;
 
 	for (;; uiommu_hostile_wait()) {
-		unsigned i = pick(4);
+		unsigned i = pick(5);
 
 		if (!w->irq[i].pending || !w->irq[i].fn)
 			continue;
@@ -443,9 +463,15 @@ static void choose_setup(struct world *w)
 	s->small = pick(2);
 	s->ats = pick(2);
 	s->silent = s->ats && !s->fails && pick(2);
-	s->silent_one = pick(4);
 	s->cmdqv = pick(2);
 	s->guest = s->cmdqv && pick(2);
+	s->silent_one = pick(6);
+	s->stall = pick(2);
+	s->pri = s->ats && pick(2);
+	s->faults = s->stall || s->pri;
+	s->nested = s->stage2 && s->coherent && pick(4);
+	s->stall_max = 1 + pick(STAGS);
+	s->priq_lg2 = 1 + pick(3);
 }
 
 void world_create(struct world *w)
@@ -471,6 +497,8 @@ void world_create(struct world *w)
 	uiommu_hostile_spawn(w->h, "prefetch", prefetcher_acts, w, true);
 	if (w->setup.ats)
 		uiommu_hostile_spawn(w->h, "atcs", ats_acts, w, true);
+	if (w->setup.faults)
+		uiommu_hostile_spawn(w->h, "pager", pager_acts, w, true);
 	for (unsigned i = 0; i < DMAS; i++)
 		uiommu_hostile_spawn(w->h, ((const char *[DMAS]){ "dma0", "dma1" })[i],
 				     device_acts, w, true);
@@ -592,6 +620,7 @@ void world_boot(struct world *w)
 		.coherent = w->setup.coherent, .has_irqs = w->setup.irqs, .irq_evtq = 1,
 		.irq_gerror = 2, .reset = on_reset, .reset_ctx = w,
 		.cmdq_lg2 = w->setup.cmdq_lg2, .evtq_lg2 = w->setup.evtq_lg2,
+		.priq_lg2 = w->setup.priq_lg2, .has_irq_priq = true, .irq_priq = 4,
 	};
 
 	for (unsigned i = 0; i < PAGES; i++)
@@ -604,6 +633,8 @@ void world_boot(struct world *w)
 		uiommu_hostile_fail("the SMMU cannot be brought up");
 	boot_devices(w);
 	extra_boot(w);
+	sva_boot(w);
+	nested_boot(w);
 }
 
 void world_shut(struct world *w)

@@ -8,6 +8,9 @@
  * ops.c     the calls that logical threads make
  * extra.c   domains with IOVAs of their own, PASIDs of the instance's
  * ats.c     devices with TLBs of their own
+ * sva.c     address spaces whose pages come when a device asks for them
+ * faults.c  devices that ask and wait; who answers
+ * nested.c  VMs whose guests have tables of their own
  * plain.c   ordinary accesses as places where others may run
  * run.c     one seed, from its operations to what failed
  * main.c    many seeds; shrinking; what is printed
@@ -20,10 +23,12 @@
 
 #include <uiommu/dma.h>
 #include <uiommu/driver.h>
+#include <uiommu/nested.h>
 #include <uiommu/sim/atc.h>
 #include <uiommu/sim/hostile.h>
 #include <uiommu/sim/temper.h>
 #include <uiommu/smmuv3.h>
+#include <uiommu/sva.h>
 
 #define PAGE		4096u
 #define BLOCK		((uint64_t)2 << 20)
@@ -37,6 +42,8 @@ enum { DEVS = 3, SLOTS = 5, DOMS = 4, REGIONS = 3, SPOTS = 4, WORKERS = 3, DMAS 
 	ADDRESSES = REGIONS * SPOTS + PAGES + 2 + 1 };
 /* values of an attachment: a domain's number, or */
 enum { IDENTITY = DOMS, BLOCKED };
+
+struct world;
 
 /* ---- a variable with a past ---- */
 
@@ -98,15 +105,26 @@ struct device {
 	} slot[SLOTS];
 };
 
+struct dma;
+
+/* Who judges where an access goes, and whether it may be aborted. */
+struct judge {
+	void (*access)(struct world *w, const struct dma *d, uint64_t pa);
+	void (*abort)(struct world *w, const struct dma *d);
+};
+
 /* One access of a device. */
 struct dma {
 	unsigned dev, slot, where;	/* world_address(@where) */
+	const struct judge *judge;	/* NULL: oracle.c and extra.c */
 	uint64_t iova, began;
+	uint16_t stag;
 	bool write, active, moved;
 	int err;
 	const struct endpoint *e;
 	unsigned changes;		/* of ATS, when it began */
 	bool by_atc, kept;		/* ... and then while ATS is off */
+	bool guest;			/* nested.c: @iova is a guest's */
 };
 
 /* A device that is not in the table above, and one that is none. */
@@ -130,9 +148,104 @@ struct extra {
 	unsigned plugs;			/* devices that came and went */
 };
 
+enum { FDEVS = 2, SVA_SPACES = 4,
+	PLACES = 5, HELD = 6, PRGS = 6, STAGS = 4, RECENT = 4, STALE = 16 };
+
+/* A process, or a PAGING domain with a handler. */
+struct space {
+	struct world *w;
+	unsigned number;
+	bool sva;
+	struct uiommu_mm *mm;
+	struct uiommu_pt pt;
+	struct uiommu_domain *dom;
+	unsigned users;			/* calls that name it, RIDs that have it */
+	bool busy;			/* it ends and begins anew */
+	bool dying;			/* handlers bring nothing any more */
+	struct var alive;		/* 0: nothing is reached by it */
+	unsigned mapping;		/* handlers at work */
+	struct {
+		bool busy;
+		struct var v;		/* physical page, 0: none */
+	} place[PLACES];
+	struct {
+		bool busy;
+		struct uiommu_sva *sva;
+		unsigned refs;
+		struct var at;		/* 1 + PASID, 0: not there */
+	} on[FDEVS];
+	struct uiommu_sva *stale[STALE];	/* binds to devices that were removed */
+	unsigned num_stale;
+	struct uiommu_iopf_group *held[HELD];	/* by its handler */
+};
+
+/* A device that can wait. */
+struct fdevice {
+	struct uiommu_dev *dev;
+	struct endpoint e;
+	bool stalls, pri;
+	unsigned users;
+	bool busy, reset, rid_busy;
+	struct space *rid;
+	struct var open;
+	bool entering;
+	struct { bool used, asked, success; uint64_t born; } prg[PRGS];
+	struct { unsigned begun, over; bool again; uint64_t born; } stall[STAGS];
+	unsigned flying, stopped, events;
+};
+
+struct sva {
+	struct uiommu_host host;	/* of processes' tables */
+	struct space space[SVA_SPACES];
+	struct fdevice dev[FDEVS];
+	uint32_t recent[RECENT];	/* PASIDs */
+	unsigned hot;			/* place */
+	unsigned granted, retries, cancels;	/* of stalled accesses */
+};
+
+enum { VMS = 2, VDEVS = 2, VSPACES = 2, SLOTS_VM = 4 };
+
+struct vm {
+	struct world *w;
+	unsigned number;
+	struct uiommu_host host;	/* its memory for tables, as it knows it */
+	unsigned char *tables;
+	size_t used;
+	struct uiommu_domain *parent;
+	struct uiommu_viommu *v;
+	bool mapped;
+	uint64_t *cds;
+	struct uiommu_pt pt[VSPACES];
+	struct var cd[VSPACES];		/* 1: valid */
+	struct var slot[VSPACES][SLOTS_VM];	/* 1 + which page of its memory */
+	struct var page[SLOTS_VM];	/* physical */
+	bool space_busy[VSPACES], page_busy[SLOTS_VM];
+	bool busy, moving;		/* it ends and begins; a device comes or goes */
+	unsigned users, changing;	/* threads of its guest */
+};
+
+struct vdev {
+	struct uiommu_dev *dev;
+	struct endpoint e;
+	unsigned number;
+	struct uiommu_vdevice *vd;
+	struct uiommu_domain *dom;	/* nested; while a VM has it */
+	struct vm *vm;
+	bool busy, reset, unsure;
+	struct var open, has;
+	unsigned flying, aborts, events;
+};
+
+struct nested {
+	struct vm vm[VMS];
+	struct vdev dev[VDEVS];
+	unsigned hot;			/* slot */
+};
+
 enum { OP_ATTACH, OP_DETACH, OP_MAP, OP_UNMAP, OP_TOUCH, OP_RESET, OP_REPLUG, OP_DOMAIN,
 	OP_STATUS, OP_POLL, OP_CLAIM, OP_FAIL, OP_DMA, OP_PASID,
-	OP_PLUG, NUM_OPS };
+	OP_PLUG, OP_BIND, OP_PAGE, OP_END, OP_FDEV,
+	OP_GUEST, OP_BALLOON, OP_VDEV, OP_VM, NUM_OPS };
 
 struct op {
 	uint8_t what;
@@ -157,6 +270,8 @@ struct run_result {
 	uint64_t calls;			/* of the host, that may be refused */
 	uint64_t steps, dmas, aborts, events, prefetches, lookups;
 	uint64_t atc_invs, late_answers, silent, atc_dmas;
+	uint64_t binds, requests, answers, stalls, resumes, delivered, served, cancelled, waited;
+	uint64_t guest_commands, guest_events, nested_dmas;
 	uint64_t taken[UIOMMU_SIM_LIBERTIES];
 	struct uiommu_hostile_stats mem;
 };
@@ -165,7 +280,9 @@ struct setup {
 	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd, stage2, sparse, small;
 	bool ats, silent, cmdqv;
 	bool guest;			/* cmdqv: as a VMM gives it */
+	bool stall, pri, faults, nested;
 	unsigned cmdq_lg2, evtq_lg2, quarantine, evict;
+	unsigned priq_lg2, stall_max;
 	unsigned silent_one;		/* an endpoint; others answer always */
 };
 
@@ -180,7 +297,7 @@ struct world {
 	bool sim_locked;
 	struct uiommu *u;
 	struct uiommu_iommu *iommu;
-	struct { void (*fn)(void *arg); void *arg; bool pending, running; } irq[4];
+	struct { void (*fn)(void *arg); void *arg; bool pending, running; } irq[5];
 	long live;			/* allocations */
 
 	uint64_t clock;			/* of the oracle */
@@ -197,6 +314,8 @@ struct world {
 	unsigned short_events[DEVS][SLOTS];	/* that name no address */
 	struct { unsigned dev, slot, where; } hot;
 	struct extra extra;
+	struct sva sva;
+	struct nested nested;
 	bool refused, forgiven;		/* a host call was; and somebody said so */
 	const char *refused_to;		/* which thread */
 	unsigned attaching;		/* 1 + the domain of an attach that is under way */
@@ -284,6 +403,42 @@ int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 	    const struct uiommu_sim_access *a, struct dma *d);
 bool ats_excuses(const struct dma *d);
 bool ats_event(struct world *w, const struct uiommu_fault *f);
+
+/* sva.c */
+extern const struct judge sva_judge;
+void sva_boot(struct world *w);
+void sva_shut(struct world *w);
+uint64_t sva_place(unsigned i);
+bool sva_bring(struct space *s, uint64_t iova);
+void sva_asked(const struct space *s, unsigned k, uint32_t pasid, uint64_t t);
+void sva_bind(struct world *w, const struct op *op);
+void sva_page(struct world *w, const struct op *op);
+void sva_end(struct world *w, const struct op *op);
+void sva_device(struct world *w, const struct op *op);
+
+/* faults.c */
+extern const struct uiommu_iopf_handler fault_handler;
+void pager_acts(void *arg);
+void faults_answered(void *ctx, const struct uiommu_sim_page_response *r);
+void faults_resumed(void *ctx, uint32_t stream, uint16_t stag, enum uiommu_sim_resume how);
+void sva_dma(struct world *w, unsigned k, uint32_t pasid, unsigned place, bool write);
+void sva_ask(struct world *w, unsigned k, uint32_t pasid, unsigned what);
+void faults_random(struct world *w);
+void faults_prefetch(struct world *w);
+bool faults_event(struct world *w, const struct uiommu_fault *f);
+void faults_settle(struct world *w);
+
+/* nested.c */
+void nested_boot(struct world *w);
+void nested_shut(struct world *w);
+void nested_guest(struct world *w, const struct op *op);
+void nested_balloon(struct world *w, const struct op *op);
+void nested_device(struct world *w, const struct op *op);
+void nested_vm(struct world *w, const struct op *op);
+void nested_dma(struct world *w, unsigned n, unsigned space, unsigned slot, bool write);
+void nested_random(struct world *w);
+void nested_prefetch(struct world *w);
+bool nested_event(struct world *w, const struct uiommu_fault *f);
 
 /* run.c, of this world or another one */
 extern const char run_again[];		/* the command that runs a seed */
