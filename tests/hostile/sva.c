@@ -424,6 +424,18 @@ static int add(struct world *w, unsigned k)
 	return err;
 }
 
+/* Whatever it asked for has been answered. */
+static void none_of(struct world *w, unsigned k)
+{
+	for (unsigned i = 0; i < SVA_SPACES * HELD; i++) {
+		const struct uiommu_iopf_group *g = w->sva.space[i / HELD].held[i % HELD];
+
+		if (g && g->dev == w->sva.dev[k].dev)
+			uiommu_hostile_fail("device %c is reset, and space %u has a request of it",
+					    'f' + k, i / HELD);
+	}
+}
+
 static void reset(struct world *w, unsigned k)
 {
 	struct fdevice *f = &w->sva.dev[k];
@@ -443,8 +455,10 @@ static void reset(struct world *w, unsigned k)
 	} else {
 		var_end(w, &f->open, !err);
 		f->reset = !err;
-		if (!err)
+		if (!err) {
 			ats_reset(&f->e);
+			none_of(w, k);
+		}
 	}
 }
 
