@@ -424,13 +424,20 @@ static int add(struct world *w, unsigned k)
 	return err;
 }
 
-/* Whatever it asked for has been answered. */
-static void none_of(struct world *w, unsigned k)
+static uint64_t born(const struct fdevice *f, const struct uiommu_page_request *r)
+{
+	bool stall = r->flags & UIOMMU_PAGE_REQUEST_STALL;
+
+	return stall ? f->stall[r->grpid].born : f->prg[r->grpid].born;
+}
+
+/* Whatever it asked for before @t has been answered. */
+static void none_of(struct world *w, unsigned k, uint64_t t)
 {
 	for (unsigned i = 0; i < SVA_SPACES * HELD; i++) {
 		const struct uiommu_iopf_group *g = w->sva.space[i / HELD].held[i % HELD];
 
-		if (g && g->dev == w->sva.dev[k].dev)
+		if (g && g->dev == w->sva.dev[k].dev && born(&w->sva.dev[k], g->requests) < t)
 			uiommu_hostile_fail("device %c is reset, and space %u has a request of it",
 					    'f' + k, i / HELD);
 	}
@@ -439,6 +446,7 @@ static void none_of(struct world *w, unsigned k)
 static void reset(struct world *w, unsigned k)
 {
 	struct fdevice *f = &w->sva.dev[k];
+	uint64_t since = w->clock;
 	int err;
 
 	world_note(w, "reset_%s of device %c: begins", f->reset ? "done" : "prepare", 'f' + k);
@@ -457,7 +465,7 @@ static void reset(struct world *w, unsigned k)
 		f->reset = !err;
 		if (!err) {
 			ats_reset(&f->e);
-			none_of(w, k);
+			none_of(w, k, since);
 		}
 	}
 }
