@@ -242,7 +242,8 @@ bool entry_fired(const struct entry *e)
 
 void each_aside(int by)
 {
-	each.aside += (unsigned)by;
+	if (each.on) /* else there may be threads */
+		each.aside += (unsigned)by;
 }
 
 void entry_begin(struct entry *e)
