@@ -122,6 +122,7 @@ void uiommu_smmuv3_cmdq_setup(struct smmu *s)
 void uiommu_smmuv3_cmdq_revive(struct smmu_cmdq *q)
 {
 	lock(q);
+	__atomic_store_n(&q->life, q->life + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&q->dead, false, __ATOMIC_RELEASE);
 	q->untold = false;
 	__atomic_store_n(&q->off_seen, false, __ATOMIC_RELEASE);
@@ -337,17 +338,30 @@ void uiommu_smmuv3_cmdq_gerror(struct smmu_cmdq *q)
 	tell_failed(smmu_of(q));
 }
 
-void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
+unsigned uiommu_smmuv3_life(const struct smmu *s)
 {
-	bool first;
+	return __atomic_load_n(&s->cmdq.life, __ATOMIC_RELAXED);
+}
+
+void uiommu_smmuv3_shut_off_in(struct smmu *s, unsigned life, const char *why)
+{
+	bool same, first;
 
 	lock(&s->cmdq);
-	first = switch_off(s);
+	same = s->cmdq.life == life;
+	first = same && switch_off(s);
 	unlock(&s->cmdq);
+	if (!same)
+		return;
 	wait_off(s);
 	if (first)
 		log_name(s, why);
 	tell_failed(s);
+}
+
+void uiommu_smmuv3_shut_off(struct smmu *s, const char *why)
+{
+	uiommu_smmuv3_shut_off_in(s, uiommu_smmuv3_life(s), why);
 }
 
 static void give_up(struct smmu_cmdq *q, const char *why)

@@ -111,6 +111,7 @@ static struct scope scope_of(const struct uiommu_link *link)
  */
 static void must_forget(struct smmu *s, int err)
 {
+	unsigned life = uiommu_smmuv3_life(s);
 	struct smmu_batch b;
 
 	if (!err)
@@ -118,7 +119,8 @@ static void must_forget(struct smmu *s, int err)
 	uiommu_smmuv3_batch_begin(s, &b);
 	uiommu_smmuv3_batch_add(s, &b, FPREP(CMD_Opcode, CMD_TLBI_NSNH_ALL), 0);
 	if (uiommu_smmuv3_batch_sync(s, &b))
-		uiommu_smmuv3_shut_off(s, ": an invalidation failed: shut off, every DMA aborts");
+		uiommu_smmuv3_shut_off_in(s, life,
+					  ": an invalidation failed: shut off, every DMA aborts");
 }
 
 void uiommu_smmuv3_forget_tag(const struct uiommu_link *link)

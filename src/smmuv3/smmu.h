@@ -59,6 +59,7 @@ struct smmu_cmdq {
 	/* of the SMMU's own alone: */
 	bool untold;				/* (c) and nobody was told yet */
 	bool off_seen;				/* (a) SMMUEN is off, or will never be seen to be */
+	unsigned life;				/* (c)(a) how often it was revived */
 };
 
 struct smmu_outq {
@@ -325,6 +326,10 @@ void uiommu_smmuv3_cmdq_setup_own(struct smmu_cmdq *q);
 void uiommu_smmuv3_cmdq_gerror(struct smmu_cmdq *q);
 /* Nothing may translate any more: hardware does not do what it is told. */
 void uiommu_smmuv3_shut_off(struct smmu *s, const char *why);
+/* Likewise, if it has not been recovered since uiommu_smmuv3_life() returned @life: that
+ * makes up for what failed before. */
+void uiommu_smmuv3_shut_off_in(struct smmu *s, unsigned life, const char *why);
+unsigned uiommu_smmuv3_life(const struct smmu *s);
 
 /* Nothing is given to it any more; whoever waits turns to the SMMU's own. */
 void uiommu_smmuv3_cmdq_retire(struct smmu_cmdq *q);
