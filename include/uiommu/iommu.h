@@ -165,8 +165,8 @@ struct uiommu_dev_resv {
  *                  capability). On: after the IOMMU answers its requests, and it keeps
  *                  nothing of before. Off: complete on return, no more requests. Does
  *                  not sleep: called under the instance lock, or (off only, perhaps
- *                  at the same time) from an unmap that the device did not answer.
- *                  NULL: it is on always
+ *                  at the same time, with a UIOMMU_LOCK_SPIN held) from an unmap that
+ *                  the device did not answer. NULL: it is on always
  * @ats_ctx:        handed to @set_ats
  * @can_stall:      its accesses may be held back while a page is fetched
  *                  (dma-can-stall): it waits for as long as it takes, and so may what

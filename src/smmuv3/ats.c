@@ -75,7 +75,8 @@ static void log_silent(const struct smmu *s, const struct uiommu_dev *dev)
 /*
  * One store makes an STE abort: nothing else of it is looked at then. Whoever is
  * writing it finds out at his next store. A device that is gone has no STE any more; one
- * that was reset since it was asked, in @asked's life, has forgotten everything.
+ * that was reset since it was asked, in @asked's life, has forgotten everything. Its own
+ * switch is turned with the lock held: whoever turns it on after a reset comes later.
  */
 static bool close_streams(struct smmu *s, struct uiommu_dev *dev, unsigned asked)
 {
@@ -96,6 +97,7 @@ static bool close_streams(struct smmu *s, struct uiommu_dev *dev, unsigned asked
 			port_store64(ste, FPREP(STE_V, 1) | FPREP(STE_Config, STE_Config_ABORT));
 			port_clean(s->host, ste, sizeof(*ste));
 		}
+		switch_ats(dev, false);
 	}
 	host_unlock(s->host, &s->strtab.lock);
 	return first;
@@ -105,17 +107,19 @@ static bool close_streams(struct smmu *s, struct uiommu_dev *dev, unsigned asked
  * on return they are. */
 static void quarantine(struct smmu *s, struct uiommu_dev *dev, unsigned asked)
 {
+	unsigned life = uiommu_smmuv3_life(s);
 	bool first = close_streams(s, dev, asked);
 	int err = 0;
 
 	for (unsigned i = 0; i < dev->num_streams && !err; i++)
 		err = uiommu_smmuv3_cfgi_ste(s, dev->streams[i].id, true);
 	if (err)
-		uiommu_smmuv3_shut_off(s, ": a silent device cannot be closed: shut off, "
+		uiommu_smmuv3_shut_off_in(s, life, ": a silent device cannot be closed: shut off, "
 					  "every DMA aborts");
 	if (!first)
 		return;
-	switch_ats(dev, false);
+	if ((state(dev) ^ asked) & -SMMU_DEV_LIFE)
+		return;
 	log_silent(s, dev);
 	uiommu_device_failed(dev);
 }
