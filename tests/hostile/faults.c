@@ -5,11 +5,22 @@
  * A device's access is held back by the SMMU (stalls), or it asks for the page by itself
  * (PRI) and tries again; some ask and go away. Handlers answer at once, or later on a thread
  * of their own, whatever happens to the domain meanwhile. What is asked is answered exactly
- * once: a device counts.
+ * once: a device counts. What was asked of a domain that has been left is answered when the
+ * call that leaves it returns, and no handler of it is at work for the device: where an
+ * answer would come later, the device may have begun to use the group's index anew.
  */
 #include "world.h"
 
+#include "src/smmuv3/fields.h"
+
 /* ---- handlers ---- */
+
+/* A handler takes its time. */
+static void linger(unsigned seldom, unsigned most)
+{
+	for (unsigned n = pick(seldom) ? 0 : pick(most); n; n--)
+		uiommu_hostile_wait();
+}
 
 static void serve(struct space *s, struct uiommu_iopf_group *g)
 {
@@ -20,6 +31,7 @@ static void serve(struct space *s, struct uiommu_iopf_group *g)
 		if (!sva_bring(s, r->addr))
 			code = UIOMMU_PAGE_INVALID;
 	uiommu_hostile_yield();
+	linger(24, 300);
 	s->w->res->served++;
 	if (!pick(20))
 		code = UIOMMU_PAGE_FAILURE;
@@ -39,29 +51,34 @@ static bool hold(struct space *s, struct uiommu_iopf_group *g)
 	return false;
 }
 
-static void check_born(const struct space *s, const struct uiommu_iopf_group *g)
+static void check_born(const struct space *s, unsigned k, const struct uiommu_iopf_group *g)
 {
 	const struct uiommu_page_request *r = g->requests;
-	unsigned k = s->w->sva.dev[1].dev == g->dev;
-	const struct fdevice *f = &s->w->sva.dev[k];
+	struct fdevice *f = &s->w->sva.dev[k];
 
-	if (!(r->flags & UIOMMU_PAGE_REQUEST_STALL))
+	if (!(r->flags & UIOMMU_PAGE_REQUEST_STALL)) {
+		f->prg[r->grpid].given = 1 + s->number;
 		sva_asked(s, k, r->pasid, f->prg[r->grpid].born);
-	else
+	} else {
+		f->stall[r->grpid].given = 1 + s->number;
 		sva_asked(s, k, r->pasid, f->entering ? NEVER - 1 : f->stall[r->grpid].born);
+	}
 }
 
 static void on_fault(void *ctx, struct uiommu_iopf_group *g)
 {
 	struct space *s = ctx;
+	unsigned k = s->w->sva.dev[1].dev == g->dev;
 
+	s->on[k].inside++;
 	world_note(s->w, "space %u is asked for 0x%llx, PASID %u", s->number,
 		   (unsigned long long)g->requests->addr, (unsigned)g->requests->pasid);
 	s->w->res->delivered++;
-	check_born(s, g);
-	if (pick(3) && hold(s, g))
-		return;
-	serve(s, g);
+	check_born(s, k, g);
+	linger(8, 80);
+	if (!pick(3) || !hold(s, g))
+		serve(s, g);
+	s->on[k].inside--;
 }
 
 static void on_cancel(void *ctx, struct uiommu_iopf_group *g)
@@ -116,7 +133,8 @@ void faults_answered(void *ctx, const struct uiommu_sim_page_response *r)
 	if (r->prgi >= PRGS || (!f->prg[r->prgi].asked && !w->failing))
 		uiommu_hostile_fail("a page request is answered that is not open: StreamID 0x%x, "
 				    "PRG index %u", r->stream_id, r->prgi);
-	f->prg[r->prgi].asked = false;
+	f->prg[r->prgi].asked = f->prg[r->prgi].left = false;
+	f->prg[r->prgi].told = f->prg[r->prgi].given = 0;
 	f->prg[r->prgi].success = r->resp == 2;
 }
 
@@ -129,8 +147,64 @@ void faults_resumed(void *ctx, uint32_t stream, uint16_t stag, enum uiommu_sim_r
 	w->res->resumes++;
 	w->sva.retries += how == UIOMMU_SIM_RESUME_RETRY;
 	f->stall[stag].again = how == UIOMMU_SIM_RESUME_RETRY;
+	f->stall[stag].left = false;
+	f->stall[stag].told = f->stall[stag].given = 0;
 	if (++f->stall[stag].over > f->stall[stag].begun + f->entering)
 		uiommu_hostile_fail("an access that does not wait is answered: tag %u", stag);
+}
+
+static void told_stall(struct fdevice *f, unsigned stag)
+{
+	if (stag >= STAGS)
+		return;
+	f->stall[stag].told++;
+	if (f->stall[stag].left)
+		uiommu_hostile_fail("a stall is answered after its domain was left: tag %u of 0x%x",
+				    stag, f->e.streams[0]);
+}
+
+static void told_group(struct fdevice *f, unsigned prgi)
+{
+	if (prgi >= PRGS)
+		return;
+	f->prg[prgi].told++;
+	if (f->prg[prgi].left)
+		uiommu_hostile_fail("a group is answered after its domain was left: %u of 0x%x",
+				    prgi, f->e.streams[0]);
+}
+
+static void published(struct world *w, const uint64_t *cmd)
+{
+	uint64_t op = FGET(CMD_Opcode, cmd[0]), sid = FGET(CMD_RESUME_StreamID, cmd[0]);
+
+	for (unsigned k = 0; k < FDEVS; k++) {
+		struct fdevice *f = &w->sva.dev[k];
+
+		if (f->e.streams[0] != sid)
+			continue;
+		if (op == CMD_RESUME)
+			told_stall(f, (unsigned)FGET(CMD_RESUME_STAG, cmd[1]));
+		else if (op == CMD_PRI_RESP)
+			told_group(f, (unsigned)FGET(CMD_PRI_RESP_PRGIndex, cmd[1]));
+	}
+}
+
+/* CMDQ_PROD is about to be written: hardware can take what stands before it. */
+void faults_published(struct world *w, uint32_t prod)
+{
+	uint64_t base = uiommu_sim_smmuv3_mmio_read(w->sim, SMMU_CMDQ_BASE, 8), cmd[CMD_WORDS];
+	uint32_t at = (uint32_t)uiommu_sim_smmuv3_mmio_read(w->sim, SMMU_CMDQ_PROD, 4);
+	unsigned lg2 = (unsigned)FGET(CMDQ_BASE_LOG2SIZE, base);
+	uint64_t ring = (base & FMASK(CMDQ_BASE_ADDR)) + w->host.table_offset;
+
+	if (!w->setup.faults || !w->ready || w->failing)
+		return;
+	for (; (at ^ prod) & ((2u << lg2) - 1); at++) {
+		uint64_t p = ring + (at & ((1u << lg2) - 1)) * sizeof(cmd);
+
+		uiommu_hostile_hw_read((void *)(uintptr_t)p, cmd, sizeof(cmd));
+		published(w, cmd);
+	}
 }
 
 /* Somebody has to look into the queues. */
@@ -155,6 +229,7 @@ static void request(struct world *w, struct fdevice *f, uint32_t pasid, unsigned
 	w->res->requests++;
 	if (last)
 		f->prg[prgi].asked = true;
+	f->prg[prgi].pasid = pasid;
 	f->prg[prgi].born = NEVER - 1;		/* it is on its way */
 	world_note(w, "page request of device %c, PASID %u, place %u, PRG index %u%s",
 		   'f' + (unsigned)(f - w->sva.dev), pasid, place, prgi, last ? ", the last" : "");
@@ -216,6 +291,7 @@ static int try(struct world *w, struct fdevice *f, const struct uiommu_sim_acces
 	err = ats_dma(w, &f->e, 0, a, d);
 	if (err == -UIOMMU_EAGAIN) {
 		*ticket = ++f->stall[d->stag].begun;
+		f->stall[d->stag].pasid = d->slot;
 		f->stall[d->stag].born = w->clock;
 	}
 	f->entering = false;
@@ -331,6 +407,62 @@ bool faults_event(struct world *w, const struct uiommu_fault *f)
 	return false;
 }
 
+/* ---- what a device has left ---- */
+
+static bool open_group(const struct fdevice *f, unsigned i, uint64_t since)
+{
+	return f->prg[i].asked && !f->prg[i].told && f->prg[i].born < since;
+}
+
+static bool open_stall(const struct fdevice *f, unsigned i, uint64_t since)
+{
+	return f->stall[i].begun > f->stall[i].over && !f->stall[i].told &&
+	       f->stall[i].born < since;
+}
+
+/*
+ * A call that began at @since has returned, and took @s from @pasid of the device. What was
+ * asked for before is answered, or it is whose turn came then that has it. An access whose
+ * event found no room is looked at again: nobody answers that one.
+ */
+void faults_left(const struct space *s, unsigned k, uint32_t pasid, uint64_t since)
+{
+	struct fdevice *f = &s->w->sva.dev[k];
+
+	if (s->w->failing)
+		return;
+	if (s->on[k].inside)
+		uiommu_hostile_fail("space %u is left by device %c, and its handler is at work",
+				    s->number, 'f' + k);
+	for (unsigned i = 0; i < PRGS; i++)
+		f->prg[i].left |= open_group(f, i, since) && f->prg[i].pasid == pasid &&
+				  (!f->prg[i].given || f->prg[i].given == 1 + s->number);
+	for (unsigned i = 0; i < STAGS; i++)
+		f->stall[i].left |= open_stall(f, i, since) && f->stall[i].pasid == pasid &&
+				    (!f->stall[i].given || f->stall[i].given == 1 + s->number);
+}
+
+/* Likewise all of the device's. */
+void faults_gone(struct world *w, unsigned k, uint64_t since)
+{
+	struct fdevice *f = &w->sva.dev[k];
+
+	for (unsigned i = 0; i < PRGS && !w->failing; i++)
+		f->prg[i].left |= open_group(f, i, since);
+	for (unsigned i = 0; i < STAGS && !w->failing; i++)
+		f->stall[i].left |= open_stall(f, i, since);
+}
+
+/* "Success" is what the SMMU says by itself when it cannot tell software. */
+static void is_heard(struct world *w, struct fdevice *f)
+{
+	request(w, f, 0, 0, 0, true);
+	while (f->prg[0].asked)
+		wait_a_bit(w);
+	if (f->prg[0].success)
+		uiommu_hostile_fail("a page request does not come into an empty queue");
+}
+
 /* Nothing is left open: each that was asked has been answered, as its handler said. */
 void faults_settle(struct world *w)
 {
@@ -349,6 +481,8 @@ void faults_settle(struct world *w)
 			if (f->prg[i].asked)
 				uiommu_hostile_fail("a page request of device %c was never answered",
 						    'f' + k);
+		if (f->pri && !w->failing)
+			is_heard(w, f);
 	}
 	if (!w->failing && w->sva.retries + w->sva.cancels < w->sva.granted)
 		uiommu_hostile_fail("of %u accesses that were to try again, %u were told so",

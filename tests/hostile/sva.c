@@ -113,9 +113,10 @@ void sva_page(struct world *w, const struct op *op)
 
 /* ---- bind and unbind, attach and detach ---- */
 
-/* What it was asked for by whom it left has been taken back. */
-static void left(const struct space *s, unsigned k, uint64_t at)
+/* What it was asked for by whom it left has been taken back, and is answered. */
+static void left(const struct space *s, unsigned k, uint64_t at, uint64_t since)
 {
+	faults_left(s, k, (uint32_t)at - 1, since);
 	for (unsigned i = 0; i < HELD; i++)
 		if (s->held[i] && s->held[i]->dev == s->w->sva.dev[k].dev &&
 		    s->held[i]->requests->pasid + 1 == at)
@@ -167,7 +168,7 @@ static void bind(struct world *w, struct space *s, unsigned k)
 static void unbind(struct world *w, struct space *s, unsigned k)
 {
 	bool last = s->on[k].refs == 1;
-	uint64_t was = var_now(&s->on[k].at);
+	uint64_t was = var_now(&s->on[k].at), since = ++w->clock;
 
 	world_note(w, "unbind of space %u from device %c: begins", s->number, 'f' + k);
 	if (last)
@@ -176,7 +177,7 @@ static void unbind(struct world *w, struct space *s, unsigned k)
 	uiommu_sva_unbind_device(s->on[k].sva);
 	if (last) {
 		var_end(w, &s->on[k].at, true);
-		left(s, k, was);
+		left(s, k, was, since);
 	}
 	world_note(w, "... returns");
 }
@@ -209,6 +210,7 @@ static void attach(struct world *w, struct space *s, unsigned k)
 	struct fdevice *f = &w->sva.dev[k];
 	struct space *old = f->rid;
 	int want = f->reset ? -UIOMMU_EBUSY : 0, err;
+	uint64_t since = ++w->clock;
 
 	world_note(w, "%s of space %u, device %c: begins", old ? "replace" : "attach", s->number,
 		   'f' + k);
@@ -225,7 +227,7 @@ static void attach(struct world *w, struct space *s, unsigned k)
 	if (old)
 		var_end(w, &old->on[k].at, !err);
 	if (old && !err)
-		left(old, k, 1);
+		left(old, k, 1, since);
 	if (err) {
 		after_failure(w, f, k);
 		return;
@@ -239,12 +241,13 @@ static void attach(struct world *w, struct space *s, unsigned k)
 static void detach(struct world *w, struct space *s, unsigned k)
 {
 	struct fdevice *f = &w->sva.dev[k];
+	uint64_t since = ++w->clock;
 
 	world_note(w, "detach of space %u, device %c: begins", s->number, 'f' + k);
 	var_begin(w, &s->on[k].at, 0);
 	uiommu_detach_device_pasid(f->dev, UIOMMU_NO_PASID);
 	var_end(w, &s->on[k].at, true);
-	left(s, k, 1);
+	left(s, k, 1, since);
 	world_note(w, "... returns");
 	s->users--;
 	f->rid = NULL;
@@ -317,9 +320,14 @@ static void unbind_all(struct world *w, struct space *s)
 /* Nobody works on the table any more. */
 static void end_process(struct world *w, struct space *s)
 {
+	uint64_t since = ++w->clock;
+
 	world_note(w, "the process of space %u ends", s->number);
 	uiommu_mm_die(s->mm);
 	var_end(w, &s->alive, true);
+	for (unsigned k = 0; k < FDEVS; k++)
+		if (s->on[k].refs)
+			faults_left(s, k, uiommu_sva_pasid(s->on[k].sva), since);
 	world_note(w, "... its pages and tables go");
 	forget_pages(s);
 	none_is_held(s);
@@ -446,7 +454,7 @@ static void none_of(struct world *w, unsigned k, uint64_t t)
 static void reset(struct world *w, unsigned k)
 {
 	struct fdevice *f = &w->sva.dev[k];
-	uint64_t since = w->clock;
+	uint64_t since = ++w->clock;
 	int err;
 
 	world_note(w, "reset_%s of device %c: begins", f->reset ? "done" : "prepare", 'f' + k);
@@ -466,6 +474,7 @@ static void reset(struct world *w, unsigned k)
 		if (!err) {
 			ats_reset(&f->e);
 			none_of(w, k, since);
+			faults_gone(w, k, since);
 		}
 	}
 }
@@ -491,6 +500,7 @@ static void leave_all(struct world *w, unsigned k, bool begins)
 static void replug(struct world *w, unsigned k)
 {
 	struct fdevice *f = &w->sva.dev[k];
+	uint64_t since = ++w->clock;
 	int err;
 
 	world_note(w, "remove device %c: begins", 'f' + k);
@@ -498,6 +508,7 @@ static void replug(struct world *w, unsigned k)
 	var_begin(w, &f->open, 0);
 	uiommu_device_remove(f->dev);
 	var_end(w, &f->open, true);
+	faults_gone(w, k, since);
 	leave_all(w, k, false);
 	world_note(w, "... returns");
 	if (f->rid)

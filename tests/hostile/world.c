@@ -5,6 +5,8 @@
  */
 #include "world.h"
 
+#include "src/smmuv3/fields.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +219,8 @@ static void write32(void *ctx, uint64_t off, uint32_t v)
 {
 	uiommu_hostile_device_write();
 	world_note(ctx, "register 0x%llx = 0x%x", (unsigned long long)off, v);
+	if (off == SMMU_CMDQ_PROD)
+		faults_published(ctx, v);
 	uiommu_sim_smmuv3_mmio_write(((struct world *)ctx)->sim, off, v, 4);
 	uiommu_hostile_yield();
 }

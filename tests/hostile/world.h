@@ -172,6 +172,7 @@ struct space {
 		bool busy;
 		struct uiommu_sva *sva;
 		unsigned refs;
+		unsigned inside;	/* its handler, for this device */
 		struct var at;		/* 1 + PASID, 0: not there */
 	} on[FDEVS];
 	struct uiommu_sva *stale[STALE];	/* binds to devices that were removed */
@@ -189,8 +190,20 @@ struct fdevice {
 	struct space *rid;
 	struct var open;
 	bool entering;
-	struct { bool used, asked, success; uint64_t born; } prg[PRGS];
-	struct { unsigned begun, over; bool again; uint64_t born; } stall[STAGS];
+	/* @told: commands with its answer that hardware can take; @given: 1 + the space that
+	 * was asked; @left: it is nobody's any more, and must not be answered */
+	struct {
+		bool used, asked, success, left;
+		unsigned told, given;
+		uint32_t pasid;
+		uint64_t born;
+	} prg[PRGS];
+	struct {
+		unsigned begun, over, told, given;
+		bool again, left;
+		uint32_t pasid;
+		uint64_t born;
+	} stall[STAGS];
 	unsigned flying, stopped, events;
 };
 
@@ -421,6 +434,9 @@ extern const struct uiommu_iopf_handler fault_handler;
 void pager_acts(void *arg);
 void faults_answered(void *ctx, const struct uiommu_sim_page_response *r);
 void faults_resumed(void *ctx, uint32_t stream, uint16_t stag, enum uiommu_sim_resume how);
+void faults_published(struct world *w, uint32_t prod);
+void faults_left(const struct space *s, unsigned k, uint32_t pasid, uint64_t since);
+void faults_gone(struct world *w, unsigned k, uint64_t since);
 void sva_dma(struct world *w, unsigned k, uint32_t pasid, unsigned place, bool write);
 void sva_ask(struct world *w, unsigned k, uint32_t pasid, unsigned what);
 void faults_random(struct world *w);

@@ -11,7 +11,7 @@ first line ends in "guests" is run in tests/driver/nested_hostile.c, which has V
 thread, the port as it is, the same hardware. One that ends in "servers" in
 tests/hostile/servers, which has programs that call the iommufd and VFIO servers.
 
-  hostile-mutants.py [--check] [--seeds N] [--jobs N] [--only NAME[,NAME]] [--sample N]
+  hostile-mutants.py [--check] [--seeds N] [--first N] [--jobs N] [--only NAME[,NAME]] [--sample N]
 
 --check only looks whether each piece is still in its file, once, and lets a few that are
 not pass. --sample runs every N-th of those that fit and are not (rare).
@@ -36,7 +36,7 @@ class World:
         self.rest = [d + '/' + f for d in rooms for f in sorted(os.listdir(os.path.join(TOP, d)))
                      if f.endswith('.c')] + test
 
-    def run(self, program, seeds, steps):
+    def run(self, program, seeds, steps, first):
         """(seed, what it says), or None"""
         if self.name == 'guests':
             r = subprocess.run([program], capture_output=True, text=True, timeout=900,
@@ -44,7 +44,8 @@ class World:
             return re.search(r'UIOMMU_SEED=(\S+): (?:ERROR: )?(.*)$', r.stdout + r.stderr,
                              flags=re.M) or (r.returncode and re.match(
                                  '(.*)()', 'a check of the test itself'))
-        r = subprocess.run([program, '--seeds', str(seeds * self.times), '--steps', str(steps), '--quick'],
+        r = subprocess.run([program, '--seeds', str(seeds * self.times), '--steps', str(steps),
+                            '--first', str(first), '--quick'],
                            capture_output=True, text=True, timeout=900)
         return re.search(r'^seed (\d+): (.*)$', r.stdout, flags=re.M)
 
@@ -136,13 +137,13 @@ def build_mutant(m):
     return (program, '') if r.returncode == 0 else (None, r.stderr)
 
 
-def hunt(m, seeds, steps):
+def hunt(m, seeds, steps, first):
     """(caught, what is said about it)"""
     program, why = build_mutant(m)
     if not program:
         return False, why
     try:
-        found = m[4].run(program, seeds, steps)
+        found = m[4].run(program, seeds, steps, first)
     except subprocess.TimeoutExpired:
         found = None
     shutil.rmtree(os.path.dirname(program), ignore_errors=True)
@@ -155,6 +156,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('--check', action='store_true')
     p.add_argument('--seeds', type=int, default=1000)
+    p.add_argument('--first', type=int, default=0)
     p.add_argument('--steps', type=int, default=2000)
     p.add_argument('--jobs', type=int, default=1)
     p.add_argument('--only', default='')
@@ -175,7 +177,7 @@ def main():
     build_clean(o.jobs, {m[4] for m in mutants})
     since, missed = time.time(), []
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        runs = pool.map(lambda m: hunt(m, o.seeds, o.steps), mutants)
+        runs = pool.map(lambda m: hunt(m, o.seeds, o.steps, o.first), mutants)
         for m, (caught, text) in zip(mutants, runs):
             print('%-22s %-8s %s\n%31s %s' % (m[0], 'caught' if caught else 'MISSED', text, '',
                                               m[2]), flush=True)

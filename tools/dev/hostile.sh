@@ -8,7 +8,7 @@
 #   hostile.sh --fail-each [--seeds N] [--steps N]
 #   hostile.sh --servers [as the first two]
 #   hostile.sh --liberties
-#   hostile.sh --mutants [--seeds N] [--jobs N] [--only NAME,...] [--sample N]
+#   hostile.sh --mutants [--seeds N] [--first N] [--jobs N] [--only NAME,...] [--sample N]
 #   hostile.sh --sample
 #
 # A seed decides who runs when, which store is seen when, and what hardware does.
