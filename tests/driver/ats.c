@@ -3,9 +3,8 @@
  * Devices with a TLB of their own, which forgets for one reason only, CMD_ATC_INV; the
  * order in which ATS goes on and off; devices that do not answer.
  */
-#include "bench.h"
+#include "guest.h"
 
-#include <uiommu/nested.h>
 #include <uiommu/sim/atc.h>
 
 #define MIB	((uint64_t)1 << 20)
@@ -682,104 +681,32 @@ static void invariant_09_silent_in_detach_and_removal(void **state)
 
 /* ---- a guest's device ---- */
 
-#define IPA	0x40000000ull
-#define VA	0x7000000ull
-
-struct guest {
-	struct uiommu_host host;		/* memory as the guest knows it */
-	unsigned char *mem;			/* of 1 MiB */
-	size_t used;
-	struct uiommu_domain *parent;
-	struct uiommu_viommu *v;
-	uint64_t *cds, *page;
-	struct uiommu_pt pt[2];
-};
-
-static void *guest_alloc(void *ctx, size_t bytes)
-{
-	struct guest *g = ctx;
-
-	g->used = (g->used + bytes - 1) / bytes * bytes + bytes;
-	return g->mem + g->used - bytes;
-}
-
-static void guest_free(void *ctx, void *p, size_t bytes)
-{
-}
-
-static uint64_t ipa(const struct guest *g, const void *p)
-{
-	return (uint64_t)(uintptr_t)p - g->host.table_offset;
-}
-
-static void guest_init(struct rig *r, struct guest *g, struct uiommu_dev *dev)
-{
-	const struct uiommu_pt_config pt = { .ias_lg2 = 39, .oas_lg2 = 40 };
-	struct uiommu_viommu_config cfg = { .dev = dev, .type = 1 };
-
-	memset(g, 0, sizeof(*g));
-	g->mem = thost_table_alloc(&r->b.t, MIB);
-	g->host = (struct uiommu_host){ .ctx = g, .table_alloc = guest_alloc,
-					.table_free = guest_free,
-					.table_offset = (uint64_t)(uintptr_t)g->mem - IPA };
-	assert_int_equal(uiommu_domain_alloc_paging(dev, UIOMMU_DOMAIN_ALLOC_NEST_PARENT,
-						    &g->parent), 0);
-	assert_int_equal(uiommu_map(g->parent, IPA, thost_pa(&r->b.t, g->mem), MIB, RW, NULL), 0);
-	cfg.parent = g->parent;
-	assert_int_equal(uiommu_viommu_alloc(&cfg, &g->v), 0);
-	g->cds = guest_alloc(g, PAGE);
-	g->page = guest_alloc(g, PAGE);
-	*g->page = 99;
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&g->pt[i], &g->host, &pt), 0);
-		uiommu_smmuv3_cd(&g->cds[i * CD_WORDS], &g->pt[i], 7 + i, true);
-		assert_int_equal(g->pt[i].ops->map(&g->pt[i], VA, ipa(g, g->page), PAGE, RW, NULL),
-				 0);
-	}
-}
-
 static struct uiommu_domain *guest_domain(struct guest *g, struct uiommu_dev *dev, unsigned eats)
 {
-	const uint64_t ste[2] = {
-		FPREP(STE_V, 1) | FPREP(STE_Config, STE_Config_S1) | FPREP(STE_S1CDMax, 1) |
-			ipa(g, g->cds),
-		FPREP(STE_S1DSS, STE_S1DSS_SSID0) | FPREP(STE_S1CIR, CACHE_WB) |
-			FPREP(STE_S1COR, CACHE_WB) | FPREP(STE_S1CSH, SH_ISH) |
-			FPREP(STE_EATS, eats),
-	};
-	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
 	struct uiommu_domain *dom = NULL;
+	uint64_t ste[2];
 
-	assert_int_equal(uiommu_domain_alloc_nested(g->parent, g->v, dev, &user, &dom), 0);
+	guest_ste(g, ste);
+	ste[1] |= FPREP(STE_EATS, eats);
+	assert_int_equal(try_nested(g, dev, ste, &dom), 0);
 	return dom;
-}
-
-static void guest_says(struct guest *g, uint64_t w0, uint64_t w1)
-{
-	const uint64_t cmd[2] = { w0, w1 };
-	const struct uiommu_user_data inv = { 1, cmd, sizeof(cmd) };
-	size_t handled;
-
-	assert_int_equal(uiommu_cache_invalidate(g->v, &inv, 1, &handled), 0);
 }
 
 static void start_guest(struct rig *r, struct guest *g)
 {
-	struct uiommu_vdevice *vd;
-
 	setup(r);
-	guest_init(r, g, r->d[3].dev);
-	assert_int_equal(uiommu_vdevice_alloc(g->v, r->d[3].dev, 0x33, &vd), 0);
+	guest_init(g, &r->b, r->d[3].dev, 1);
+	own(g, r->d[3].dev, 0x33);
 	assert_int_equal(uiommu_attach_device(guest_domain(g, r->d[3].dev, STE_EATS_TRANS),
 					      r->d[3].dev), 0);
 	assert_true(r->d[3].on);
-	sees(r, 3, ANY, VA, 99);
-	sees(r, 3, 1, VA, 99);
+	sees(r, 3, ANY, VA, 100);
+	sees(r, 3, 1, VA, 101);
 }
 
 static void stop_guest(struct rig *r, struct guest *g)
 {
-	thost_table_free(&r->b.t, g->mem, MIB);
+	guest_fini(g);
 	stop(r);
 }
 
@@ -790,7 +717,7 @@ static void invariant_09_unmap_reaches_a_guests_device(void **state)
 	struct rig r;
 
 	start_guest(&r, &g);
-	assert_int_equal(uiommu_unmap(g.parent, IPA, MIB, NULL), 0);
+	assert_int_equal(uiommu_unmap(g.parent, IPA(1), VM_BYTES, NULL), 0);
 	sees(&r, 3, ANY, VA, 0);
 	sees(&r, 3, 1, VA, 0);
 	stop_guest(&r, &g);
@@ -808,22 +735,20 @@ static void invariant_09_unmap_reaches_a_guests_device(void **state)
 
 static void a_guest_tells_its_device(void **state)
 {
-	struct uiommu_gather gather;
 	struct guest g;
 	struct rig r;
 
 	start_guest(&r, &g);
-	uiommu_gather_init(&gather);
-	assert_int_equal(g.pt[1].ops->unmap(&g.pt[1], VA, PAGE, &gather, NULL), 0);
-	guest_says(&g, FPREP(CMD_Opcode, CMD_TLBI_NH_ALL), 0);
-	sees(&r, 3, 1, VA, 99);
-	guest_says(&g, FPREP(CMD_Opcode, CMD_ATC_INV) | FPREP(CMD_ATC_INV_StreamID, 0x33) |
-		       FPREP(CMD_ATC_INV_SSV, 1) | FPREP(CMD_ATC_INV_SubstreamID, 1), VA);
+	guest_unmap(&g, 1, VA);
+	assert_int_equal(say(&g, OP(TLBI_NH_ALL), 0), 0);
+	sees(&r, 3, 1, VA, 101);
+	assert_int_equal(say(&g, OP(ATC_INV) | VSID(0x33) | FPREP(CMD_ATC_INV_SSV, 1) |
+				 FPREP(CMD_ATC_INV_SubstreamID, 1), VA), 0);
 	sees(&r, 3, 1, VA, 0);
-	sees(&r, 3, ANY, VA, 99);
+	sees(&r, 3, ANY, VA, 100);
 	/* one that does not answer does not hold up the guest */
 	r.d[3].silent = true;
-	guest_says(&g, FPREP(CMD_Opcode, CMD_ATC_INV) | FPREP(CMD_ATC_INV_StreamID, 0x33), VA);
+	assert_int_equal(say(&g, OP(ATC_INV) | VSID(0x33), VA), 0);
 	assert_int_equal(r.failed, 1);
 	kept(&r, 3, ANY, VA, 0);
 	stop_guest(&r, &g);
@@ -831,17 +756,16 @@ static void a_guest_tells_its_device(void **state)
 
 static void a_guest_without_ats(void **state)
 {
-	struct uiommu_vdevice *vd;
 	struct guest g;
 	struct rig r;
 
 	setup(&r);
-	guest_init(&r, &g, r.d[3].dev);
-	assert_int_equal(uiommu_vdevice_alloc(g.v, r.d[3].dev, 0x33, &vd), 0);
-	assert_int_equal(uiommu_vdevice_alloc(g.v, r.d[0].dev, 0x34, &vd), 0);
+	guest_init(&g, &r.b, r.d[3].dev, 1);
+	own(&g, r.d[3].dev, 0x33);
+	own(&g, r.d[0].dev, 0x34);
 	assert_int_equal(uiommu_attach_device(guest_domain(&g, r.d[3].dev, 0), r.d[3].dev), 0);
 	assert_false(r.d[3].on);
-	sees(&r, 3, ANY, VA, 99);
+	sees(&r, 3, ANY, VA, 100);
 	/* this one could not forget PASIDs that are not known here */
 	assert_int_equal(uiommu_attach_device(guest_domain(&g, r.d[0].dev, STE_EATS_TRANS),
 					      r.d[0].dev), 0);

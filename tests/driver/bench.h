@@ -35,6 +35,10 @@ struct bench {
 	/* between driver and simulator: what a test plays or watches */
 	uint64_t (*hook_read)(struct bench *b, uint64_t off, uint64_t v);
 	bool (*hook_write)(struct bench *b, uint64_t off, uint64_t v);
+	/* likewise between the driver and its CMDQV */
+	uint64_t (*hook_block_read)(struct bench *b, uint64_t off, uint64_t v);
+	bool (*hook_block_write)(struct bench *b, uint64_t off, uint64_t v);
+	bool no_hyp_own;			/* HYP_OWN cannot be set, as in a guest */
 	void *test;
 	/* devices with a TLB of their own */
 	int (*atc_inv)(struct bench *b, const struct uiommu_sim_inval *inv);
@@ -182,6 +186,62 @@ static inline void bench_write64(void *ctx, uint64_t off, uint64_t v)
 static const struct uiommu_mmio_ops bench_mmio = {
 	bench_read32, bench_write32, bench_read64, bench_write64,
 };
+
+/* ---- those of its CMDQV ---- */
+
+static inline uint64_t bench_block_read(struct bench *b, uint64_t off, unsigned size)
+{
+	uint64_t v = uiommu_sim_smmuv3_cmdqv_read(b->sim, off, size);
+
+	return b->hook_block_read ? b->hook_block_read(b, off, v) : v;
+}
+
+static inline bool bench_is_vintf_config(uint64_t off)
+{
+	return off >= CMDQV_AT_VINTF && off < CMDQV_AT_VCMDQ_PAGE0 &&
+	       off % CMDQV_STRIDE_VINTF == VINTF_CONFIG;
+}
+
+static inline void bench_block_write(struct bench *b, uint64_t off, uint64_t v, unsigned size)
+{
+	if (b->no_hyp_own && bench_is_vintf_config(off))
+		v &= ~FMASK(VINTF_CONFIG_HYP_OWN);
+	if (!b->hook_block_write || b->hook_block_write(b, off, v))
+		uiommu_sim_smmuv3_cmdqv_write(b->sim, off, v, size);
+}
+
+static inline uint32_t bench_block_read32(void *ctx, uint64_t off)
+{
+	return (uint32_t)bench_block_read(ctx, off, 4);
+}
+
+static inline uint64_t bench_block_read64(void *ctx, uint64_t off)
+{
+	return bench_block_read(ctx, off, 8);
+}
+
+static inline void bench_block_write32(void *ctx, uint64_t off, uint32_t v)
+{
+	bench_block_write(ctx, off, v, 4);
+}
+
+static inline void bench_block_write64(void *ctx, uint64_t off, uint64_t v)
+{
+	bench_block_write(ctx, off, v, 8);
+}
+
+static const struct uiommu_mmio_ops bench_block_mmio = {
+	bench_block_read32, bench_block_write32, bench_block_read64, bench_block_write64,
+};
+
+/* The registers of a CMDQV with so many interfaces. */
+static inline struct uiommu_mmio bench_block(struct bench *b, unsigned vintfs)
+{
+	return (struct uiommu_mmio){
+		.ops = &bench_block_mmio, .ctx = b,
+		.bytes = CMDQV_AT_VINTF_PAGE0 + vintfs * CMDQV_STRIDE_VINTF_PAGES,
+	};
+}
 
 static inline void bench_fault(void *ctx, const struct uiommu_fault *f)
 {

@@ -24,7 +24,6 @@ struct rig {
 	struct bench b;
 	struct uiommu_sim_smmuv3_config sim;
 	unsigned main, own;			/* publishes */
-	bool guest;				/* HYP_OWN cannot be set */
 	uint64_t (*on_read)(struct rig *r, uint64_t off, uint64_t v);
 	bool (*on_write)(struct rig *r, uint64_t off, uint64_t v);
 	unsigned failed, silent;		/* StreamID that leaves invalidations unanswered */
@@ -43,49 +42,20 @@ static struct rig *rig_of(struct bench *b)
 
 /* ---- between the driver and the block ---- */
 
-static uint64_t block_read(void *ctx, uint64_t off, unsigned size)
+static uint64_t block_read(struct bench *b, uint64_t off, uint64_t v)
 {
-	struct rig *r = rig_of(ctx);
-	uint64_t v = uiommu_sim_smmuv3_cmdqv_read(r->b.sim, off, size);
+	struct rig *r = rig_of(b);
 
 	return r->on_read ? r->on_read(r, off, v) : v;
 }
 
-static void block_write(void *ctx, uint64_t off, uint64_t v, unsigned size)
+static bool block_write(struct bench *b, uint64_t off, uint64_t v)
 {
-	struct rig *r = rig_of(ctx);
+	struct rig *r = rig_of(b);
 
 	r->own += off == OWN(VCMDQ_PROD);
-	if (r->guest && off < CMDQV_AT_VCMDQ_PAGE0 && off >= CMDQV_AT_VINTF &&
-	    off % CMDQV_STRIDE_VINTF == VINTF_CONFIG)
-		v &= ~FMASK(VINTF_CONFIG_HYP_OWN);
-	if (!r->on_write || r->on_write(r, off, v))
-		uiommu_sim_smmuv3_cmdqv_write(r->b.sim, off, v, size);
+	return !r->on_write || r->on_write(r, off, v);
 }
-
-static uint32_t block_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)block_read(ctx, off, 4);
-}
-
-static uint64_t block_read64(void *ctx, uint64_t off)
-{
-	return block_read(ctx, off, 8);
-}
-
-static void block_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	block_write(ctx, off, v, 4);
-}
-
-static void block_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	block_write(ctx, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops block_ops = {
-	block_read32, block_write32, block_read64, block_write64,
-};
 
 static uint32_t reg(struct rig *r, uint64_t off)
 {
@@ -130,10 +100,7 @@ static struct uiommu_smmuv3_config config(struct rig *r)
 
 	cfg.has_cmdqv = cfg.has_irq_cmdqv = true;
 	cfg.irq_cmdqv = 3;
-	cfg.cmdqv = (struct uiommu_mmio){
-		.ops = &block_ops, .ctx = &r->b,
-		.bytes = CMDQV_AT_VINTF_PAGE0 + NVINTFS * CMDQV_STRIDE_VINTF_PAGES,
-	};
+	cfg.cmdqv = bench_block(&r->b, NVINTFS);
 	cfg.reset = reset;
 	cfg.reset_ctx = r;
 	return cfg;
@@ -150,6 +117,8 @@ static void begin(struct rig *r)
 	bench_init_sim(&r->b, &r->sim, false);
 	r->b.atc_inv = atc_inv;
 	r->b.hook_write = count_main;
+	r->b.hook_block_read = block_read;
+	r->b.hook_block_write = block_write;
 }
 
 static int probe(struct rig *r)
@@ -234,7 +203,7 @@ static void in_a_guest_some_of_it_does(void **state)
 	struct uiommu_domain *dom;
 
 	begin(&r);
-	r.guest = true;
+	r.b.no_hyp_own = true;
 	assert_int_equal(probe(&r), 0);
 	assert_int_equal(FGET(VINTF_CONFIG_HYP_OWN, reg(&r, AT_VINTF(0, VINTF_CONFIG))), 0);
 	r.main = r.own = 0;
@@ -265,7 +234,7 @@ static void in_a_guest_sva_does_too(void **state)
 	struct uiommu_dev *dev;
 
 	begin(&r);
-	r.guest = true;
+	r.b.no_hyp_own = true;
 	assert_int_equal(probe(&r), 0);
 	dev = bench_add(&r.b, "a", 1, 8);
 	assert_int_equal(uiommu_pt_arm_s1_4k_ops.init(&pt, &r.b.t.host, &pt_cfg), 0);
@@ -296,7 +265,7 @@ static void a_batch_may_go_to_both(void **state)
 	struct uiommu_sim_smmuv3_stats before, after;
 
 	begin(&r);
-	r.guest = true;
+	r.b.no_hyp_own = true;
 	assert_int_equal(probe(&r), 0);
 	uiommu_sim_smmuv3_stats(r.b.sim, &before);
 	r.main = r.own = 0;
@@ -393,7 +362,7 @@ static void a_part_on_a_queue_that_hangs(void **state)
 	struct smmu_batch batch;
 
 	begin(&r);
-	r.guest = true;
+	r.b.no_hyp_own = true;
 	assert_int_equal(probe(&r), 0);
 	r.on_write = deaf;
 	r.b.t.tick = 50000000;
@@ -581,7 +550,7 @@ static void a_device_that_the_queue_does_not_know(void **state)
 	struct uiommu_dev *a;
 
 	begin(&r);
-	r.guest = true;
+	r.b.no_hyp_own = true;
 	assert_int_equal(probe(&r), 0);
 	a = add_ats(&r, "a", 1);
 	dom = bench_domain(a);

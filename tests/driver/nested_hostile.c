@@ -59,7 +59,6 @@ struct world {
 	uint64_t value;
 	unsigned told, reads, invs, refused;
 	bool queued;				/* with queues for VMs */
-	bool hyp_own;				/* the driver's own takes all */
 	struct vm *speaking;			/* by its queue, right now */
 };
 
@@ -142,49 +141,6 @@ static void set_cd(struct vm *vm, unsigned space, bool valid)
 }
 
 /* ---- queues in their hands ---- */
-
-static uint64_t block_read(void *ctx, uint64_t off, unsigned size)
-{
-	struct world *w = ctx;
-	uint64_t v = uiommu_sim_smmuv3_cmdqv_read(w->k.b.sim, off, size);
-
-	unkind_steps(&w->k);
-	return v;
-}
-
-static void block_write(void *ctx, uint64_t off, uint64_t v, unsigned size)
-{
-	struct world *w = ctx;
-
-	unkind_steps(&w->k);
-	if (off == CMDQV_AT_VINTF + VINTF_CONFIG && !w->hyp_own)
-		v &= ~FMASK(VINTF_CONFIG_HYP_OWN);
-	uiommu_sim_smmuv3_cmdqv_write(w->k.b.sim, off, v, size);
-}
-
-static uint32_t block_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)block_read(ctx, off, 4);
-}
-
-static uint64_t block_read64(void *ctx, uint64_t off)
-{
-	return block_read(ctx, off, 8);
-}
-
-static void block_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	block_write(ctx, off, v, 4);
-}
-
-static void block_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	block_write(ctx, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops block_ops = {
-	block_read32, block_write32, block_read64, block_write64,
-};
 
 static uint32_t hand_get(struct vm *vm, unsigned reg)
 {
@@ -602,14 +558,14 @@ static void make(struct world *w, uint64_t seed)
 	w->k.curiosity = curiosity;
 	w->k.b.atc_inv = on_atc_inv;
 	w->queued = seed & 1;
-	w->hyp_own = seed & 2;
+	w->k.b.no_hyp_own = !(seed & 2);	/* else the driver's own takes all */
 	uiommu_sim_smmuv3_config_init(&cfg);
 	cfg.stage2 = true;
 	if (w->queued) {
 		cfg.ats = true;
 		cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = cfg.cmdqv.sids_lg2 = 2;
 		smmu.has_cmdqv = true;
-		smmu.cmdqv = (struct uiommu_mmio){ .ops = &block_ops, .ctx = w, .bytes = 0xb0000 };
+		smmu.cmdqv = bench_block(&w->k.b, 4);
 	}
 	unkind_init_as(&w->k, seed, &cfg, &env, &smmu);
 }

@@ -106,30 +106,6 @@ static void *steady_dma(void *arg)
 
 /* ---- VMs ---- */
 
-static uint32_t block_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct bench *)ctx)->sim, off, 4);
-}
-
-static uint64_t block_read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_cmdqv_read(((struct bench *)ctx)->sim, off, 8);
-}
-
-static void block_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	uiommu_sim_smmuv3_cmdqv_write(((struct bench *)ctx)->sim, off, v, 4);
-}
-
-static void block_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_sim_smmuv3_cmdqv_write(((struct bench *)ctx)->sim, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops block_ops = {
-	block_read32, block_write32, block_read64, block_write64,
-};
-
 static bool on_stop(void *ctx, unsigned type, const void *record, size_t bytes)
 {
 	struct rig *r = ctx;
@@ -217,8 +193,7 @@ static void setup(struct rig *r, bool cmdqv)
 		cfg.stage2 = true;
 		cfg.cmdqv.vintfs_lg2 = cfg.cmdqv.vcmdqs_lg2 = 1;
 		smmu.has_cmdqv = true;
-		smmu.cmdqv = (struct uiommu_mmio){ .ops = &block_ops, .ctx = &r->b,
-						   .bytes = 0x70000 };
+		smmu.cmdqv = bench_block(&r->b, 2);
 	}
 	bench_init(&r->b, &cfg, &smmu, true);
 	r->dev = bench_add(&r->b, "dev", 1, 0);

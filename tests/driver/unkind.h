@@ -99,6 +99,8 @@ static inline void unkind_init_as(struct unkind *k, uint64_t seed,
 	k->quiet = false;
 	k->b.hook_write = unkind_write;
 	k->b.hook_read = unkind_read;
+	k->b.hook_block_write = unkind_write;
+	k->b.hook_block_read = unkind_read;
 }
 
 static inline void unkind_init(struct unkind *k, uint64_t seed,
