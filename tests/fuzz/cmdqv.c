@@ -9,12 +9,11 @@
  * and wrong in memory, so one that was invalidated shows; so is an STE of theirs. The
  * SMMU reads commands in the enemy's memory only, and writes nothing.
  */
+#include "input.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <uiommu/sim/temper.h>
 
@@ -29,13 +28,6 @@ enum { STRTAB, EVTQ, OWN, HOSTS, OTHERS, TABLES, ENEMY = 32 };
 
 #define QUEUE_LG2 3u			  /* of everybody's */
 #define VA(n)	  (0x5000u + (n)*0x2000u) /* of stream n: two pages */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
 
 struct world {
 	struct uiommu_sim_smmuv3 *s;
@@ -59,20 +51,6 @@ static void fail(unsigned line)
 }
 
 #define must(b) ((b) ? (void)0 : fail(__LINE__))
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	if (bytes > in->left)
-		bytes = (unsigned)in->left;
-	if (!bytes)
-		return 0;
-	memcpy(&v, in->p, bytes);
-	in->p += bytes;
-	in->left -= bytes;
-	return v;
-}
 
 /* ---- the world ---- */
 

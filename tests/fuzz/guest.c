@@ -9,10 +9,10 @@
  */
 #include "tests/driver/guest.h"
 
+#include "input.h"
+
 #define MOVES	256
 #define OURS	2u			/* the enemy's devices */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
 	struct bench b;
@@ -23,23 +23,6 @@ struct world {
 	struct uiommu_domain *host;
 	uint64_t *page;
 };
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	if (bytes > in->left)
-		bytes = (unsigned)in->left;
-	memcpy(&v, in->p, bytes);
-	in->p += bytes;
-	in->left -= bytes;
-	return v;
-}
 
 /* ---- the moves ---- */
 

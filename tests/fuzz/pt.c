@@ -13,31 +13,14 @@
 #define ARENA_KEEP
 #include "tests/pt/arena.h"
 
+#include "input.h"
+
 #define EXTENTS	256
 #define OPS	64
 
 const struct instance *current;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* ---- the input ---- */
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	if (bytes > in->left)
-		bytes = (unsigned)in->left;
-	memcpy(&v, in->p, bytes);
-	in->p += bytes;
-	in->left -= bytes;
-	return v;
-}
 
 /* A few entries of some level, up from a base or down from it; or anything. */
 static uint64_t take_addr(const struct fixture *x, struct input *in, uint64_t top)

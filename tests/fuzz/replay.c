@@ -5,12 +5,10 @@
  * usage: fuzz-TARGET CORPUS.hex [DIRECTORY]; an input a line, in hex. With a
  * directory they are written there, a file each, and nothing is run.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "input.h"
 
 static size_t decode(const char *line, uint8_t *out)
 {

@@ -10,11 +10,10 @@
  * the same code without a fuzzer. Nothing may crash, leave the memory, or record
  * an event that does not exist.
  */
+#include "input.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <uiommu/sim/atc.h>
 #include <uiommu/sim/smmuv3.h>
@@ -30,27 +29,8 @@
 
 enum { REGS, TABLES, DEVICE };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
 static uint8_t ram[RAM_BYTES];
 static struct uiommu_sim_atc atc;
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	if (bytes > in->left)
-		bytes = (unsigned)in->left;
-	memcpy(&v, in->p, bytes);
-	in->p += bytes;
-	in->left -= bytes;
-	return v;
-}
 
 /* ---- the world ---- */
 
