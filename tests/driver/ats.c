@@ -5,6 +5,8 @@
  */
 #include "guest.h"
 
+#include <semaphore.h>
+
 #include <uiommu/sim/atc.h>
 
 #define MIB	((uint64_t)1 << 20)
@@ -129,16 +131,27 @@ static void add(struct rig *r, unsigned i, bool always, bool global)
 	assert_int_equal(uiommu_device_add(r->b.u, &cfg, &d->dev), 0);
 }
 
+static struct rig *the;
+
+static int reset(void *ctx)
+{
+	uiommu_sim_smmuv3_reset(the->b.sim);
+	return 0;
+}
+
 static void start(struct rig *r, const struct uiommu_sim_smmuv3_config *cfg, bool threads)
 {
+	struct uiommu_smmuv3_config smmu = bench_smmu;
 	const struct uiommu_observer obs = { .ctx = &r->b, .fault = bench_fault,
 					     .device_failed = on_device_failed };
 
 	memset(r, 0, sizeof(*r));
+	the = r;
+	smmu.reset = reset;
 	r->threads = threads;
 	bench_init_sim(&r->b, cfg, threads);
 	assert_int_equal(uiommu_create(&r->b.t.host, &obs, &r->b.u), 0);
-	assert_int_equal(uiommu_smmuv3_probe(r->b.u, &bench_smmu, &r->b.iommu), 0);
+	assert_int_equal(uiommu_smmuv3_probe(r->b.u, &smmu, &r->b.iommu), 0);
 	r->b.atc_inv = atc_inv;
 	for (unsigned i = 0; i < NUM; i++)
 		add(r, i, i == 2, i == 3);
@@ -462,26 +475,17 @@ static void a_reset_window(void **state)
 
 /* ---- an SMMU that failed ---- */
 
-static struct rig *the;
-static struct uiommu_sim_smmuv3_config the_cfg;
-
-static int reset(void *ctx)
-{
-	uiommu_sim_smmuv3_reset(the->b.sim);
-	return 0;
-}
-
 static void invariant_09_what_could_not_be_told_while_it_was_off(void **state)
 {
 	struct uiommu_smmuv3_config smmu = bench_smmu;
+	const struct uiommu_sim_smmuv3_config cfg = with_ats();
 	const struct uiommu_observer obs = { 0 };
 	struct rig r;
 
-	the = &r;
-	the_cfg = with_ats();
-	smmu.reset = reset;
 	memset(&r, 0, sizeof(r));
-	bench_init_sim(&r.b, &the_cfg, false);
+	the = &r;
+	smmu.reset = reset;
+	bench_init_sim(&r.b, &cfg, false);
 	assert_int_equal(uiommu_create(&r.b.t.host, &obs, &r.b.u), 0);
 	assert_int_equal(uiommu_smmuv3_probe(r.b.u, &smmu, &r.b.iommu), 0);
 	r.b.atc_inv = atc_inv;
@@ -880,6 +884,283 @@ static void invariant_12_closed_while_its_ste_is_written(void **state)
 	fail();
 }
 
+/* ---- closed by one thread, in the hands of another ---- */
+
+static bool has_pasid;
+
+/* Device 0, which has MIB and 2 * MIB on its RID, perhaps on PASID 3 too, falls silent. */
+static void setup_silent(struct rig *r)
+{
+	setup_stage(r);
+	bench_map(&r->b, r->dom, 2 * MIB, r->page[1]);
+	assert_int_equal(uiommu_attach_device(r->dom, r->d[0].dev), 0);
+	if (has_pasid)
+		assert_int_equal(uiommu_attach_device_pasid(r->dom, r->d[0].dev, 3), 0);
+	for (unsigned n = 1; n <= 2; n++) {
+		sees(r, 0, ANY, n * MIB, 4 + n);
+		sees(r, 0, 3, n * MIB, has_pasid ? 4 + n : 0);
+	}
+	r->d[0].silent = true;
+}
+
+static void at_a_lock(struct bench *b)
+{
+	void (*fn)(struct rig *r) = stage.meanwhile;
+
+	stage.meanwhile = NULL;
+	fn(stage.r);
+}
+
+/* In the @at'th moment of an unmap: what was published has not arrived, or the next is not
+ * published. false: there are not so many. */
+static bool in_an_unmap(bool published, unsigned at, void (*fn)(struct rig *r),
+			void (*after)(struct rig *r))
+{
+	struct rig r;
+	bool reached;
+
+	setup_silent(&r);
+	set_stage(&r, at, fn);
+	if (!published) {
+		r.b.hook_write = NULL;
+		bench_meanwhile(&r.b, at, at_a_lock);
+	}
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	reached = !stage.meanwhile;
+	stage.meanwhile = NULL;
+	r.b.meanwhile = NULL;
+	kept(&r, 0, ANY, MIB, 0);
+	if (reached)
+		after(&r);
+	stop(&r);
+	return reached;
+}
+
+static void in_each_moment_of_an_unmap(void (*fn)(struct rig *r), void (*after)(struct rig *r))
+{
+	for (unsigned published = 0; published < 2; published++) {
+		unsigned n = 0;
+
+		while (in_an_unmap(published, n, fn, after))
+			n++;
+		assert_true(n >= 4);
+	}
+}
+
+/* Two threads that take turns: this one is stopped at one of its locks, the other runs up
+ * to one of its own, this one to its end, then the other. */
+static struct {
+	struct rig *r;
+	sem_t this, other;
+	pthread_t thread;
+	unsigned skip;
+	bool began, stopped, ended;
+} turns;
+
+static void let_this_run(struct bench *b)
+{
+	turns.stopped = true;
+	sem_post(&turns.this);
+	sem_wait(&turns.other);
+}
+
+static void *unmap_in_turns(void *arg)
+{
+	uiommu_unmap(((struct rig *)arg)->dom, MIB, PAGE, NULL);
+	turns.ended = true;
+	sem_post(&turns.this);
+	return NULL;
+}
+
+static void check_if_ended(void)
+{
+	if (turns.ended)
+		kept(turns.r, 0, ANY, MIB, 0);
+}
+
+static void let_other_run(struct bench *b)
+{
+	turns.began = true;
+	bench_meanwhile(b, turns.skip, let_this_run);
+	pthread_create(&turns.thread, NULL, unmap_in_turns, turns.r);
+	sem_wait(&turns.this);
+	b->meanwhile = NULL;
+	check_if_ended();
+}
+
+static void begin_turns(struct rig *r, unsigned at, unsigned skip)
+{
+	sem_init(&turns.this, 0, 0);
+	sem_init(&turns.other, 0, 0);
+	turns.r = r;
+	turns.skip = skip;
+	turns.began = turns.stopped = turns.ended = false;
+	r->b.held = 1;
+	bench_meanwhile(&r->b, at, let_other_run);
+}
+
+static void end_turns(struct rig *r)
+{
+	r->b.meanwhile = NULL;
+	if (turns.stopped)
+		sem_post(&turns.other);
+	if (turns.began)
+		pthread_join(turns.thread, NULL);
+	check_if_ended();
+}
+
+static void detach_rid(struct rig *r)
+{
+	uiommu_detach_device_pasid(r->d[0].dev, ANY);
+	kept(r, 0, ANY, 2 * MIB, 0);
+}
+
+static void detach_pasid(struct rig *r)
+{
+	uiommu_detach_device_pasid(r->d[0].dev, 3);
+	kept(r, 0, 3, 2 * MIB, 0);
+}
+
+static void replace_rid(struct rig *r)
+{
+	assert_int_equal(uiommu_replace_device_pasid(r->other, r->d[0].dev, ANY), -UIOMMU_EIO);
+	kept(r, 0, ANY, 2 * MIB, 0);
+}
+
+static void unmap_too(struct rig *r)
+{
+	assert_int_equal(uiommu_unmap(r->dom, 2 * MIB, PAGE, NULL), 0);
+	kept(r, 0, ANY, 2 * MIB, 0);
+}
+
+static void remove_it(struct rig *r)
+{
+	uiommu_device_remove(r->d[0].dev);
+	kept(r, 0, ANY, 2 * MIB, 0);
+	kept(r, 0, 3, 2 * MIB, 0);
+}
+
+/* false: one of the two was over before. */
+static bool in_turns(void (*fn)(struct rig *r), unsigned at, unsigned skip)
+{
+	struct rig r;
+
+	setup_silent(&r);
+	r.b.hook_write = NULL;
+	begin_turns(&r, at, skip);
+	fn(&r);
+	end_turns(&r);
+	assert_true(r.failed <= 1);
+	assert_false(turns.began && r.d[0].on);
+	stop(&r);
+	return turns.stopped;
+}
+
+/* An unmap has made its STE abort, and hardware has not heard of it yet: whoever takes
+ * something from the device waits until it has. */
+static void invariant_09_what_leaves_a_device_that_is_being_closed(void **state)
+{
+	static const struct {
+		void (*fn)(struct rig *r);
+		bool pasid;
+	} ways[] = {
+		{ detach_rid, false }, { replace_rid, false }, { remove_it, false },
+		{ detach_rid, true }, { detach_pasid, true }, { remove_it, true },
+		{ unmap_too, false }, { unmap_too, true },
+	};
+	unsigned at, skip, n = 0;
+
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		has_pasid = ways[i].pasid;
+		for (at = 0; in_turns(ways[i].fn, at, 0); at++)
+			for (skip = 1; in_turns(ways[i].fn, at, skip); skip++)
+				n++;
+		assert_true(at >= 4);
+	}
+	assert_true(n >= 200);
+}
+
+static unsigned failed_before;
+
+static void reset_it(struct rig *r)
+{
+	failed_before = r->failed;
+	r->d[0].silent = false;
+	assert_int_equal(uiommu_device_reset_prepare(r->d[0].dev), 0);
+	assert_int_equal(uiommu_device_reset_done(r->d[0].dev), 0);
+}
+
+static void as_new(struct rig *r)
+{
+	assert_int_equal(r->failed, failed_before);
+	assert_false(uiommu_smmuv3_quarantined(r->d[0].dev));
+	assert_true(r->d[0].on);
+	sees(r, 0, ANY, 2 * MIB, 6);
+	sees(r, 0, 3, 2 * MIB, has_pasid ? 6 : 0);
+	assert_int_equal(uiommu_unmap(r->dom, 2 * MIB, PAGE, NULL), 0);
+	kept(r, 0, ANY, 2 * MIB, 0);
+}
+
+/* Its reset ends the quarantine that an unmap has begun: nothing more is done to it, or said. */
+static void reset_while_it_is_being_closed(void **state)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		has_pasid = n;
+		in_each_moment_of_an_unmap(reset_it, as_new);
+	}
+}
+
+static unsigned later;
+
+static void recovers(struct bench *b)
+{
+	assert_int_equal(uiommu_iommu_recover(b->iommu), 0);
+}
+
+static void fails(struct bench *b)
+{
+	uiommu_sim_smmuv3_fail(b->sim);
+	bench_meanwhile(b, later, recovers);
+}
+
+/* false: the unmap was over before. */
+static bool recovered_in_an_unmap(unsigned at)
+{
+	struct rig r;
+	bool all;
+
+	has_pasid = true;
+	setup_silent(&r);
+	assert_int_equal(uiommu_attach_device(r.other, r.d[1].dev), 0);
+	sees(&r, 1, ANY, MIB, 6);
+	r.b.hook_write = NULL;
+	bench_meanwhile(&r.b, at, fails);
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	kept(&r, 0, ANY, MIB, 0);
+	kept(&r, 0, 3, MIB, 0);
+	all = !r.b.meanwhile;
+	r.b.meanwhile = NULL;
+	if (!all)
+		recovers(&r.b);
+	sees(&r, 1, ANY, MIB, 6);
+	stop(&r);
+	return all;
+}
+
+/* The SMMU fails while a silent device is found out, and is recovered: that it could not
+ * be closed before does not shut off what works again. */
+static void invariant_09_recovered_while_one_is_being_closed(void **state)
+{
+	unsigned at = 0, n = 0;
+
+	do {
+		for (later = 0; recovered_in_an_unmap(at); later++)
+			n++;
+		at++;
+	} while (later);
+	assert_true(n >= 40);
+}
+
 /* It is asked, does not answer, and is reset before anybody has looked. */
 static void reset_unanswered(struct rig *r)
 {
@@ -1050,6 +1331,9 @@ int main(void)
 		cmocka_unit_test(a_guest_tells_its_device),
 		cmocka_unit_test(a_guest_without_ats),
 		cmocka_unit_test(invariant_12_closed_while_its_ste_is_written),
+		cmocka_unit_test(invariant_09_what_leaves_a_device_that_is_being_closed),
+		cmocka_unit_test(reset_while_it_is_being_closed),
+		cmocka_unit_test(invariant_09_recovered_while_one_is_being_closed),
 		cmocka_unit_test(a_reset_makes_up_for_silence),
 		cmocka_unit_test(only_who_is_silent_is_blamed),
 		cmocka_unit_test(the_right_one_is_blamed_while_others_work),

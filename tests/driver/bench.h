@@ -40,6 +40,10 @@ struct bench {
 	bool (*hook_block_write)(struct bench *b, uint64_t off, uint64_t v);
 	bool no_hyp_own;			/* HYP_OWN cannot be set, as in a guest */
 	void *test;
+	/* what another thread does from beginning to end, see bench_meanwhile() */
+	void (*meanwhile)(struct bench *b);
+	unsigned skip;
+	int held;				/* locks that may be: 1, the instance lock */
 	/* devices with a TLB of their own */
 	int (*atc_inv)(struct bench *b, const struct uiommu_sim_inval *inv);
 };
@@ -342,6 +346,29 @@ static inline struct uiommu_dev *bench_add(struct bench *b, const char *name, ui
 
 	assert_int_equal(uiommu_device_add(b->u, &cfg, &dev), 0);
 	return dev;
+}
+
+/* ---- one thread at a time ---- */
+
+static inline void bench_lock(void *ctx, struct uiommu_lock *l)
+{
+	struct bench *b = uiommu_container_of((struct thost *)ctx, struct bench, t);
+	void (*fn)(struct bench *b) = b->meanwhile;
+
+	if (fn && b->t.locks <= b->held && !b->skip--) {
+		b->meanwhile = NULL;
+		fn(b);
+	}
+	thost_count_lock(ctx, l);
+}
+
+/* The thread that is running, which holds no SPIN lock then, is away before the lock that
+ * it would take after @skip others, until @fn has returned. */
+static inline void bench_meanwhile(struct bench *b, unsigned skip, void (*fn)(struct bench *b))
+{
+	b->t.host.lock = bench_lock;
+	b->skip = skip;
+	b->meanwhile = fn;
 }
 
 /* ---- DMA ---- */

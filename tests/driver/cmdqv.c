@@ -332,6 +332,33 @@ static void a_queue_that_hangs_is_given_up(void **state)
 	stop(&r);
 }
 
+/* The SMMU fails, and no interrupt says so: whoever waits for the queue, or for devices
+ * there, sees it in a fraction of the time that he would wait. */
+static void a_failure_is_seen_by_whoever_waits(void **state)
+{
+	for (unsigned devices = 0; devices < 2; devices++) {
+		struct rig r;
+		struct smmu_batch batch;
+		uint64_t since;
+
+		start(&r);
+		r.b.t.tick = 10000000;
+		uiommu_sim_smmuv3_fail(r.b.sim);
+		uiommu_smmuv3_batch_begin(smmu(&r), &batch);
+		uiommu_smmuv3_batch_add(smmu(&r), &batch, OP(TLBI_NH_ASID), 0);
+		if (devices)
+			uiommu_smmuv3_batch_add(smmu(&r), &batch, OP(ATC_INV) | VSID(1), 0);
+		since = r.b.t.now;
+		assert_int_not_equal(uiommu_smmuv3_batch_sync(smmu(&r), &batch), 0);
+		assert_true(r.b.t.now - since < 500000000);
+		assert_int_equal(r.failed, 1);
+		assert_true(logged(&r, "service failure"));
+		assert_false(logged(&r, "does not move"));
+		r.b.t.tick = 0;
+		stop(&r);
+	}
+}
+
 /* In the middle of a long batch: the rest goes to the SMMU's own queue. */
 static void a_long_batch_on_a_queue_that_hangs(void **state)
 {
@@ -1366,6 +1393,7 @@ int main(void)
 		T(all_that_invalidates_goes_to_the_own_queue), T(in_a_guest_some_of_it_does),
 		T(in_a_guest_sva_does_too),
 		T(a_batch_may_go_to_both), T(a_queue_that_hangs_is_given_up),
+		T(a_failure_is_seen_by_whoever_waits),
 		T(a_long_batch_on_a_queue_that_hangs), T(both_hang_and_all_is_shut_off),
 		T(a_part_on_a_queue_that_hangs), T(answers_go_to_the_smmus_own),
 		T(nobody_waits_when_all_is_off),

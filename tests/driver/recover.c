@@ -337,6 +337,61 @@ static void invariant_13_a_reset_that_fails_leaves_all_blocked(void **state)
 	ends_blocked(&r);
 }
 
+/* ---- while an unmap is under way ---- */
+
+static unsigned later;
+
+static void recovers(struct bench *b)
+{
+	assert_int_equal(uiommu_iommu_recover(b->iommu), 0);
+}
+
+static void fails(struct bench *b)
+{
+	uiommu_sim_smmuv3_fail(b->sim);
+	bench_meanwhile(b, later, recovers);
+}
+
+/* false: the unmap was over before that. */
+static bool unmap_meanwhile(unsigned skip, void (*fn)(struct bench *b))
+{
+	struct rig r;
+	void *st;
+	bool all;
+
+	setup(&st);
+	r = rig_of(&st);
+	all_work(&r);
+	bench_meanwhile(r.b, skip, fn);
+	assert_int_equal(uiommu_unmap(r.dom[1], IOVA, PAGE, NULL), 0);
+	bench_sees(r.b, r.dev, 1001, IOVA, 0);
+	all = !r.b->meanwhile;
+	r.b->meanwhile = NULL;
+	if (all) {
+		assert_int_equal(resets, 1);
+		bench_sees(r.b, r.dev, 1, IOVA, 0x1000);
+		bench_sees(r.b, r.dev, 0, IOVA, 0x1003);
+		assert_false(uiommu_smmuv3_cmdq_is_dead(to_smmu(r.b->iommu)));
+	}
+	done(&r);
+	teardown(&st);
+	return all;
+}
+
+/* It fails at any moment of an unmap and is recovered at any later one: that covers what
+ * was given up before, so whoever gave it up does not shut off what works again. */
+static void invariant_09_recovered_at_any_moment_of_an_unmap(void **state)
+{
+	unsigned at = 0, n = 0;
+
+	do {
+		for (later = 0; unmap_meanwhile(at, fails); later++)
+			n++;
+		at++;
+	} while (later);
+	assert_true(n >= 6);
+}
+
 /* ---- its own interrupts as messages ---- */
 
 static void interrupts_as_messages(void **state)
@@ -385,6 +440,7 @@ int main(void)
 						setup_without, teardown),
 		T(a_reset_queue_is_not_read),
 		T(invariant_13_a_reset_that_fails_leaves_all_blocked),
+		cmocka_unit_test(invariant_09_recovered_at_any_moment_of_an_unmap),
 		cmocka_unit_test(interrupts_as_messages),
 	};
 

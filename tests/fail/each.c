@@ -59,6 +59,7 @@ static const struct {
 	{ "invariant_12_closed_while_its_ste_is_written", "counts stores" },
 	{ "a_reset_is_a_window_without_dma", "counts resets" },
 	{ "the_right_one_is_blamed_while_others_work", "has threads" },
+	{ "invariant_09_what_leaves_a_device_that_is_being_closed", "has threads" },
 	{ "threads_do_not_meet", "has threads" },
 	{ "a_detach_waits_for_the_handler", "has threads" },
 	{ "invariant_11_exactly_once_in_any_order", "has threads" },
