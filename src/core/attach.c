@@ -88,12 +88,6 @@ static void show(struct uiommu_attach *att)
 		enlist(att);
 }
 
-static void hide(struct uiommu_attach *att)
-{
-	if (!att->base)
-		delist(att);
-}
-
 /* Never seen by anybody: gone at once. */
 void uiommu_attach_unmake(struct uiommu_attach *att)
 {
@@ -102,14 +96,19 @@ void uiommu_attach_unmake(struct uiommu_attach *att)
 }
 
 /* Out of every list, its reference on the link given back. */
+static void end(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
+static void end(struct uiommu_attach *att)
+{
+	delist(att);
+	uiommu_link_put(att->link);
+	host_retire(att->host, &att->retire, free_attach);
+}
+
 static void drop(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static void drop(struct uiommu_attach *att)
 {
-	if (att->base)
-		return;
-	hide(att);
-	uiommu_link_put(att->link);
-	host_retire(att->host, &att->retire, free_attach);
+	if (!att->base)
+		end(att);
 }
 
 static void setup(struct uiommu_attach *att, struct uiommu_dev *dev, uiommu_pasid_t pasid,
@@ -597,7 +596,7 @@ static void forget_rid(struct uiommu_dev *dev)
 	tell(dev, UIOMMU_NO_PASID, dom_of(rid), NULL);
 }
 
-/* A base goes into its list here, and out in end_base(). */
+/* A base goes into its list here, and stays one until end() has taken it out. */
 static int make_base(struct uiommu_domain *dom, struct uiommu_dev *dev,
 		     struct uiommu_attach **out) UIOMMU_MUST_HOLD(uiommu_instance_lock);
 static int make_base(struct uiommu_domain *dom, struct uiommu_dev *dev,
@@ -607,16 +606,9 @@ static int make_base(struct uiommu_domain *dom, struct uiommu_dev *dev,
 
 	if (err)
 		return err;
-	show(*out);
-	(*out)->base = true;
+	(*out)->base = true;		/* before readers of the list see it */
+	enlist(*out);
 	return 0;
-}
-
-static void end_base(struct uiommu_attach *att) UIOMMU_MUST_HOLD(uiommu_instance_lock);
-static void end_base(struct uiommu_attach *att)
-{
-	att->base = false;
-	drop(att);
 }
 
 static int make_bases(struct uiommu_domain *dom, const struct set *s)
@@ -635,13 +627,13 @@ static int make_bases(struct uiommu_domain *dom, const struct set *s)
 			break;
 		err = uiommu_resv_map(d, dom, true, &d->move.mapped);
 		if (err) {
-			end_base(d->new_def);
+			end(d->new_def);
 			break;
 		}
 	}
 	for (done = s->first; err && done != d; done = next(s, done)) {
 		uiommu_resv_unmap(done, dom, done->move.mapped);
-		end_base(done->new_def);
+		end(done->new_def);
 	}
 	return err;
 }
@@ -666,7 +658,7 @@ static int adopt(struct uiommu_domain *dom, const struct set *s)
 			uiommu_resv_unmap(d, dom, d->move.mapped);
 		else
 			d->def = d->new_def;
-		end_base(gone);
+		end(gone);
 	}
 	return err;
 }
@@ -697,7 +689,7 @@ static void unstart(struct uiommu_dev *dev)
 {
 	forget_rid(dev);
 	delist(&dev->blocked);
-	end_base(dev->def);
+	end(dev->def);
 }
 
 int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
@@ -707,8 +699,8 @@ int uiommu_attach_start(struct uiommu_dev *dev, struct uiommu_domain *def)
 	if (err)
 		return err;
 	setup(&dev->blocked, dev, UIOMMU_NO_PASID, &dev->iommu->blocked);
-	show(&dev->blocked);
 	dev->blocked.base = true;
+	enlist(&dev->blocked);
 	err = move_one(dev, UIOMMU_NO_PASID, NULL, uiommu_attach_base(dev));
 	if (err)
 		unstart(dev);
