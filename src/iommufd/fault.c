@@ -150,15 +150,25 @@ static const struct uiommu_iopf_handler handler = { on_fault, on_cancel };
 
 /* ---- reading ---- */
 
-/* Room for one more cookie. The list of them only grows. */
+static bool has_cookie(struct uiommu_iommufd_fault *f)
+{
+	uint32_t i = 0;
+
+	lock(f);
+	while (i < f->num_cookies && f->cookies[i])
+		i++;
+	unlock(f);
+	return i < f->num_cookies;
+}
+
+/* Room for one more cookie. The list of them only grows, under the context's lock. */
 static int reserve_cookie(struct uiommu_iommufd_fault *f)
 {
 	struct uiommu_iopf_group **now, **old = f->cookies;
 	uint32_t n = f->num_cookies;
 
-	for (uint32_t i = 0; i < n; i++)
-		if (!old[i])
-			return 0;
+	if (has_cookie(f))
+		return 0;
 	now = uiommu_iommufd_alloc(f->ctx, (n ? 2 * n : 16) * sizeof(*now));
 	if (!now)
 		return -UIOMMU_ENOMEM;
