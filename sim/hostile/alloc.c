@@ -80,6 +80,7 @@ void *uiommu_hostile_alloc(size_t bytes)
 	if (!p)
 		return NULL;
 	mark(w, p, order, 0);
+	uiommu_hostile_forget(w, p, size_of(order));
 	clear(w, p, size_of(order));
 	return p;
 }
@@ -124,14 +125,6 @@ void uiommu_hostile_free(void *p, size_t bytes)
 	else
 		release(w, p, order);
 	uiommu_hostile_yield();
-}
-
-void uiommu_hostile_touch(const void *p)
-{
-	const struct uiommu_hostile *w = world;
-
-	if (w && w->cur && hostile_in_memory(w, p) && w->freed[hostile_unit(w, p)])
-		uiommu_hostile_fail("%s touches memory that was given back", uiommu_hostile_self());
 }
 
 void *uiommu_hostile_memory(const struct uiommu_hostile *w)

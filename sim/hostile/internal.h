@@ -7,6 +7,7 @@
  * weak.c      store buffers, barriers, loads; hardware's side of memory
  * alloc.c     memory given out and taken back
  * readers.c   locks, readers, what waits for them
+ * race.c      accesses that nothing orders
  *
  * One operating system thread, so nothing here is locked.
  */
@@ -27,12 +28,22 @@
 #define FRESH		4u
 #define LINES		64u			/* dirty lines that may be written back */
 #define ORDERS		16u			/* 64 bytes to 2 MiB */
+#define CELLS		4u			/* accesses that 8 bytes remember */
 
 /* A store that waits. It may leave when none in front of it is to the same place or
  * older than @wait. */
 struct store {
 	uint64_t *p, v;
 	uint32_t seq, wait;
+};
+
+/* An access to 8 bytes; none: @mask is 0. */
+struct cell {
+	uint64_t clock : 24,			/* of the thread, then */
+		 mask : 8,			/* of the bytes */
+		 at : 24,			/* in the executable */
+		 who : 5,
+		 kind : 3;
 };
 
 struct thread {
@@ -61,6 +72,8 @@ struct thread {
 		size_t bytes;
 	} fresh[FRESH];				/* cleared, and no store barrier since */
 	unsigned num_fresh;
+
+	uint32_t clock[MAX_THREADS];		/* how far each was, as this one knows */
 
 	unsigned readers;
 	uint64_t entered;			/* how often it became a reader */
@@ -95,6 +108,10 @@ struct uiommu_hostile {
 		unsigned order;
 	} held[64];				/* quarantine */
 	unsigned held_at;
+	struct cell *cells;			/* by 8 bytes */
+	struct sync *syncs;			/* what orders, by its address */
+	unsigned char *met, *synced;		/* by unit: has cells, has such */
+	unsigned forget;			/* the cell that goes next */
 	uint32_t lines[LINES];
 	unsigned num_lines;
 
@@ -154,6 +171,13 @@ void uiommu_hostile_background(struct uiommu_hostile *w);
 void uiommu_hostile_fresh(struct uiommu_hostile *w, void *p, size_t bytes);
 void uiommu_hostile_not_fresh(struct uiommu_hostile *w, const void *p);
 void uiommu_hostile_new_line(struct uiommu_hostile *w, const void *p);
+
+/* race.c */
+int uiommu_hostile_race_init(struct uiommu_hostile *w);
+void uiommu_hostile_race_fini(struct uiommu_hostile *w);
+void uiommu_hostile_born(struct uiommu_hostile *w, struct thread *t);
+void uiommu_hostile_entry(const void *p, const void *pc);	/* what hardware reads */
+void uiommu_hostile_forget(struct uiommu_hostile *w, const void *p, size_t bytes);
 
 /* alloc.c */
 int uiommu_hostile_alloc_init(struct uiommu_hostile *w);

@@ -31,6 +31,7 @@ void uiommu_hostile_lock(uint64_t *word)
 			*word = me;
 		}
 	w->cur->seen = w->writes;
+	uiommu_hostile_acquire(word);
 }
 
 void uiommu_hostile_unlock(uint64_t *word)
@@ -74,6 +75,8 @@ static void run_retired(struct uiommu_hostile *w)
 		w->num_retired--;
 		w->retired[i] = w->retired[w->num_retired];
 		w->waits[i] = w->waits[w->num_retired];
+		uiommu_hostile_acquire(r);
+		uiommu_hostile_acquire(&w->num_retired);
 		r->fn(r);
 		i = 0;
 	}
@@ -85,6 +88,7 @@ void uiommu_hostile_read_leave(void)
 
 	if (!t->readers)
 		uiommu_hostile_fail("%s: leaves what it has not entered", uiommu_hostile_self());
+	uiommu_hostile_release(&world->num_retired);
 	if (!--t->readers && world->num_retired)
 		run_retired(world);
 	uiommu_hostile_yield();
@@ -102,6 +106,7 @@ void uiommu_hostile_retire(struct uiommu_retire *r)
 	}
 	if (i == sizeof(w->retired) / sizeof(w->retired[0]))
 		uiommu_hostile_fail("too much waits for readers");
+	uiommu_hostile_release(r);
 	w->retired[i] = r;
 	for (unsigned t = 0; t < w->num; t++)
 		w->waits[i].entered[t] = w->threads[t].readers ? w->threads[t].entered : 0;

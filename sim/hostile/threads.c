@@ -114,6 +114,7 @@ int uiommu_hostile_spawn(struct uiommu_hostile *w, const char *name, void (*fn)(
 	t->daemon = daemon;
 	t->weight = 8;
 	uiommu_hostile_prepare(t);
+	uiommu_hostile_born(w, t);
 	w->num++;
 	w->alive += !daemon;
 	return 0;
@@ -208,6 +209,8 @@ int uiommu_hostile_create(const struct uiommu_hostile_config *cfg, struct uiommu
 	err = make_stacks(w);
 	if (!err)
 		err = uiommu_hostile_alloc_init(w);
+	if (!err)
+		err = uiommu_hostile_race_init(w);
 	if (err) {
 		free(w);
 		return err;
@@ -219,6 +222,7 @@ int uiommu_hostile_create(const struct uiommu_hostile_config *cfg, struct uiommu
 
 void uiommu_hostile_destroy(struct uiommu_hostile *w)
 {
+	uiommu_hostile_race_fini(w);
 	uiommu_hostile_alloc_fini(w);
 	munmap(w->threads[0].stack, MAX_THREADS * STACK_BYTES);
 	world = NULL;

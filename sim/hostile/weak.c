@@ -184,11 +184,14 @@ static void store(uint64_t *p, uint64_t v, bool release)
 
 void uiommu_hostile_store64(uint64_t *p, uint64_t v)
 {
+	uiommu_hostile_entry(p, __builtin_return_address(0));
 	store(p, v, false);
 }
 
 void uiommu_hostile_store_release(uint64_t *p, uint64_t v)
 {
+	uiommu_hostile_entry(p, __builtin_return_address(0));
+	uiommu_hostile_release(p);
 	store(p, v, true);
 }
 
@@ -279,6 +282,7 @@ uint64_t uiommu_hostile_load_acquire(const uint64_t *p)
 
 	if (world && world->cur)
 		loads_done(world, world->cur);
+	uiommu_hostile_acquire(p);
 	return v;
 }
 

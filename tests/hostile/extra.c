@@ -265,6 +265,7 @@ void op_dma(struct world *w, const struct op *op)
 	if (x->map[i].busy)
 		return;
 	x->map[i].busy = true;
+	uiommu_hostile_acquire(&x->map[i]);
 	if (x->map[i].mapped) {
 		if (op->b & 1)
 			touch(w, x->map[i].iova, true);
@@ -276,7 +277,8 @@ void op_dma(struct world *w, const struct op *op)
 	}
 	if (x->map[i].iova)
 		touch(w, x->map[i].iova, op->d & 1);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
+	uiommu_hostile_release(&x->map[i]);
 	x->map[i].busy = false;
 }
 
@@ -355,7 +357,7 @@ void op_pasid(struct world *w, const struct op *op)
 		err = uiommu_pasid_free(w->u, pasid);
 	if (err && !w->failing)
 		uiommu_hostile_fail("a PASID of the instance's: %d", err);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	x->attaching--;
 	w->dom[i].users--;
 }

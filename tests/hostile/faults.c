@@ -45,6 +45,7 @@ static bool hold(struct space *s, struct uiommu_iopf_group *g)
 {
 	for (unsigned i = 0; i < HELD; i++)
 		if (!s->held[i]) {
+			uiommu_hostile_release(&s->held[i]);
 			s->held[i] = g;
 			return true;
 		}
@@ -109,6 +110,7 @@ void pager_acts(void *arg)
 		if (!g)
 			continue;
 		s->held[i] = NULL;
+		uiommu_hostile_acquire(&s->held[i]);
 		serve(s, g);
 	}
 }
@@ -210,8 +212,11 @@ void faults_published(struct world *w, uint32_t prod)
 /* Somebody has to look into the queues. */
 static void wait_a_bit(struct world *w)
 {
-	if (!pick(w->setup.irqs ? 100 : 20))
+	if (!pick(w->setup.irqs ? 100 : 20)) {
+		uiommu_hostile_handover();
 		uiommu_smmuv3_poll(w->iommu);
+		uiommu_hostile_handover();
+	}
 	uiommu_hostile_wait();
 }
 

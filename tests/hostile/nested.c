@@ -177,7 +177,7 @@ void nested_guest(struct world *w, const struct op *op)
 	else
 		change_cd(vm, space);
 	nested_dma(w, pick(VDEVS), space, slot, op->d & 1);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	vm->space_busy[space] = false;
 	vm->changing--;
 }
@@ -207,7 +207,7 @@ void nested_balloon(struct world *w, const struct op *op)
 	var_end(w, v, !err);
 	world_note(w, "... returns");
 	nested_dma(w, pick(VDEVS), pick(VSPACES), op->d % SLOTS_VM, op->d & 1);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	vm->page_busy[n] = false;
 	vm->users--;
 }
@@ -348,7 +348,7 @@ void nested_device(struct world *w, const struct op *op)
 	else if (!d->vm || op->b & 8)
 		move(w, d, &w->nested.vm[op->c % VMS]);
 	nested_dma(w, d->number, pick(VSPACES), op->d % SLOTS_VM, op->d & 1);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	d->busy = false;
 }
 
@@ -444,7 +444,7 @@ void nested_vm(struct world *w, const struct op *op)
 	vm->busy = vm->moving = true;
 	stop(w, vm);
 	start(w, vm);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	vm->busy = vm->moving = false;
 }
 

@@ -121,7 +121,7 @@ static bool lock_slot(struct world *w, unsigned d, unsigned s)
 /* Whoever comes next sees all that was done, as behind any lock of an embedder's. */
 static void unlock_slot(struct world *w, unsigned d, unsigned s)
 {
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	w->dev[d].users--;
 	w->dev[d].slot[s].busy = false;
 }
@@ -144,7 +144,7 @@ static void unlock_for(struct world *w, unsigned d, unsigned s)
 		unlock_slot(w, d, s);
 		return;
 	}
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	w->dev[d].busy = false;
 	w->dev[d].slot[s].busy = false;
 }
@@ -357,7 +357,7 @@ static bool lock_region(struct world *w, unsigned i, unsigned r)
 
 static void unlock_region(struct world *w, unsigned i, unsigned r)
 {
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	w->dom[i].users--;
 	w->dom[i].region[r].busy = false;
 }
@@ -550,7 +550,7 @@ static void op_reset(struct world *w, const struct op *op)
 			ats_reset(&dev->e);
 	}
 	dma_once(w, d, op->b % SLOTS, op->d % (REGIONS * SPOTS), true);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	dev->busy = false;
 }
 
@@ -600,7 +600,7 @@ static void op_replug(struct world *w, const struct op *op)
 	var_end(w, &w->dev[d].open, true);
 	ats_well(w, &w->dev[d].e);
 	w->busy_workers--;
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	w->dev[d].busy = false;
 }
 
@@ -638,7 +638,7 @@ static void op_claim(struct world *w, const struct op *op)
 		uiommu_hostile_fail("claim does not return %d, but %d", want, err);
 	dma_once(w, d, op->b % SLOTS, op->d % ADDRESSES, true);
 	w->busy_workers--;
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	dev->busy = false;
 }
 
@@ -686,7 +686,7 @@ static void op_domain(struct world *w, const struct op *op)
 	world_note(w, "... returns %d", err);
 	if (err)
 		uiommu_hostile_fail("a domain cannot be freed or made: %d", err);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	dom->busy = false;
 	w->dev[0].users--;
 }
@@ -777,10 +777,9 @@ static void (*const ops[NUM_OPS])(struct world *w, const struct op *op) = {
 	[OP_VM] = nested_vm,
 };
 
-void op_run(struct world *w, const struct op *op)
+void op_run(void *world, const struct op *op)
 {
-	ops[op->what](w, op);
-	w->res->steps++;
+	ops[op->what](world, op);
 }
 
 /* ---- the end ---- */

@@ -8,11 +8,16 @@
  */
 #include <uiommu/sim/hostile.h>
 
-static inline void look(const void *p)
+static void yield(void)
 {
 	if (uiommu_hostile_fine())
 		uiommu_hostile_yield();
-	uiommu_hostile_touch(p);
+}
+
+static void look(const void *p, size_t bytes, bool write, const void *pc)
+{
+	yield();
+	uiommu_hostile_plain(p, bytes, write, pc);
 }
 
 void __tsan_init(void);
@@ -20,32 +25,38 @@ void __tsan_init(void)
 {
 }
 
-#define ACCESS(name) \
+#define ACCESS(name, bytes, write) \
 	void __tsan_##name(void *p); \
 	void __tsan_##name(void *p) \
 	{ \
-		look(p); \
+		look(p, bytes, write, __builtin_return_address(0)); \
 	}
 
-ACCESS(read1)
-ACCESS(read2)
-ACCESS(read4)
-ACCESS(read8)
-ACCESS(read16)
-ACCESS(write1)
-ACCESS(write2)
-ACCESS(write4)
-ACCESS(write8)
-ACCESS(write16)
-ACCESS(unaligned_read2)
-ACCESS(unaligned_read4)
-ACCESS(unaligned_read8)
-ACCESS(unaligned_read16)
-ACCESS(unaligned_write2)
-ACCESS(unaligned_write4)
-ACCESS(unaligned_write8)
-ACCESS(unaligned_write16)
-ACCESS(func_entry)
+ACCESS(read1, 1, false)
+ACCESS(read2, 2, false)
+ACCESS(read4, 4, false)
+ACCESS(read8, 8, false)
+ACCESS(read16, 16, false)
+ACCESS(write1, 1, true)
+ACCESS(write2, 2, true)
+ACCESS(write4, 4, true)
+ACCESS(write8, 8, true)
+ACCESS(write16, 16, true)
+ACCESS(unaligned_read2, 2, false)
+ACCESS(unaligned_read4, 4, false)
+ACCESS(unaligned_read8, 8, false)
+ACCESS(unaligned_read16, 16, false)
+ACCESS(unaligned_write2, 2, true)
+ACCESS(unaligned_write4, 4, true)
+ACCESS(unaligned_write8, 8, true)
+ACCESS(unaligned_write16, 16, true)
+
+void __tsan_func_entry(void *p);
+void __tsan_func_entry(void *p)
+{
+	(void)p;
+	yield();
+}
 
 void __tsan_func_exit(void);
 void __tsan_func_exit(void)
@@ -55,52 +66,59 @@ void __tsan_func_exit(void)
 void __tsan_read_range(void *p, size_t bytes);
 void __tsan_read_range(void *p, size_t bytes)
 {
-	(void)bytes;
-	look(p);
+	look(p, bytes, false, __builtin_return_address(0));
 }
 
 void __tsan_write_range(void *p, size_t bytes);
 void __tsan_write_range(void *p, size_t bytes)
 {
-	(void)bytes;
-	look(p);
+	look(p, bytes, true, __builtin_return_address(0));
 }
 
-/* Atomics are done as they are, and yield before. */
+/* Atomics are done as they are, and yield before. What they order is what they say. */
+static void before(const volatile void *p, size_t bytes, bool write, int order, const void *pc)
+{
+	const void *at = (const void *)(uintptr_t)p;
+
+	uiommu_hostile_yield();
+	uiommu_hostile_atomic(at, bytes, write, pc);
+	if (order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST)
+		uiommu_hostile_release(at);
+	if (order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE)
+		uiommu_hostile_acquire(at);
+}
+
+#define BEFORE(write) before(p, sizeof(*p), write, order, __builtin_return_address(0))
+
 #define ATOMICS(n, type) \
 	type __tsan_atomic##n##_load(const volatile type *p, int order); \
 	type __tsan_atomic##n##_load(const volatile type *p, int order) \
 	{ \
-		(void)order; \
-		uiommu_hostile_yield(); \
+		BEFORE(false); \
 		return __atomic_load_n(p, __ATOMIC_SEQ_CST); \
 	} \
 	void __tsan_atomic##n##_store(volatile type *p, type v, int order); \
 	void __tsan_atomic##n##_store(volatile type *p, type v, int order) \
 	{ \
-		(void)order; \
-		uiommu_hostile_yield(); \
+		BEFORE(true); \
 		__atomic_store_n(p, v, __ATOMIC_SEQ_CST); \
 	} \
 	type __tsan_atomic##n##_exchange(volatile type *p, type v, int order); \
 	type __tsan_atomic##n##_exchange(volatile type *p, type v, int order) \
 	{ \
-		(void)order; \
-		uiommu_hostile_yield(); \
+		BEFORE(true); \
 		return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); \
 	} \
 	type __tsan_atomic##n##_fetch_add(volatile type *p, type v, int order); \
 	type __tsan_atomic##n##_fetch_add(volatile type *p, type v, int order) \
 	{ \
-		(void)order; \
-		uiommu_hostile_yield(); \
+		BEFORE(true); \
 		return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); \
 	} \
 	type __tsan_atomic##n##_fetch_sub(volatile type *p, type v, int order); \
 	type __tsan_atomic##n##_fetch_sub(volatile type *p, type v, int order) \
 	{ \
-		(void)order; \
-		uiommu_hostile_yield(); \
+		BEFORE(true); \
 		return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST); \
 	} \
 	int __tsan_atomic##n##_compare_exchange_strong(volatile type *p, type *old, type v, \
@@ -108,8 +126,8 @@ void __tsan_write_range(void *p, size_t bytes)
 	int __tsan_atomic##n##_compare_exchange_strong(volatile type *p, type *old, type v, \
 						       int order, int failed) \
 	{ \
-		(void)order, (void)failed; \
-		uiommu_hostile_yield(); \
+		(void)failed; \
+		BEFORE(true); \
 		return __atomic_compare_exchange_n(p, old, v, false, __ATOMIC_SEQ_CST, \
 						   __ATOMIC_SEQ_CST); \
 	}

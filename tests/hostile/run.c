@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * run.c - one seed: its operations, the threads that carry them out, what failed
- *
- * The operations come from the seed alone, not from who ran when: leaving some out
- * leaves the others what they are.
- */
-#include "guard.h"
-#include "world.h"
+/* run.c - one seed: its world up, its operations carried out, what failed */
+#include "crew.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,76 +16,13 @@ static const unsigned weight[NUM_OPS] = {
 	[OP_GUEST] = 24, [OP_BALLOON] = 12, [OP_VDEV] = 16, [OP_VM] = 3,
 };
 
-static uint64_t next(uint64_t *rng)
-{
-	*rng ^= *rng << 13;
-	*rng ^= *rng >> 7;
-	*rng ^= *rng << 17;
-	return *rng * 0x2545f4914f6cdd1du >> 16;
-}
-
-static struct op *make_ops(uint64_t seed, unsigned n)
-{
-	struct op *ops = calloc(n + 1, sizeof(*ops));
-	uint64_t rng = (seed + 77) * 0x9e3779b97f4a7c15u | 1, v;
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < NUM_OPS; i++)
-		sum += weight[i];
-	for (unsigned i = 0; i < n; i++) {
-		unsigned at = (unsigned)(next(&rng) % sum);
-
-		v = next(&rng);
-		while (at >= weight[ops[i].what])
-			at -= weight[ops[i].what++];
-		ops[i].a = (uint8_t)v;
-		ops[i].b = (uint8_t)(v >> 8);
-		ops[i].c = (uint8_t)(v >> 16);
-		ops[i].d = (uint8_t)(v >> 24);
-	}
-	return ops;
-}
-
-struct worker {
-	struct world *w;
-	unsigned first;
-	bool done;
-};
-
-/* Every WORKERS-th operation, in order. */
-static void work(void *arg)
-{
-	struct worker *me = arg;
-	struct world *w = me->w;
-
-	for (unsigned i = me->first; i < w->cfg->steps; i += WORKERS) {
-		if (w->cfg->keep && !w->cfg->keep[i])
-			continue;
-		if (i >= w->begun)
-			w->begun = i + 1;
-		if (w->cfg->log)
-			fprintf(w->cfg->log, " operation %u\n", i);
-		op_run(w, &w->ops[i]);
-		uiommu_hostile_yield();
-	}
-	me->done = true;
-}
-
 static void everything(void *arg)
 {
-	static const char *const names[WORKERS] = { "cpu0", "cpu1", "cpu2" };
-	struct worker me[WORKERS];
 	struct world *w = arg;
 
 	world_boot(w);
 	w->ready = true;
-	for (unsigned i = 0; i < WORKERS; i++) {
-		me[i] = (struct worker){ w, i, false };
-		uiommu_hostile_spawn(w->h, names[i], work, &me[i], false);
-	}
-	for (unsigned i = 0; i < WORKERS; i++)
-		while (!me[i].done)
-			uiommu_hostile_wait();
+	crew_work(&w->crew, w->h);
 	settle(w);
 	w->ready = false;
 	for (unsigned i = 0; i < FLYERS; i++)
@@ -100,35 +31,29 @@ static void everything(void *arg)
 	while (w->extra.flying || w->sva.dev[0].flying || w->sva.dev[1].flying ||
 	       w->nested.dev[0].flying || w->nested.dev[1].flying)
 		uiommu_hostile_wait();
+	uiommu_hostile_handover();
 	nested_shut(w);
 	sva_shut(w);
 	extra_shut(w);
 	world_shut(w);
 }
 
-static void collect(struct world *w, const char *why)
-{
-	snprintf(w->res->why, sizeof(w->res->why), "%s", why ? why : "");
-	w->res->failed_at = w->begun;
-	w->sim_locked = false;
-	uiommu_sim_smmuv3_liberties(w->sim, w->res->taken);
-	w->res->taken[UIOMMU_SIM_LATE_ATC] = w->res->late_answers;
-	uiommu_hostile_stats(w->h, &w->res->mem);
-}
-
 void run(const struct run_config *cfg, struct run_result *res)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	char text[100];
 
 	memset(res, 0, sizeof(*res));
 	w->cfg = cfg;
 	w->res = res;
-	w->ops = make_ops(cfg->seed, cfg->steps);
+	w->crew = (struct crew){ .cfg = cfg, .res = res, .world = w, .carry_out = op_run };
+	crew_plan(&w->crew, 77, weight, NUM_OPS);
 	world_create(w);
 	uiommu_hostile_spawn(w->h, "main", everything, w, false);
-	collect(w, guarded_run(w->h, text, sizeof(text)));
+	crew_run(&w->crew, w->h);
+	w->sim_locked = false;
+	uiommu_sim_smmuv3_liberties(w->sim, res->taken);
+	res->taken[UIOMMU_SIM_LATE_ATC] = res->late_answers;
 	world_destroy(w);
-	free(w->ops);
+	crew_forget(&w->crew);
 	free(w);
 }

@@ -84,8 +84,10 @@ bool sva_bring(struct space *s, uint64_t iova)
 	if (!pick(4))
 		return false;
 	s->place[i].busy = true;
+	uiommu_hostile_acquire(&s->place[i]);
 	page_in(s, i, pick(PAGES));
 	uiommu_hostile_mb();
+	uiommu_hostile_release(&s->place[i]);
 	s->place[i].busy = false;
 	return true;
 }
@@ -99,12 +101,14 @@ void sva_page(struct world *w, const struct op *op)
 		return;
 	s->users++;
 	s->place[i].busy = true;
+	uiommu_hostile_acquire(&s->place[i]);
 	w->sva.hot = i;
 	if (!var_now(&s->place[i].v))
 		page_in(s, i, op->d % PAGES);
 	else
 		page_out(s, i);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
+	uiommu_hostile_release(&s->place[i]);
 	s->place[i].busy = false;
 	s->users--;
 	if (var_now(&s->on[k].at) && var_now(&s->on[k].at) != ANY)
@@ -283,7 +287,7 @@ void sva_bind(struct world *w, const struct op *op)
 	change(w, s, k, op->c % 4 == 0);
 	if (was)
 		sva_dma(w, k, (uint32_t)was - 1, op->d % PLACES, op->c & 1);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	f->users--;
 	s->users--;
 	*busy = false;
@@ -405,7 +409,7 @@ void sva_end(struct world *w, const struct op *op)
 		sva_ask(w, op->c % FDEVS, uiommu_sva_pasid(s->on[op->c % FDEVS].sva), op->d);
 	end(w, s);
 	begin(w, s);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	s->busy = false;
 	w->sva.dev[0].users--;
 }
@@ -546,7 +550,7 @@ void sva_device(struct world *w, const struct op *op)
 		reset(w, k);
 	else if (!w->failing && !someone_ends(w))
 		replug(w, k);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	f->busy = false;
 }
 

@@ -190,6 +190,7 @@ static int irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void *arg
 	if (refuses(w))
 		return -UIOMMU_ENOMEM;
 	w->live++;
+	uiommu_hostile_release(&w->irq[irq]);
 	w->irq[irq].arg = arg;
 	w->irq[irq].fn = fn;
 	return 0;
@@ -203,6 +204,7 @@ static void irq_release(void *ctx, unsigned irq)
 	w->irq[irq].fn = NULL;
 	while (w->irq[irq].running)
 		uiommu_hostile_wait();
+	uiommu_hostile_acquire(&w->irq[irq]);
 }
 
 /* ---- registers ---- */
@@ -421,7 +423,9 @@ static void irqs_act(void *arg)
 			continue;
 		w->irq[i].pending = false;
 		w->irq[i].running = true;
+		uiommu_hostile_acquire(&w->irq[i]);
 		w->irq[i].fn(w->irq[i].arg);
+		uiommu_hostile_release(&w->irq[i]);
 		w->irq[i].running = false;
 	}
 }

@@ -289,6 +289,15 @@ struct run_result {
 	struct uiommu_hostile_stats mem;
 };
 
+/* What a seed does: crew.h. */
+struct crew {
+	const struct run_config *cfg;
+	struct run_result *res;
+	void *world;
+	void (*carry_out)(void *world, const struct op *op);
+	struct op *ops;
+};
+
 struct setup {
 	bool coherent, irqs, st_2level, ril, asid8, fails, linear_cd, stage2, sparse, small;
 	bool ats, silent, cmdqv;
@@ -337,8 +346,7 @@ struct world {
 	uint64_t failed_at;
 	unsigned busy_workers;
 
-	struct op *ops;
-	unsigned begun;
+	struct crew crew;
 };
 
 static inline unsigned pick(unsigned n)
@@ -382,7 +390,7 @@ void oracle_event(struct world *w, const struct uiommu_fault *f);
 bool oracle_must(struct world *w, const struct dma *d, uint64_t *pa);
 
 /* ops.c */
-void op_run(struct world *w, const struct op *op);
+void op_run(void *world, const struct op *op);
 void dma_once(struct world *w, unsigned dev, unsigned slot, unsigned where, bool write);
 void dma_random(struct world *w);
 void prefetch_random(struct world *w);

@@ -57,7 +57,7 @@ WORLDS = {
                     ['-lcmocka', '-lpthread']),
     'servers': World('servers', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
-                     ['tests/hostile/' + f for f in ('main.c', 'guard.c', 'plain.c')], [],
+                     ['tests/hostile/' + f for f in ('main.c', 'crew.c', 'guard.c', 'plain.c')], [],
                      ('iommufd', 'vfio'), 6),
 }
 # what has to be compiled again when a header changes

@@ -13,6 +13,10 @@
  * in front of it. Loads see what is in memory, or in the own buffer; of what hardware
  * wrote they may see what was there before, until a load barrier.
  *
+ * What two threads do to one place has to be ordered by something that the memory or
+ * the language knows: a lock, a release that an acquire has seen. If it is not, the run
+ * fails, though nobody was hurt this time.
+ *
  * One world at a time in a thread of the operating system: the functions that take no
  * world act on the one that runs, and outside of uiommu_hostile_run() access memory
  * as usual. src/port/hostile/arch.h is a port of the library on these.
@@ -197,14 +201,60 @@ void *uiommu_hostile_alloc(size_t bytes);
 void uiommu_hostile_free(void *p, size_t bytes);
 
 /**
- * uiommu_hostile_touch() - an ordinary access is about to be made
- * @p: anywhere
+ * uiommu_hostile_plain() - an ordinary access is about to be made
+ * @p:     anywhere
+ * @bytes: how many
+ * @write: or a read
+ * @pc:    where in the program, for messages: __builtin_return_address(0)
  *
  * For whoever instruments them.
  *
- * Context: any. Fails when it was given back.
+ * Context: any. Fails when it was given back, or when another thread wrote there, or
+ *          reads what this one is to write, and nothing is between the two.
  */
-void uiommu_hostile_touch(const void *p);
+void uiommu_hostile_plain(const void *p, size_t bytes, bool write, const void *pc);
+
+/**
+ * uiommu_hostile_atomic() - an atomic access of the language is about to be made
+ * @p, @bytes, @write, @pc: as above
+ *
+ * As uiommu_hostile_plain(), but two of these need nothing between them. What they
+ * order is told by uiommu_hostile_acquire() and _release().
+ *
+ * Context: any.
+ */
+void uiommu_hostile_atomic(const void *p, size_t bytes, bool write, const void *pc);
+
+/**
+ * uiommu_hostile_release() - the thread has done what a place stands for
+ * @p: a name, no more: nothing is read or written there
+ *
+ * All that it did so far comes before what others do after uiommu_hostile_acquire()
+ * of @p. Stores in buffers stay there: this is said besides, by a host of what orders
+ * in ways of its own.
+ *
+ * Context: any; outside of threads nothing happens.
+ */
+void uiommu_hostile_release(const void *p);
+
+/**
+ * uiommu_hostile_acquire() - the thread relies on what a place stands for
+ * @p: as above
+ *
+ * Context: any; outside of threads nothing happens.
+ */
+void uiommu_hostile_acquire(const void *p);
+
+/**
+ * uiommu_hostile_handover() - between two calls of an embedder
+ *
+ * As if a lock of the embedder's were given back, and taken by whoever is here next:
+ * what is made in one call may be used in another. Calls of two threads that overlap
+ * are not ordered by it.
+ *
+ * Context: any; yields. A full barrier.
+ */
+void uiommu_hostile_handover(void);
 
 /**
  * uiommu_hostile_memory() - where memory begins

@@ -17,7 +17,7 @@ int call(struct srv *s, struct uiommu_file *f, uint32_t nr, void *cmd)
 {
 	int ret = uiommu_iommufd_ioctl(f->object, &s->as, nr, (uintptr_t)cmd);
 
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	return ret;
 }
 
@@ -25,7 +25,7 @@ int vcall(struct srv *s, struct uiommu_vfio_file *f, uint32_t nr, void *cmd)
 {
 	int ret = uiommu_vfio_ioctl(f, &s->as, nr, (uintptr_t)cmd);
 
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	return ret;
 }
 

@@ -186,6 +186,7 @@ static int irq_request(void *ctx, unsigned irq, void (*fn)(void *arg), void *arg
 {
 	struct srv *s = ctx;
 
+	uiommu_hostile_release(&s->irq[irq]);
 	s->irq[irq].arg = arg;
 	s->irq[irq].fn = fn;
 	return 0;
@@ -198,6 +199,7 @@ static void irq_release(void *ctx, unsigned irq)
 	s->irq[irq].fn = NULL;
 	while (s->irq[irq].running)
 		uiommu_hostile_wait();
+	uiommu_hostile_acquire(&s->irq[irq]);
 }
 
 /* ---- registers ---- */
@@ -389,7 +391,9 @@ static void irqs_act(void *arg)
 			continue;
 		s->irq[i].pending = false;
 		s->irq[i].running = true;
+		uiommu_hostile_acquire(&s->irq[i]);
 		s->irq[i].fn(s->irq[i].arg);
+		uiommu_hostile_release(&s->irq[i]);
 		uiommu_hostile_mb();	/* who waits for it sees what it did */
 		s->irq[i].running = false;
 	}

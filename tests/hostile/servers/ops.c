@@ -74,7 +74,7 @@ static struct uiommu_file *get(struct srv *s, unsigned n)
 static void put(struct srv *s, unsigned n, struct uiommu_file *f)
 {
 	file_release(s, f);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	leave(s, n);
 }
 
@@ -124,11 +124,12 @@ static void shut(struct srv *s, unsigned n)
 	c->calls++;
 	while (c->calls > 1)
 		uiommu_hostile_wait();
+	uiommu_hostile_handover();
 	srv_note(s, "context %u is closed", n);
 	close_fd(s, &c->queue_file);
 	close_fd(s, &c->veventq_file);
 	close_fd(s, &c->file);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	leave(s, n);
 }
 
@@ -159,7 +160,7 @@ static void close_function(struct srv *s, unsigned n)
 	for (unsigned p = 0; p < PAIRS; p++)
 		cell_begin(&f->at[p], NOWHERE);
 	uiommu_vfio_close(f->file);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	srv_note(s, "function %u is closed", n);
 	for (unsigned p = 0; p < PAIRS; p++)
 		cell_end(&f->at[p], true);
@@ -177,7 +178,7 @@ static void drop(struct srv *s, unsigned n)
 {
 	struct function *f = &s->fn[n];
 
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	if (!--f->users && f->closing)
 		close_function(s, n);
 }
@@ -189,6 +190,7 @@ static void adopt(struct srv *s, unsigned n, struct uiommu_vfio_file *vf, unsign
 
 	while (f->file)
 		uiommu_hostile_wait();
+	uiommu_hostile_handover();
 	f->ctx = c;
 	f->id = id;
 	f->file = vf;
@@ -693,7 +695,7 @@ static void read_faults(struct srv *s, struct context *x)
 		check_told(s, x, quiet && moves == s->moves && q == x->queue_file, &got[i]);
 	for (unsigned i = 0; i < (uint64_t)ret / sizeof(got[0]); i++)
 		answer(s, x, q, &got[i]);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	file_release(s, q);
 }
 
@@ -725,7 +727,7 @@ static void read_events(struct srv *s, struct context *x)
 		uiommu_hostile_fail("read of a VM's events returns %lld", (long long)ret);
 	if (ret && q == x->veventq_file)
 		check_event(x, got);
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	file_release(s, q);
 }
 
@@ -836,7 +838,7 @@ static void op_regs(struct srv *s, const struct op *op)
 		uiommu_vfio_store(f, region, 4, op->c, 4);
 		uiommu_vfio_load(f, region, 4, 4);
 	}
-	uiommu_hostile_mb();
+	uiommu_hostile_handover();
 	drop(s, n);
 }
 
@@ -845,7 +847,7 @@ static void op_touch(struct srv *s, const struct op *op)
 	dma_touch(s, op->a % FNS, op->b % PAIRS, cell_iova(op->c % CELLS), op->d & 1);
 }
 
-void srv_op(struct srv *s, const struct op *op)
+void srv_op(void *world, const struct op *op)
 {
 	static void (*const fns[NUM])(struct srv *s, const struct op *op) = {
 		[DO_OPEN] = op_open, [DO_SHUT] = op_shut, [DO_BIND] = op_bind,
@@ -856,7 +858,7 @@ void srv_op(struct srv *s, const struct op *op)
 		[DO_ASK] = op_ask, [DO_REGS] = op_regs, [DO_TOUCH] = op_touch,
 	};
 
-	fns[op->what](s, op);
+	fns[op->what](world, op);
 }
 
 /* The program ends: all is closed, in one order or the other. */

@@ -88,6 +88,7 @@ struct uiommu_file *file_new(struct srv *s, const void *kind, void *object)
 	f->object = object;
 	f->next = s->all_files;
 	s->all_files = f;
+	uiommu_hostile_release(f);
 	s->files++;
 	return f;
 }
@@ -96,8 +97,10 @@ void file_release(struct srv *s, struct uiommu_file *f)
 {
 	if (!f->refs)
 		uiommu_hostile_fail("a file is given back twice");
+	uiommu_hostile_release(f);
 	if (--f->refs)
 		return;
+	uiommu_hostile_acquire(f);
 	if (f->kind == uiommu_iommufd_kind)
 		uiommu_iommufd_put(f->object);
 	else if (f->kind == uiommu_iommufd_fault_kind)
@@ -118,6 +121,7 @@ static int file_get(void *ctx, struct uiommu_as *as, int fd, struct uiommu_file 
 		return -UIOMMU_EBADF;
 	*out = s->fd[fd];
 	(*out)->refs++;
+	uiommu_hostile_acquire(*out);
 	return 0;
 }
 
@@ -238,6 +242,7 @@ static int be_msi_alloc(void *ctx, unsigned index, unsigned vector, void (*fn)(v
 	uiommu_hostile_yield();
 	if (f->msi[vector].fn)
 		uiommu_hostile_fail("vector %u is allocated twice", vector);
+	uiommu_hostile_release(&f->msi[vector]);
 	f->msi[vector].arg = arg;
 	f->msi[vector].fn = fn;
 	*pa = DOORBELL;
@@ -261,6 +266,7 @@ static void be_msi_free(void *ctx, unsigned index, unsigned vector)
 	f->msi[vector].fn = NULL;
 	while (f->msi[vector].running)
 		uiommu_hostile_wait();
+	uiommu_hostile_acquire(&f->msi[vector]);
 }
 
 void program_doorbell(struct srv *s, const struct flight *fl, uint32_t data)
@@ -271,7 +277,9 @@ void program_doorbell(struct srv *s, const struct flight *fl, uint32_t data)
 	if (!f->msi[v].fn || fl->pair)
 		return;
 	f->msi[v].running++;
+	uiommu_hostile_acquire(&f->msi[v]);
 	f->msi[v].fn(f->msi[v].arg);
+	uiommu_hostile_release(&f->msi[v]);
 	f->msi[v].running--;
 }
 

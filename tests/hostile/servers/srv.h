@@ -145,8 +145,8 @@ struct srv {
 	struct context ctx[CTXS];
 	struct function fn[FNS];
 	struct cell cell[ALL_SPACES][CELLS];
-	struct op *ops;
-	unsigned begun, flights;
+	struct crew crew;
+	unsigned flights;
 	unsigned moves, moving;		/* of what is attached: ever begun, under way */
 };
 
@@ -212,7 +212,7 @@ int expect(struct srv *s, const char *what, int ret, const int *errs);
 
 /* ops.c */
 extern const unsigned srv_weight[], srv_num_ops;
-void srv_op(struct srv *s, const struct op *op);
+void srv_op(void *world, const struct op *op);
 void srv_settle(struct srv *s);
 
 #endif
