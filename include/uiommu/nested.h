@@ -58,7 +58,9 @@ struct uiommu_user_data {
  * @out:    the domain; only set on success
  *
  * It is attached, replaced, detached and freed like any other; it is not mapped: that
- * is the user's affair and the parent's.
+ * is the user's affair and the parent's. One that takes the place of another has hardware
+ * read the user's table anew, also where the user says the same as before (a guest's
+ * CFGI_STE).
  *
  * Context:   takes the instance lock; may call host->alloc().
  * Hardware:  none.

@@ -280,6 +280,18 @@ static bool is_blocked(const struct uiommu_link *link)
 	return link->dom->type == UIOMMU_DOMAIN_BLOCKED;
 }
 
+/*
+ * A guest's STE that has the words of the one before is not written, so nobody is told of
+ * it. What it leads to may be new all the same: a guest says CFGI_STE, which stands for
+ * all CDs behind the STE (IHI 0070, 4.3.1), and its VMM attaches what it finds there.
+ */
+static int forget_guests_cds(struct smmu_master *m, const struct uiommu_link *old)
+{
+	if (!SMMU_STAGE1 || !old->dom->parent || !m->rid->dom->parent || m->smmu->off)
+		return 0;
+	return uiommu_smmuv3_cfgi_cd_all(m);
+}
+
 static int commit_rid(struct smmu_master *m, const struct uiommu_link *old,
 		      const struct uiommu_link *now)
 {
@@ -288,6 +300,8 @@ static int commit_rid(struct smmu_master *m, const struct uiommu_link *old,
 	m->rid = now;
 	if (!err)
 		err = update_ste(m, UIOMMU_NO_PASID, is_blocked(old));
+	if (!err)
+		err = forget_guests_cds(m, old);
 	if (!err && !cd0_used(m))
 		err = clear_cd(m, UIOMMU_NO_PASID);
 	return err;

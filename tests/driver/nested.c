@@ -257,6 +257,24 @@ static void a_guests_cd_is_invalidated_by_its_own_number(void **state)
 	assert_int_equal(say(&r->g2, OP(ATC_INV) | VSID(0x11), 0), -UIOMMU_EIO);
 }
 
+/* CFGI_STE of a guest's: the words are the same, what they lead to is not. */
+static void the_same_ste_leads_to_other_cds(void **state)
+{
+	struct rig *r = *state;
+	struct guest *g = &r->g1;
+	struct uiommu_domain *dom = put(g, r->d1, 0x11), *again = nested(g, r->d1);
+
+	bench_sees(&r->b, r->d1, 1, VA, 101);
+	memset(&g->cds[CD_WORDS], 0, CD_WORDS * 8);
+	assert_int_equal(say(g, OP(TLBI_NH_ALL), 0), 0);
+	bench_sees(&r->b, r->d1, 1, VA, 101);		/* by the CD that hardware has */
+	assert_int_equal(uiommu_replace_device_pasid(again, r->d1, UIOMMU_NO_PASID), 0);
+	assert_int_equal(say(g, OP(TLBI_NH_ALL), 0), 0);
+	bench_sees(&r->b, r->d1, 1, VA, 0);
+	bench_sees(&r->b, r->d1, 0, VA, 100);
+	assert_int_equal(uiommu_domain_free(dom), 0);
+}
+
 static void what_a_guest_may_not_say(void **state)
 {
 	struct rig *r = *state;
@@ -452,7 +470,8 @@ int main(void)
 		CASE(invariant_06_an_ste_says_only_what_it_may), CASE(who_may_have_it),
 		CASE(seed_s1_bind_on_the_rid_and_not_on_a_pasid),
 		CASE(each_invalidation_of_a_guest),
-		CASE(a_guests_cd_is_invalidated_by_its_own_number), CASE(what_a_guest_may_not_say),
+		CASE(a_guests_cd_is_invalidated_by_its_own_number),
+		CASE(the_same_ste_leads_to_other_cds), CASE(what_a_guest_may_not_say),
 		CASE(invariant_09_an_unmap_of_the_parent_reaches_both_stages),
 		CASE(a_guest_is_told_under_its_own_number), CASE(a_device_that_wanders),
 		CASE(invariant_14_a_guest_that_wants_out),
