@@ -78,7 +78,6 @@ struct mach_fn {
 struct uiommu_machine {
 	struct uiommu_posix *posix;		/* (i) */
 	const struct uiommu_host *host;		/* (i) */
-	struct uiommu_host patient;		/* (i) the same for hostile SMMUs */
 	const struct uiommu_uaccess *uaccess;	/* (i) */
 	struct uiommu *u;			/* (i) */
 	bool threads;				/* (i) */
@@ -114,8 +113,6 @@ int uiommu_mach_smmu_reset(void *ctx);
 
 /* one that takes its liberties (uiommu/sim/temper.h), on a thread of its own */
 int uiommu_mach_temper_start(struct mach_smmu *s);
-/* The host for a driver on such hardware, if the machine has some. */
-const struct uiommu_host *uiommu_mach_patient_host(struct uiommu_machine *m);
 void uiommu_mach_temper_stop(struct mach_smmu *s);
 /* what lies before @a may be fetched, or what lies behind it */
 void uiommu_mach_temper_prefetch(struct mach_smmu *s, const struct uiommu_sim_access *a);

@@ -69,8 +69,7 @@ static int start(struct uiommu_machine *m, const struct uiommu_machine_config *c
 		ret = allocate(m);
 	if (ret)
 		return ret;
-	ret = uiommu_create(uiommu_mach_patient_host(m), uiommu_mach_observer(m, cfg->observer),
-			    &m->u);
+	ret = uiommu_create(m->host, uiommu_mach_observer(m, cfg->observer), &m->u);
 	if (ret)
 		return uiommu_mach_error(m, ret, "the instance could not be made (error %d)", -ret);
 	ret = start_all(m);

@@ -5,8 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <sched.h>
-#include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <uiommu/sim/temper.h>
@@ -15,7 +13,6 @@
 
 #define EVICT		16	/* one step in so many forgets something */
 #define REST_US		200	/* nothing to do, or no wish to: at most so long */
-#define LOOK_NS		1000000	/* what passes at most between two looks at the clock */
 
 /* With the simulator's lock held. */
 static unsigned choose(void *ctx, unsigned n)
@@ -34,39 +31,6 @@ static unsigned toss(struct mach_smmu *s, unsigned n)
 	v = choose(s, n);
 	pthread_mutex_unlock(&s->lock);
 	return v;
-}
-
-/*
- * A thread plays the hardware, and does not run while a busy machine lets none of this
- * process run: what passed meanwhile is no sign of hardware that does not answer. Who
- * waits for it looks at the clock each time.
- */
-static uint64_t patient_now(void *ctx)
-{
-	static _Atomic uint64_t seen, passed;
-	struct timespec t;
-	uint64_t now, last, step;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-	last = atomic_exchange(&seen, now);
-	step = last && now > last ? now - last : 0;
-	if (step > LOOK_NS)
-		step = LOOK_NS;
-	return atomic_fetch_add(&passed, step) + step;
-}
-
-const struct uiommu_host *uiommu_mach_patient_host(struct uiommu_machine *m)
-{
-	bool hostile = false;
-
-	for (unsigned i = 0; i < m->desc->num_smmus; i++)
-		hostile |= m->desc->smmus[i].hostile_seed != 0;
-	if (!hostile)
-		return m->host;
-	m->patient = *m->host;
-	m->patient.now_ns = patient_now;
-	return &m->patient;
 }
 
 static void *act(void *arg)

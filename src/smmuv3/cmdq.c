@@ -17,11 +17,10 @@
 #include "smmu.h"
 #include "text.h"
 
-#define TIMEOUT_NS	1000000000ull	/* without CONS moving */
-#define PATIENCE_NS	100000000ull	/* of an LVCMDQ, before the SMMU is looked at */
-/* the same at a CMD_SYNC that waits for devices: PCIe gives them a minute and a half,
- * and whatever is in front of them reports an error after that */
-#define ATC_TIMEOUT_NS	(100 * TIMEOUT_NS)
+#define ASIDE_NS	100000000ull	/* at an LVCMDQ, before the SMMU is looked at */
+/* without CONS moving, at a CMD_SYNC that waits for devices: PCIe gives them a minute and
+ * a half, and whatever is in front of them reports an error after that */
+#define ATC_TIMEOUT_NS	(100 * SMMU_TIMEOUT_NS)
 
 /* ---- whose queue, and its registers ---- */
 
@@ -292,10 +291,11 @@ static void tell_failed(struct smmu *s)
 static void wait_off(struct smmu *s)
 {
 	const struct uiommu_host *h = s->host;
-	uint64_t since = h->now_ns(h->ctx);
+	struct smmu_patience p;
 
+	patience_begin(&p, h);
 	while (!__atomic_load_n(&s->cmdq.off_seen, __ATOMIC_ACQUIRE)) {
-		bool late = h->now_ns(h->ctx) - since > TIMEOUT_NS;
+		bool late = patience_waited(&p, h) > SMMU_TIMEOUT_NS;
 
 		if (!(smmu_read(s, SMMU_CR0ACK) & FMASK(CR0_SMMUEN)) || late)
 			__atomic_store_n(&s->cmdq.off_seen, true, __ATOMIC_RELEASE);
@@ -395,7 +395,8 @@ static void hung(struct smmu_cmdq *q)
 static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 {
 	const struct uiommu_host *h = smmu_of(q)->host;
-	uint64_t seen = UINT64_MAX, since = 0;
+	struct smmu_patience p = { 0, 0 };
+	uint64_t seen = UINT64_MAX;
 	bool late = false;
 
 	for (;;) {
@@ -408,7 +409,7 @@ static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 		if (q->cons < pos)
 			gerror_locked(q);
 		cons = q->cons;
-		limit = cons < q->atc_end ? ATC_TIMEOUT_NS : TIMEOUT_NS;
+		limit = cons < q->atc_end ? ATC_TIMEOUT_NS : SMMU_TIMEOUT_NS;
 		dead = q->dead;
 		unlock(q);
 		if (cons >= pos)
@@ -419,13 +420,13 @@ static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 		}
 		if (cons != seen) {
 			seen = cons;
-			since = h->now_ns(h->ctx);
+			patience_begin(&p, h);
 			late = false;
 		} else if (!late) {
-			uint64_t t = h->now_ns(h->ctx) - since;
+			uint64_t t = patience_waited(&p, h);
 
 			/* an SMMU that fails says so in its own register, a trap for a guest */
-			if (!is_main(q) && t > PATIENCE_NS)
+			if (!is_main(q) && t > ASIDE_NS)
 				uiommu_smmuv3_cmdq_gerror(&smmu_of(q)->cmdq);
 			late = t > limit;
 		} else {

@@ -18,7 +18,6 @@
 #include "smmu.h"
 #include "text.h"
 
-#define TIMEOUT_NS	1000000000ull
 #define QUEUE_TYPE	1u		/* IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV */
 #define VEVENT		2u		/* IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV */
 #define HW_INFO		3u		/* IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV */
@@ -83,10 +82,11 @@ static void say(const struct smmu *s, enum uiommu_log_level level, const char *t
 static int switch_to(const struct smmu *s, uint64_t config, uint32_t v, uint64_t status)
 {
 	const struct uiommu_host *h = s->host;
-	uint64_t since = h->now_ns(h->ctx);
+	struct smmu_patience p;
 
+	patience_begin(&p, h);
 	for (;;) {
-		bool late = h->now_ns(h->ctx) - since > TIMEOUT_NS;
+		bool late = patience_waited(&p, h) > SMMU_TIMEOUT_NS;
 
 		set(s->cmdqv, config, v);
 		if ((get(s->cmdqv, status) & 1) == (v & 1))

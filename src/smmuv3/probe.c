@@ -15,7 +15,6 @@
 #include "smmu.h"
 #include "text.h"
 
-#define TIMEOUT_NS	1000000000ull
 #define MIN_MMIO_BYTES	0x20000u
 
 /* ---- what it is ---- */
@@ -147,10 +146,11 @@ int uiommu_smmuv3_identify(struct smmu *s, const struct uiommu_smmuv3_config *cf
 static int wait_reg(struct smmu *s, unsigned reg, uint32_t mask, uint32_t want)
 {
 	const struct uiommu_host *h = s->host;
-	uint64_t since = h->now_ns(h->ctx);
+	struct smmu_patience p;
 
+	patience_begin(&p, h);
 	for (;;) {
-		bool late = h->now_ns(h->ctx) - since > TIMEOUT_NS;
+		bool late = patience_waited(&p, h) > SMMU_TIMEOUT_NS;
 
 		if ((smmu_read(s, reg) & mask) == want)
 			return 0;

@@ -23,6 +23,37 @@
 #define SMMU_CMDQV true
 #endif
 
+/* ---- how long hardware may take ---- */
+
+#define SMMU_TIMEOUT_NS	1000000000ull	/* to do what takes it no time */
+#define SMMU_LOOK_NS	10000000ull
+
+/*
+ * Hardware is late when it has been so at many looks. What passes between two of them
+ * counts for SMMU_LOOK_NS at most: whoever was away for longer was perhaps not the only
+ * one. A hypervisor, or a simulator's thread, that plays the hardware may have been kept
+ * from it by the same busy machine.
+ */
+struct smmu_patience {
+	uint64_t seen, waited;
+};
+
+static inline void patience_begin(struct smmu_patience *p, const struct uiommu_host *h)
+{
+	p->seen = h->now_ns(h->ctx);
+	p->waited = 0;
+}
+
+/* At each look. */
+static inline uint64_t patience_waited(struct smmu_patience *p, const struct uiommu_host *h)
+{
+	uint64_t now = h->now_ns(h->ctx), step = now - p->seen;
+
+	p->seen = now;
+	p->waited += step < SMMU_LOOK_NS ? step : SMMU_LOOK_NS;
+	return p->waited;
+}
+
 /* What the ID registers say, as far as it is used. */
 struct smmu_caps {
 	bool coherent, two_level_st, two_level_cd, ril, hyp, stalls, msi, pri;

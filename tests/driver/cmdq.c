@@ -257,6 +257,22 @@ static void a_waiter_that_was_away_looks_again(void **state)
 	stop(&r);
 }
 
+/* Both were: each look comes two seconds after the one before, and hardware needs fifty. */
+static void hardware_was_away_as_well(void **state)
+{
+	struct rig r;
+
+	start(&r, 3);
+	r.deaf = true;
+	r.every = 50;
+	r.b.hook_read = slow_cons;
+	r.b.t.tick = 2000000000;
+	assert_int_equal(send(&r, 3, nop), 0);
+	assert_false(thost_logged(&r.b.t, "shut off"));
+	r.deaf = false;
+	stop(&r);
+}
+
 static void a_refused_command_is_replaced_and_reported(void **state)
 {
 	struct rig r;
@@ -408,6 +424,7 @@ int main(void)
 		cmocka_unit_test(every_queue_size_wraps),
 		cmocka_unit_test(a_full_queue_is_waited_for),
 		cmocka_unit_test(a_waiter_that_was_away_looks_again),
+		cmocka_unit_test(hardware_was_away_as_well),
 		cmocka_unit_test(a_refused_command_is_replaced_and_reported),
 		cmocka_unit_test(a_command_that_cannot_be_read_is_tried_again),
 		cmocka_unit_test(off_is_off_when_unmap_returns),

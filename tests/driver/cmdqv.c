@@ -359,6 +359,58 @@ static void a_failure_is_seen_by_whoever_waits(void **state)
 	}
 }
 
+/* A busy machine: each look comes two seconds after the one before, and whoever plays the
+ * hardware is run as seldom: it needs fifty. */
+static unsigned looks;
+static uint64_t held;
+
+static bool hold_prod(struct rig *r, uint64_t off, uint64_t v)
+{
+	if (off != OWN(VCMDQ_PROD))
+		return true;
+	held = v;
+	looks = 0;
+	return false;
+}
+
+static uint64_t let_go(struct rig *r, uint64_t off, uint64_t v)
+{
+	if (off == OWN(VCMDQ_CONS) && ++looks == 50)
+		uiommu_sim_smmuv3_cmdqv_write(r->b.sim, OWN(VCMDQ_PROD), held, 4);
+	return v;
+}
+
+static uint64_t on_at_last(struct rig *r, uint64_t off, uint64_t v)
+{
+	return off == OWN(VCMDQ_STATUS) && ++looks < 50 ? 0 : v;
+}
+
+static void a_queue_that_was_away_is_not_given_up(void **state)
+{
+	struct rig r;
+	struct uiommu_domain *dom;
+
+	start(&r);
+	dom = with_page(&r);
+	r.on_write = hold_prod;
+	r.on_read = let_go;
+	r.b.t.tick = 2000000000;
+	r.main = 0;
+	unmap_is_seen(&r, dom);
+	assert_int_equal(r.main, 0);
+	assert_false(logged(&r, "its LVCMDQ does not move"));
+	/* it is on as late */
+	r.on_write = NULL;
+	r.on_read = on_at_last;
+	looks = 0;
+	assert_int_equal(uiommu_iommu_recover(r.b.iommu), 0);
+	assert_true(looks >= 50);
+	assert_false(logged(&r, "its CMDQV does not answer"));
+	r.b.t.tick = 0;
+	r.on_read = NULL;
+	stop(&r);
+}
+
 /* In the middle of a long batch: the rest goes to the SMMU's own queue. */
 static void a_long_batch_on_a_queue_that_hangs(void **state)
 {
@@ -427,8 +479,6 @@ static void answers_go_to_the_smmus_own(void **state)
 }
 
 /* An SMMU that is off is not waited for by way of the other queue. */
-static unsigned looks;
-
 static uint64_t count_looks(struct rig *r, uint64_t off, uint64_t v)
 {
 	looks += off == OWN(VCMDQ_CONS);
@@ -1394,6 +1444,7 @@ int main(void)
 		T(in_a_guest_sva_does_too),
 		T(a_batch_may_go_to_both), T(a_queue_that_hangs_is_given_up),
 		T(a_failure_is_seen_by_whoever_waits),
+		T(a_queue_that_was_away_is_not_given_up),
 		T(a_long_batch_on_a_queue_that_hangs), T(both_hang_and_all_is_shut_off),
 		T(a_part_on_a_queue_that_hangs), T(answers_go_to_the_smmus_own),
 		T(nobody_waits_when_all_is_off),
