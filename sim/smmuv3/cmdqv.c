@@ -64,6 +64,13 @@ static uint32_t errors(const struct sim_vcmdq *v)
 	return v->gerror ^ v->gerrorn;
 }
 
+/* One that is switched off says so when it is, also where nothing of it runs any more: what
+ * may be written only while it is off may be written then. */
+static bool says_on(const struct uiommu_sim_smmuv3 *s, const struct sim_vcmdq *v)
+{
+	return enabled(s, v) || (v->en.on && !v->en.wanted);
+}
+
 bool uiommu_sim_vcmdq_on(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q)
 {
 	const struct sim_vcmdq *v = of_queue(q);
@@ -478,7 +485,7 @@ static uint32_t read_page0(struct uiommu_sim_smmuv3 *s, struct sim_vcmdq *v, uns
 	case VCMDQ_CONFIG:
 		return (uint32_t)FPREP(VCMDQ_CONFIG_EN, v->en.wanted);
 	case VCMDQ_STATUS:
-		return (uint32_t)FPREP(VCMDQ_STATUS_ENABLED, enabled(s, v));
+		return (uint32_t)FPREP(VCMDQ_STATUS_ENABLED, says_on(s, v));
 	case VCMDQ_GERROR:
 		return v->gerror;
 	case VCMDQ_GERRORN:

@@ -1222,6 +1222,28 @@ static void off_late(void **state)
 	assert_true(ran && stood);
 }
 
+/* One that is nobody's any more, too: where it is can be written when STATUS says off. */
+static void off_late_and_nobodys(void **state)
+{
+	unsigned waited = 0;
+
+	(void)state;
+	for (uint64_t n = 1; n <= 20; n++) {
+		uint64_t seed = n * 0x9e3779b97f4a7c15u;
+		struct bed *b = late_bed(&seed);
+		struct queue q = late_queue(b, 1, 5);
+
+		put(b, ALLOC(q.number), 1 << 15);
+		put(b, DIRECT0(q.number) + Q_CONFIG, 0);
+		for (; get(b, DIRECT0(q.number) + Q_STATUS); waited++)
+			uiommu_sim_smmuv3_step(b->sim);
+		put64(b, DIRECT1(q.number) + Q_BASE, 0);
+		assert_int_equal(get(b, DIRECT1(q.number) + Q_BASE), 0);
+		bed_free(b);
+	}
+	assert_true(waited);
+}
+
 /* ---- one VM against the others ---- */
 
 /* What it writes into its page 0 and its queue, VM 9 and the host do not notice. */
@@ -1320,6 +1342,7 @@ int main(void)
 		cmocka_unit_test(late_and_in_any_order),
 		cmocka_unit_test(late_it_is_its_own),
 		cmocka_unit_test(off_late),
+		cmocka_unit_test(off_late_and_nobodys),
 		QCASE(whatever_it_writes),
 	};
 
