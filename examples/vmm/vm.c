@@ -170,29 +170,41 @@ static uint64_t sum_of(const struct vm *vm)
 	return sum;
 }
 
-/* With irq_lock held: an interrupt that is being served changes memory. */
-static bool stands_still(const struct vm *vm)
+static void let_go(struct vm *vm)
 {
-	return !vm_is_on(vm) || (!vm->irqs && vm->asleep);
+	pthread_mutex_unlock(&vm->irq_lock);
+	pthread_mutex_unlock(&vm->smmu.lock);
 }
 
-/* Both locks are held for the look: nobody of the VM's writes meanwhile. */
-uint64_t vm_checksum(struct vm *vm)
+/*
+ * With both locks held: an interrupt that is being served changes memory and reads
+ * registers, and what the SMMU has not told yet will.
+ */
+static bool stands_still(const struct vm *vm)
 {
-	uint64_t sum = 0;
-	bool done = false;
+	return !vm_is_on(vm) || (!vsmmu_has_news(&vm->smmu) && !vm->irqs && vm->asleep);
+}
 
-	while (!done) {
+/* Until then; both locks are held: nobody of the VM's does anything meanwhile. */
+static void hold_still(struct vm *vm)
+{
+	for (;;) {
 		pthread_mutex_lock(&vm->smmu.lock);
 		pthread_mutex_lock(&vm->irq_lock);
-		done = stands_still(vm);
-		if (done)
-			sum = sum_of(vm);
-		pthread_mutex_unlock(&vm->irq_lock);
-		pthread_mutex_unlock(&vm->smmu.lock);
-		if (!done)
-			sched_yield();
+		if (stands_still(vm))
+			return;
+		let_go(vm);
+		sched_yield();
 	}
+}
+
+uint64_t vm_checksum(struct vm *vm)
+{
+	uint64_t sum;
+
+	hold_still(vm);
+	sum = sum_of(vm);
+	let_go(vm);
 	return sum;
 }
 
@@ -200,9 +212,9 @@ uint64_t vm_exits(struct vm *vm)
 {
 	uint64_t n;
 
-	pthread_mutex_lock(&vm->smmu.lock);
+	hold_still(vm);
 	n = vm->smmu.exits.reads + vm->smmu.exits.writes + vm->cmdqv.exits;
-	pthread_mutex_unlock(&vm->smmu.lock);
+	let_go(vm);
 	return n;
 }
 
@@ -210,9 +222,9 @@ uint64_t vm_queue_exits(struct vm *vm)
 {
 	uint64_t n;
 
-	pthread_mutex_lock(&vm->smmu.lock);
+	hold_still(vm);
 	n = vm->smmu.exits.queue;
-	pthread_mutex_unlock(&vm->smmu.lock);
+	let_go(vm);
 	return n;
 }
 

@@ -87,11 +87,12 @@ void vm_destroy(struct vm *vm);
 void vm_start(struct vm *vm, void (*fn)(struct kernel *k, void *arg), void *arg);
 void vm_wait(struct vm *vm);
 void vm_run(struct vm *vm, void (*fn)(struct kernel *k, void *arg), void *arg);
-/* How often its CPUs have left the guest so far, for whatever reason of the SMMU's. */
+/* These wait for a moment at which both CPUs have nothing to do, and nothing is on its way
+ * to them. How often they have left the guest so far, for whatever reason of the SMMU's. */
 uint64_t vm_exits(struct vm *vm);
 /* and to say that there are commands */
 uint64_t vm_queue_exits(struct vm *vm);
-/* Of all its memory, at a moment at which both CPUs have nothing to do. */
+/* Of all its memory. */
 uint64_t vm_checksum(struct vm *vm);
 
 /* ---- device.c ---- */

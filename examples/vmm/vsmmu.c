@@ -259,6 +259,11 @@ void vsmmu_idle(struct vsmmu *v)
 	pthread_mutex_unlock(&v->lock);
 }
 
+bool vsmmu_has_news(const struct vsmmu *v)
+{
+	return v->events.n || v->events.lost || v->requests.n || v->irqs;
+}
+
 /* ---- the guest's accesses ---- */
 
 /* Page 1 has the producer and consumer registers of the queues that the SMMU writes. */
