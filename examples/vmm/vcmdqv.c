@@ -14,7 +14,7 @@ static unsigned num_queues(const struct vcmdqv *c)
 
 static bool is_on(const struct vcmdqv *c)
 {
-	return c->config & FMASK(CMDQV_CONFIG_CMDQV_EN) && c->vintf_config & FMASK(VINTF_CONFIG_EN);
+	return c->on && c->vintf_on;
 }
 
 /* The guest has given it to its interface, and has said where it is. */
@@ -88,13 +88,39 @@ static uint32_t error_map(const struct vcmdqv *c)
 
 void vcmdqv_error(struct vcmdqv *c, const uint64_t map[2])
 {
-	bool masked;
-
 	pthread_mutex_lock(&c->vm->smmu.lock);
-	masked = c->int_mask[0] & 1;
+	c->due |= map[0] || map[1];
 	pthread_mutex_unlock(&c->vm->smmu.lock);
-	if (!masked && (map[0] || map[1]))
+	vsmmu_idle(&c->vm->smmu);
+}
+
+/* ---- steps ---- */
+
+static bool irq_step(struct vcmdqv *c)
+{
+	if (!c->due)
+		return false;
+	c->due = false;
+	if (!(c->int_mask[0] & 1))
 		vm_raise_irq(c->vm, BOARD_IRQ_CMDQV);
+	return true;
+}
+
+/* From now on it is as it was written, and so are the host's queues. */
+static bool switch_step(struct vcmdqv *c, bool *on, bool wanted)
+{
+	if (*on == wanted)
+		return false;
+	*on = wanted;
+	settle(c);
+	return true;
+}
+
+bool vcmdqv_step(struct vcmdqv *c)
+{
+	return c->page && (switch_step(c, &c->on, c->config & FMASK(CMDQV_CONFIG_CMDQV_EN)) ||
+			   switch_step(c, &c->vintf_on, c->vintf_config & FMASK(VINTF_CONFIG_EN)) ||
+			   irq_step(c));
 }
 
 /* ---- the trapped registers ---- */
@@ -143,7 +169,7 @@ static uint32_t config_read(struct vcmdqv *c, uint64_t off)
 	case CMDQV_PARAM:
 		return c->param;
 	case CMDQV_STATUS:
-		return FGET(CMDQV_CONFIG_CMDQV_EN, c->config);
+		return (uint32_t)FPREP(CMDQV_STATUS_CMDQV_ENABLED, c->on);
 	case CMDQV_VINTF_ERR_MAP:
 		return error_map(c) != 0;
 	case CMDQV_VINTF_INT_MASK:
@@ -231,6 +257,7 @@ static uint32_t read32(void *ctx, uint64_t off)
 	if (is_direct(off))
 		return page_read(c, off - PAGE0);
 	enter(c);
+	vsmmu_act(&c->vm->smmu);
 	value = reg_read(c, off);
 	leave(c);
 	return value;
@@ -247,6 +274,7 @@ static void write32(void *ctx, uint64_t off, uint32_t value)
 	enter(c);
 	reg_write(c, off, value);
 	settle(c);
+	vsmmu_act(&c->vm->smmu);
 	leave(c);
 }
 
@@ -269,6 +297,7 @@ static void write64(void *ctx, uint64_t off, uint64_t value)
 	reg_write(c, off, (uint32_t)value);
 	reg_write(c, off + 4, (uint32_t)(value >> 32));
 	settle(c);
+	vsmmu_act(&c->vm->smmu);
 	leave(c);
 }
 

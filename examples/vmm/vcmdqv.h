@@ -14,6 +14,9 @@
  * When the guest has said where a queue is, the host is given it (IOMMU_HW_QUEUE_ALLOC).
  * From then on hardware takes its commands from guest memory, and the guest moves PROD
  * in page 0, which is not ours: no exit. What the queue may do is the host's to see to.
+ *
+ * With a temper what is switched on or off is so late, which STATUS says, and interrupts
+ * come late. What says where a queue is has its effect at once, as hardware's registers do.
  */
 #ifndef VMM_VCMDQV_H
 #define VMM_VCMDQV_H
@@ -42,7 +45,9 @@ struct vcmdqv {
 	size_t page_bytes;		/* (i) */
 	unsigned queues_lg2;		/* (i) */
 	uint32_t param;			/* (i) */
-	uint32_t config, vintf_config, int_mask[2];
+	uint32_t config, vintf_config, int_mask[2];	/* as written */
+	bool on, vintf_on;		/* what of it is in effect: late, with a temper */
+	bool due;			/* an interrupt */
 	struct vcmdqv_queue queue[VCMDQV_QUEUES];
 	uint64_t exits;
 };
@@ -56,6 +61,8 @@ void vcmdqv_init(struct vcmdqv *c, struct vm *vm, const struct host_cmdqv *host,
  */
 extern const struct uiommu_mmio_ops vcmdqv_mmio_ops;
 
+/* Something is switched on or off, or an interrupt comes: a step of the SMMU's (vsmmu.h). */
+bool vcmdqv_step(struct vcmdqv *c);
 /* From the host: queues of the guest have stopped, a bit for each. */
 void vcmdqv_error(struct vcmdqv *c, const uint64_t map[2]);
 

@@ -221,33 +221,33 @@ bool vsmmu_irq_step(struct vsmmu *v)
 
 /* ---- when it acts ---- */
 
-static bool step(struct vsmmu *v)
+static bool queues_step(struct vsmmu *v)
 {
-	return vsmmu_ack_step(v) || vsmmu_cmdq_step(v) || vsmmu_outq_step(v) || vsmmu_irq_step(v);
+	return vcmdqv_step(&v->vm->cmdqv);
 }
 
-/* One of the things that it may do now, whichever. */
-static bool any_step(struct vsmmu *v)
-{
-	static bool (*const steps[])(struct vsmmu *v) = {
-		vsmmu_ack_step, vsmmu_cmdq_step, vsmmu_outq_step, vsmmu_irq_step,
-	};
-	unsigned first = temper_choose(&v->temper, 4);
+#define STEPS	5u
 
-	for (unsigned i = 0; i < 4; i++)
-		if (steps[(first + i) % 4](v))
+/* One of the things that it may do now: the first from @first on, all round. */
+static bool step(struct vsmmu *v, unsigned first)
+{
+	static bool (*const steps[STEPS])(struct vsmmu *v) = {
+		vsmmu_ack_step, vsmmu_cmdq_step, vsmmu_outq_step, vsmmu_irq_step, queues_step,
+	};
+
+	for (unsigned i = 0; i < STEPS; i++)
+		if (steps[(first + i) % STEPS](v))
 			return true;
 	return false;
 }
 
-/* With the lock held: all there is to do, or with a temper perhaps a little of it. */
-static void run(struct vsmmu *v)
+void vsmmu_act(struct vsmmu *v)
 {
 	if (!v->temper.hostile)
-		while (step(v))
+		while (step(v, 0))
 			;
 	else
-		while (temper_choose(&v->temper, 3) && any_step(v))
+		while (temper_choose(&v->temper, 3) && step(v, temper_choose(&v->temper, STEPS)))
 			;
 }
 
@@ -255,13 +255,13 @@ void vsmmu_idle(struct vsmmu *v)
 {
 	pthread_mutex_lock(&v->lock);
 	if (vm_is_on(v->vm))
-		run(v);
+		vsmmu_act(v);
 	pthread_mutex_unlock(&v->lock);
 }
 
 bool vsmmu_has_news(const struct vsmmu *v)
 {
-	return v->events.n || v->events.lost || v->requests.n || v->irqs;
+	return v->events.n || v->events.lost || v->requests.n || v->irqs || v->vm->cmdqv.due;
 }
 
 /* ---- the guest's accesses ---- */
@@ -289,7 +289,7 @@ static uint32_t read32(void *ctx, uint64_t off)
 
 	vsmmu_enter(v);
 	v->exits.reads++;
-	run(v);
+	vsmmu_act(v);
 	value = is_there(off) ? vsmmu_get(v, (unsigned)off) : 0;
 	pthread_mutex_unlock(&v->lock);
 	return value;
@@ -302,7 +302,7 @@ static void write_at(struct vsmmu *v, uint64_t off, uint64_t value, unsigned wor
 	write_reg(v, off, (uint32_t)value);
 	if (words == 2)
 		write_reg(v, off + 4, (uint32_t)(value >> 32));
-	run(v);
+	vsmmu_act(v);
 	pthread_mutex_unlock(&v->lock);
 }
 

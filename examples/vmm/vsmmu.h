@@ -89,6 +89,8 @@ extern const struct uiommu_mmio_ops vsmmu_mmio_ops;
 void vsmmu_enter(struct vsmmu *v);
 /* A moment passes. */
 void vsmmu_idle(struct vsmmu *v);
+/* The same with the lock held: all there is to do, or with a temper perhaps a little of it. */
+void vsmmu_act(struct vsmmu *v);
 /* With the lock held: the guest has still to be told of something. */
 bool vsmmu_has_news(const struct vsmmu *v);
 

@@ -208,6 +208,81 @@ static void a_queue_that_stops_is_told(void **state)
 	assert_int_equal(vm.irqs, 0);
 }
 
+/* ---- with a temper ---- */
+
+#define SEEDS	50u
+
+/* What is on or off STATUS says later, and until then it is as it was. */
+static void switches_are_late(void **state)
+{
+	unsigned looks = 0;
+
+	for (uint64_t n = 1; n <= SEEDS; n++) {
+		setup(state);
+		temper_init(&vm.smmu.temper, n * 0x9e3779b97f4a7c15ull);
+		give(0);
+		turn_on();
+		for (; !(rd(VINTF(STATUS)) & FMASK(VINTF_STATUS_ENABLED)); looks++)
+			assert_false(has(0));
+		assert_true(has(0));
+		/* what says where it is does so at once */
+		wr64(PAGE1(0) + VCMDQ_BASE, RING(2) | LG2);
+		assert_int_equal(host.queue[0].base, RING(2));
+		wr(n & 1 ? CONFIG : VINTF(CONFIG), 0);
+		for (; rd(VINTF(STATUS)) & FMASK(VINTF_STATUS_ENABLED); looks++)
+			assert_int_not_equal(host.queue[0].bytes, 0);
+		assert_int_equal(host.queue[0].bytes, 0);
+	}
+	assert_true(looks > 10);
+}
+
+/* A guest may change its mind meanwhile. */
+static void off_and_on_again(void **state)
+{
+	unsigned stayed = 0;
+
+	for (uint64_t n = 1; n <= SEEDS; n++) {
+		setup(state);
+		turn_on();
+		give(0);
+		temper_init(&vm.smmu.temper, n * 0x9e3779b97f4a7c15ull);
+		wr(CONFIG, 0);
+		wr(CONFIG, FMASK(CMDQV_CONFIG_CMDQV_EN));
+		while (!rd(CMDQV_STATUS))
+			;
+		assert_true(has(0));
+		assert_true(host.queues_made == 1 || host.queues_made == 2);
+		stayed += host.queues_made == 1;
+	}
+	assert_true(stayed && stayed < SEEDS);
+}
+
+static void interrupts_are_late(void **state)
+{
+	const uint64_t map[2] = { 1, 0 };
+	unsigned late = 0;
+
+	for (uint64_t n = 1; n <= SEEDS; n++) {
+		setup(state);
+		turn_on();
+		give(0);
+		temper_init(&vm.smmu.temper, n * 0x9e3779b97f4a7c15ull);
+		vcmdqv_error(&vm.cmdqv, map);
+		late += !vm.irqs;
+		assert_true(vm.irqs || vsmmu_has_news(&vm.smmu));
+		while (!vm.irqs)
+			vsmmu_idle(&vm.smmu);
+		assert_int_equal(vm.irqs, 1u << BOARD_IRQ_CMDQV);
+		assert_false(vsmmu_has_news(&vm.smmu));
+		/* it was one */
+		vm.irqs = 0;
+		for (unsigned i = 0; i < 20; i++)
+			vsmmu_idle(&vm.smmu);
+		assert_int_equal(vm.irqs, 0);
+	}
+	assert_true(late && late < SEEDS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +292,9 @@ int main(void)
 		cmocka_unit_test_setup(one_that_the_host_does_not_take, setup),
 		cmocka_unit_test_setup(page_0_is_no_exit, setup),
 		cmocka_unit_test_setup(a_queue_that_stops_is_told, setup),
+		cmocka_unit_test_setup(switches_are_late, setup),
+		cmocka_unit_test_setup(off_and_on_again, setup),
+		cmocka_unit_test_setup(interrupts_are_late, setup),
 	};
 
 	return cmocka_run_group_tests_name("vcmdqv", tests, NULL, NULL);
