@@ -32,10 +32,13 @@
  *				`uiommu run --show' draws the host
  *	--hostile SEED		the virtual SMMUs do late what they may do late
  */
+#include <dirent.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "guest/work.h"
@@ -53,6 +56,7 @@ struct options {
 
 static struct vm vm[VMS];
 static const char *const vm_names[VMS] = { "vm1", "vm2" };
+static unsigned files_before[VMS];	/* each VM came */
 
 /* One VM does something; in the other's memory no byte changes. */
 static void alone(unsigned i, void (*fn)(struct kernel *k, void *arg))
@@ -61,6 +65,39 @@ static void alone(unsigned i, void (*fn)(struct kernel *k, void *arg))
 
 	vm_run(&vm[i], fn, NULL);
 	check(vm_checksum(&vm[!i]) == other, "no byte of %s has changed", vm_names[!i]);
+}
+
+/* ---- what is left of one ---- */
+
+/* /dev/iommu, devices, and what they give out. */
+static bool is_a_vms(const char *fd)
+{
+	char path[280], to[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%s", fd);
+	n = readlink(path, to, sizeof(to) - 1);
+	to[n < 0 ? 0 : n] = '\0';
+	return !strcmp(to, "/dev/iommu") || !strncmp(to, "/dev/vfio/", 10) ||
+	       !strncmp(to, "anon_inode:[iommufd", 19);
+}
+
+static unsigned open_files(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+	unsigned n = 0;
+
+	while (d && (e = readdir(d)))
+		n += is_a_vms(e->d_name);
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static bool is_mapped(volatile void *page)
+{
+	return page && !msync((void *)(uintptr_t)page, 1, MS_ASYNC);
 }
 
 /* ---- what a guest sees ---- */
@@ -95,6 +132,7 @@ static void boot(const struct options *o)
 			.seed = o->seed ? o->seed + i * SEED2 : 0,
 		};
 
+		files_before[i] = open_files();
 		vm_create(&vm[i], &cfg);
 		for (unsigned j = 0; j < 2; j++)
 			d[j] = vm_add_device(&vm[i], 2 * i + j, 0x08 * (j + 1), 0x10 + 8 * j,
@@ -195,7 +233,9 @@ static void both_at_once(void)
 static void one_dies(void)
 {
 	struct storm s[VMS] = { { .kernel_maps = true }, { .kernel_maps = false } };
+	volatile void *page = vm[1].cmdqv.page;
 	unsigned rounds;
+	bool left;
 
 	say("vm2 is killed while both are at work");
 	vm_run(&vm[1], work_leave_waiting, NULL);
@@ -203,6 +243,8 @@ static void one_dies(void)
 		vm_start(&vm[i], work_storm, &s[i]);
 	let_run(s, 3);
 	vm_kill(&vm[1]);
+	left = is_mapped(page) || open_files() != files_before[1];
+	check(!left, "nothing of vm2 is left: no file, no register");
 	rounds = atomic_load(&s[0].rounds);
 	while (atomic_load(&s[0].rounds) < rounds + 3)
 		usleep(100);

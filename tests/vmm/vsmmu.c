@@ -112,6 +112,26 @@ static bool translates(unsigned d)
 	return FGET(STE_Config, host.ste[d][0]) == STE_Config_S1;
 }
 
+/* What it has is not left as it came: it may have been another VM's. */
+static void a_device_that_comes_has_what_its_ste_says(void **state)
+{
+	struct vdev *d = &vm.dev[1];
+
+	set_ste(1, STE_Config_S1, 0);
+	enable();
+	assert_true(translates(1));
+	*d = (struct vdev){ .fd = -1 };
+	host.ste[1][0] = 0;
+	d = vsmmu_device_come(&vm.smmu, &(struct vdev){
+		.fd = 3, .id = 1, .board = { .name = "d", .stream_id = SID(1) } });
+	assert_true(translates(1) && d->hwpt);
+	*d = (struct vdev){ .fd = -1 };
+	host.ste[2][0] = ~0ull;
+	d = vsmmu_device_come(&vm.smmu, &(struct vdev){
+		.fd = 3, .id = 2, .board = { .name = "e", .stream_id = SID(2) } });
+	assert_true(blocked(2) && d->hwpt);
+}
+
 /* ---- registers ---- */
 
 static void says_what_it_is(void **state)
@@ -531,6 +551,7 @@ static void late_is_not_never(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_device_that_comes_has_what_its_ste_says, setup),
 		cmocka_unit_test_setup(says_what_it_is, setup),
 		cmocka_unit_test_setup(what_is_in_use_is_not_written, setup),
 		cmocka_unit_test_setup(gbpa_counts_while_it_is_off, setup),
