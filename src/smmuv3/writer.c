@@ -82,12 +82,10 @@ static int write_through_invalid(const struct smmu_writer *w, uint64_t *entry,
 }
 
 static int write_hitless(const struct smmu_writer *w, uint64_t *entry, const uint64_t *target,
-			 uint64_t *prepared, unsigned word)
+			 const uint64_t *prepared, unsigned word)
 {
-	int err;
+	int err = step(w, entry, prepared, 0, SMMU_ENTRY_WORDS);
 
-	prepared[word] = entry[word];
-	err = step(w, entry, prepared, 0, SMMU_ENTRY_WORDS);
 	if (!err)
 		err = step(w, entry, target, word, word + 1);
 	return err ? err : step(w, entry, target, 0, SMMU_ENTRY_WORDS);
@@ -97,7 +95,7 @@ int uiommu_smmuv3_write_entry(const struct smmu_writer *w, uint64_t *entry,
 			      const uint64_t *target)
 {
 	uint64_t now[SMMU_ENTRY_WORDS], prepared[SMMU_ENTRY_WORDS];
-	unsigned critical;
+	unsigned critical, word;
 
 	for (unsigned i = 0; i < SMMU_ENTRY_WORDS; i++)
 		now[i] = port_load64(&entry[i]);
@@ -108,5 +106,7 @@ int uiommu_smmuv3_write_entry(const struct smmu_writer *w, uint64_t *entry,
 		return step(w, entry, target, 0, SMMU_ENTRY_WORDS);
 	if (critical & (critical - 1))
 		return write_through_invalid(w, entry, target);
-	return write_hitless(w, entry, target, prepared, port_ctz64(critical));
+	word = port_ctz64(critical);
+	prepared[word] = now[word];
+	return write_hitless(w, entry, target, prepared, word);
 }
