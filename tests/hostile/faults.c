@@ -38,6 +38,7 @@ static void serve(struct space *s, struct uiommu_iopf_group *g)
 	s->w->sva.granted += code == UIOMMU_PAGE_SUCCESS &&
 			     g->requests->flags & UIOMMU_PAGE_REQUEST_STALL;
 	uiommu_page_response(g, code);
+	uiommu_hostile_release(&s->mapping);
 	s->mapping--;
 }
 

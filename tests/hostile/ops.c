@@ -487,6 +487,13 @@ static void meet_attach(struct world *w, unsigned i, unsigned where)
 	w->hot.where = where;
 }
 
+/* What it stored may wait in its buffer all that time. */
+static void outstay_attach(struct world *w, unsigned i)
+{
+	for (unsigned n = 0; n < 2000 && w->attaching == i + 1; n++)
+		uiommu_hostile_wait();
+}
+
 static void op_unmap(struct world *w, const struct op *op)
 {
 	unsigned i = op->a % DOMS, r = op->b % REGIONS, spot = op->c % SPOTS, d, s;
@@ -507,7 +514,9 @@ static void op_unmap(struct world *w, const struct op *op)
 	} else {
 		unmap(w, i, r, spot, spot, PAGE);
 	}
-	if (seen)
+	if (!seen && w->attaching == i + 1)
+		outstay_attach(w, i);
+	if (seen || seen_by(w, i, &d, &s))
 		dma_once(w, d, s, r * SPOTS + spot, op->d & 1);
 	unlock_region(w, i, r);
 }

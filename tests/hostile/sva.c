@@ -295,10 +295,16 @@ void sva_bind(struct world *w, const struct op *op)
 
 /* ---- the end of a process ---- */
 
-static void forget_pages(struct space *s)
+static void wait_for_handlers(const struct space *s)
 {
 	while (s->mapping)
 		uiommu_hostile_wait();
+	uiommu_hostile_acquire(&s->mapping);
+}
+
+static void forget_pages(struct space *s)
+{
+	wait_for_handlers(s);
 	for (unsigned i = 0; i < PLACES; i++) {
 		var_begin(s->w, &s->place[i].v, 0);
 		var_end(s->w, &s->place[i].v, true);
@@ -343,8 +349,10 @@ static void end_process(struct world *w, struct space *s)
 
 static void end_domain(struct world *w, struct space *s)
 {
-	int err = uiommu_domain_free(s->dom);
+	int err;
 
+	wait_for_handlers(s);
+	err = uiommu_domain_free(s->dom);
 	world_note(w, "the domain of space %u goes", s->number);
 	var_end(w, &s->alive, true);
 	forget_pages(s);

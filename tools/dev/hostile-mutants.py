@@ -9,14 +9,21 @@ product build knows of any of this), is compiled with the hostile port, and run 
 seed after seed until one fails. A mistake that no seed catches fails the whole. One whose
 first line ends in "guests" is run in tests/driver/nested_hostile.c, which has VMs: one
 thread, the port as it is, the same hardware. One that ends in "servers" in
-tests/hostile/servers, which has programs that call the iommufd and VFIO servers.
+tests/hostile/servers, which has programs that call the iommufd and VFIO servers. One that
+ends in "calls" in tests/hostile/calls, where any call of the library meets any other.
+
+Besides, each lock is left out in each function that takes it (hostile_locks.py): in calls
+first, and where nothing comes of it there, among the threads. Which may be left out, and
+why, is at the head of the list.
 
   hostile-mutants.py [--check] [--seeds N] [--first N] [--jobs N] [--only NAME[,NAME]] [--sample N]
 
 --check only looks whether each piece is still in its file, once, and lets a few that are
 not pass. --sample runs every N-th of those that fit and are not (rare).
 """
-import argparse, concurrent.futures, os, re, shutil, subprocess, sys, time
+import argparse, concurrent.futures, fnmatch, os, re, shutil, subprocess, sys, time
+
+import hostile_locks
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OUT = os.path.join(TOP, 'build', 'hostile')
@@ -30,11 +37,15 @@ PLAIN = ['-fsanitize=thread', '--param', 'tsan-instrument-func-entry-exit=0']
 
 class World:
     """what a mistake is run in"""
-    def __init__(self, name, flags, plain, rooms, test, libs, servers=(), times=1):
+    def __init__(self, name, flags, plain, rooms, test, libs, servers=(), times=1,
+                 without='', cap=1 << 30):
         self.name, self.flags, self.plain, self.libs = name, flags, plain, libs
-        self.library, self.times = ROOMS + servers, times
+        self.library, self.times, self.cap = ROOMS + servers, times, cap
         self.rest = [d + '/' + f for d in rooms for f in sorted(os.listdir(os.path.join(TOP, d)))
-                     if f.endswith('.c')] + test
+                     if f.endswith('.c') and d + '/' + f != without] + test
+
+    def seeds(self, n):
+        return min(n * self.times, self.cap)
 
     def run(self, program, seeds, steps, first):
         """(seed, what it says), or None"""
@@ -44,7 +55,7 @@ class World:
             return re.search(r'UIOMMU_SEED=(\S+): (?:ERROR: )?(.*)$', r.stdout + r.stderr,
                              flags=re.M) or (r.returncode and re.match(
                                  '(.*)()', 'a check of the test itself'))
-        r = subprocess.run([program, '--seeds', str(seeds * self.times), '--steps', str(steps),
+        r = subprocess.run([program, '--seeds', str(self.seeds(seeds)), '--steps', str(steps),
                             '--first', str(first), '--quick'],
                            capture_output=True, text=True, timeout=900)
         return re.search(r'^seed (\d+): (.*)$', r.stdout, flags=re.M)
@@ -55,6 +66,9 @@ WORLDS = {
                      ['sim/hostile', 'sim/smmuv3', 'tests/hostile'], ['sim/dev/atc.c'], []),
     'guests': World('guests', [], [], ['sim/smmuv3'], ['tests/driver/nested_hostile.c'],
                     ['-lcmocka', '-lpthread']),
+    'calls': World('calls', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
+                   ['sim/hostile', 'sim/smmuv3', 'tests/hostile', 'tests/hostile/calls'],
+                   ['sim/dev/atc.c'], [], without='tests/hostile/run.c', cap=100),
     'servers': World('servers', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
                      ['tests/hostile/' + f for f in ('main.c', 'crew.c', 'guard.c', 'plain.c')], [],
@@ -71,8 +85,19 @@ def parse(path):
         head, *parts = re.split(r'^(?:---|\+\+\+)$\n', block, flags=re.M)
         name, file, world, says = re.match(r'(\S+) (\S+)(?: (\S+))?\n(.*)\n', head).groups()
         pairs = [(a.rstrip('\n'), b.rstrip('\n')) for a, b in zip(parts[::2], parts[1::2])]
-        mutants.append((name, file, says, pairs, WORLDS[world or 'threads']))
+        mutants.append((name, file, says, pairs, [WORLDS[world or 'threads']]))
     return mutants
+
+
+def parse_locks(path):
+    """the same, of locks that are left out; without those that may be"""
+    may = re.findall(r'^!! (\S+) ', open(path).read(), flags=re.M)
+    found = [m + ([WORLDS['calls'], WORLDS['threads']],)
+             for m in hostile_locks.all_of(TOP, ('core', 'smmuv3'))]
+    found += [m + ([WORLDS['servers']],) for m in hostile_locks.all_of(TOP, ('iommufd', 'vfio'))]
+    for name in set(may) - {m[0] for m in found}:
+        print('%s: there is no such lock' % name)
+    return [m for m in found if m[0] not in may]
 
 
 def mutate(m):
@@ -114,15 +139,15 @@ def build_clean(jobs, worlds):
                 sys.exit('%s does not compile:\n%s' % (source, r.stderr))
 
 
-def build_mutant(m):
+def build_mutant(m, world):
     """the program with one mistake: its path, or what the compiler says"""
-    text, root = mutate(m), os.path.join(OUT, m[0])
+    text, root = mutate(m), os.path.join(OUT, m[0].replace('/', '_'))
     if text is None:
         return None, 'the piece is not in %s, or not once' % m[1]
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(os.path.join(TOP, 'src'), os.path.join(root, 'src'))
     open(os.path.join(root, m[1]), 'w').write(text)
-    again, world = [m[1]], m[4]
+    again = [m[1]]
     if m[1].endswith('.h'):
         again = HEADERS.get(m[1]) or [s for s in sources(world) if not s.startswith('src/pt/')]
     objects = {s: object_of(world, s) for s in list(sources(world)) + world.rest}
@@ -139,17 +164,18 @@ def build_mutant(m):
 
 def hunt(m, seeds, steps, first):
     """(caught, what is said about it)"""
-    program, why = build_mutant(m)
-    if not program:
-        return False, why
-    try:
-        found = m[4].run(program, seeds, steps, first)
-    except subprocess.TimeoutExpired:
-        found = None
-    shutil.rmtree(os.path.dirname(program), ignore_errors=True)
-    if not found:
-        return False, 'no seed of %d catches it' % (seeds * m[4].times)
-    return True, 'seed %s: %s' % found.groups()
+    for world in m[4]:
+        program, why = build_mutant(m, world)
+        if not program:
+            return False, why
+        try:
+            found = world.run(program, seeds, steps, first)
+        except subprocess.TimeoutExpired:
+            found = None
+        shutil.rmtree(os.path.dirname(program), ignore_errors=True)
+        if found:
+            return True, '%s, seed %s: %s' % (world.name, *found.groups())
+    return False, 'no seed of %d catches it' % world.seeds(seeds)
 
 
 def main():
@@ -162,7 +188,8 @@ def main():
     p.add_argument('--only', default='')
     p.add_argument('--sample', type=int, default=1)
     o = p.parse_args()
-    mutants = parse(os.path.join(TOP, 'tests/hostile/mutants.txt'))
+    path = os.path.join(TOP, 'tests/hostile/mutants.txt')
+    mutants = parse(path) + parse_locks(path)
     gone = [m for m in mutants if mutate(m) is None]
     for m in gone:
         print('%s: its piece is not in %s, or not once' % (m[0], m[1]))
@@ -170,11 +197,11 @@ def main():
         print('%d mutants, %d of them fit no more' % (len(mutants), len(gone)))
         return len(mutants) - len(gone) < ENOUGH
     if o.only:
-        mutants = [m for m in mutants if m[0] in o.only.split(',')]
+        mutants = [m for m in mutants if any(fnmatch.fnmatch(m[0], n) for n in o.only.split(','))]
     if o.sample > 1:
         mutants = [m for m in mutants if m not in gone and not m[2].endswith('(rare)')]
     mutants = mutants[::o.sample]
-    build_clean(o.jobs, {m[4] for m in mutants})
+    build_clean(o.jobs, {w for m in mutants for w in m[4]})
     since, missed = time.time(), []
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
         runs = pool.map(lambda m: hunt(m, o.seeds, o.steps, o.first), mutants)

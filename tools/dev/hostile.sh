@@ -7,6 +7,7 @@
 #   hostile.sh --seed N [--steps N] [--keep LIST] [--log]
 #   hostile.sh --fail-each [--seeds N] [--steps N]
 #   hostile.sh --servers [as the first two]
+#   hostile.sh --calls [as the first two]
 #   hostile.sh --liberties
 #   hostile.sh --mutants [--seeds N] [--first N] [--jobs N] [--only NAME,...] [--sample N]
 #   hostile.sh --sample
@@ -15,7 +16,8 @@
 # Without arguments: 200 seeds of 2000 steps. --mutants puts one mistake after the
 # other into a copy of the driver: each has to be caught. --sample is what ./dev test
 # runs: two minutes of both. --servers: programs that call the iommufd and VFIO servers,
-# in place of the driver's own callers. docs/TESTING.md says more.
+# in place of the driver's own callers. --calls: any call of the library beside any
+# other. docs/TESTING.md says more.
 
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -26,7 +28,7 @@ for word; do
 	[ "$word" != --mutants ] || exec tools/dev/hostile-mutants.py "${@/#--mutants/--steps=2000}"
 done
 program=hostile
-[ "${1-}" != --servers ] || { program=servers && shift; }
+case ${1-} in --servers|--calls) program=${1#--} && shift;; esac
 configure release && ninja_quiet release tests/hostile/$program || exit 1
 [ "${*-}" = --sample ] || exec build/release/tests/hostile/$program "$@"
 build/release/tests/hostile/hostile --seeds 800 --jobs 2 || exit 1
