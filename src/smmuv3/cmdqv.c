@@ -463,7 +463,7 @@ static int check_memory(const struct smmu *s, const struct uiommu_hw_queue_confi
 /* While it is nobody's; then it is its user's to switch on. */
 static int queue_start(const struct uiommu_hw_queue *q)
 {
-	const struct smmu_vintf *vi = q->viommu->drv;
+	struct smmu_vintf *vi = q->viommu->drv;
 	struct smmu_cmdqv *c = vi->smmu->cmdqv;
 	unsigned lg2 = port_ctz64(q->cfg.bytes / (CMD_WORDS * 8)), n = number_of(q);
 	int err = queue_off(vi->smmu, n);
@@ -471,6 +471,8 @@ static int queue_start(const struct uiommu_hw_queue *q)
 	if (err)
 		return err;
 	queue_clear(c, n, q->cfg.base | FPREP(VCMDQ_BASE_LOG2SIZE, lg2));
+	/* whoever has it next may make a mistake at once, and is told of that one */
+	told_so_far(vi, q->cfg.index);
 	queue_assign(c, vi->index, q->cfg.index, true);
 	return 0;
 }
@@ -484,10 +486,7 @@ int uiommu_smmuv3_hw_queue_init(struct uiommu_hw_queue *q)
 		return err;
 	if (!uiommu_smmuv3_cmdqv_usable(vi->smmu))
 		return -UIOMMU_ETIMEDOUT;
-	err = queue_start(q);
-	if (!err)
-		told_so_far(vi, q->cfg.index);
-	return err;
+	return queue_start(q);
 }
 
 /*

@@ -949,6 +949,32 @@ static void a_new_queue_has_no_old_error(void **state)
 	stop_vms(&r);
 }
 
+/* Its user has the page already, and makes a mistake the moment that the queue is in it. */
+static bool wrong_at_once(struct rig *r, uint64_t off, uint64_t v)
+{
+	if (off != CMDQV_CMDQ_ALLOC + 4 * PER || !(v & 1))
+		return true;
+	uiommu_sim_smmuv3_cmdqv_write(r->b.sim, off, v, 4);
+	uiommu_sim_smmuv3_cmdqv_write(r->b.sim, AT_PAGE0(1, 0, VCMDQ_CONFIG), 1, 4);
+	uiommu_sim_smmuv3_cmdqv_write(r->b.sim, AT_PAGE0(1, 0, VCMDQ_PROD), 1, 4);
+	return false;
+}
+
+static void an_error_before_the_queue_is_made_is_told(void **state)
+{
+	struct rig r;
+	struct hands h;
+
+	start_vms(&r);
+	r.on_write = wrong_at_once;
+	assert_int_equal(try_hands(&r.g[0], 0, &h), 0);
+	assert_int_equal(FGET(VCMDQ_CONS_ERR, hand_get(&h, VCMDQ_CONS)), CERROR_ILL);
+	poll(&r, false);
+	assert_int_equal(r.g[0].stops, 1);
+	assert_int_equal(r.g[0].stopped[0], 1);
+	stop_vms(&r);
+}
+
 static void what_a_queue_may_not_be(void **state)
 {
 	struct rig r;
@@ -1454,7 +1480,8 @@ int main(void)
 		T(a_block_that_is_none_is_left_alone), T(hw_info_of_type_3),
 		T(invariant_08_a_vms_queue_reaches_that_vm_alone),
 		T(a_queue_that_errs_stops_alone_and_its_vm_is_told),
-		T(a_new_queue_has_no_old_error), T(what_a_queue_may_not_be),
+		T(a_new_queue_has_no_old_error),
+		T(an_error_before_the_queue_is_made_is_told), T(what_a_queue_may_not_be),
 		T(interfaces_and_pairs_are_not_without_end),
 		T(a_device_that_leaves_a_vm_is_not_in_its_reach),
 		T(a_freed_queue_is_off_whatever_its_user_does),
