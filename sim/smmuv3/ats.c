@@ -101,8 +101,10 @@ void uiommu_sim_cmd_atc_inv(struct uiommu_sim_smmuv3 *s, const uint64_t *w)
 	err = s->env.atc_inv ? s->env.atc_inv(s->env.ctx, &inv) : 0;
 	if (err < 0)
 		s->issuer->atc_timeout = true;
-	else if (err)
+	if (err > 0) {
 		s->issuer->atc_pending++;
+		s->issuer->atc_left |= uiommu_sim_vcmdq_is_nobodys(s->issuer);
+	}
 }
 
 void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, unsigned queue, bool ok)
@@ -111,8 +113,12 @@ void uiommu_sim_smmuv3_atc_inv_done(struct uiommu_sim_smmuv3 *s, unsigned queue,
 
 	uiommu_sim_enter(s);
 	q->atc_timeout |= !ok;
-	if (q->atc_pending && !--q->atc_pending)
+	if (q->atc_pending && !--q->atc_pending) {
+		q->atc_left = false;
 		uiommu_sim_cmdq_run(s, q, queue ? SIM_BATCH : SIM_ALL);
+		if (queue)
+			uiommu_sim_cmdq_run(s, &s->cmdq, SIM_ALL);
+	}
 	uiommu_sim_leave(s);
 }
 

@@ -318,7 +318,8 @@ static enum outcome sync(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, const 
 		return ILLEGAL;
 	if (s->temper)
 		uiommu_sim_temper_settle(s);
-	if (uiommu_sim_sync_must_wait(s, q) || q->atc_pending)
+	if (uiommu_sim_sync_must_wait(s, q) || q->atc_pending ||
+	    (!q->number && uiommu_sim_cmdqv_sync_must_wait(s)))
 		return WAITS;
 	if (q->atc_timeout) {
 		q->atc_timeout = false;

@@ -78,6 +78,11 @@ bool uiommu_sim_vcmdq_on(const struct uiommu_sim_smmuv3 *s, const struct sim_cmd
 	return enabled(s, v) && !(errors(v) & FMASK(VCMDQ_GERROR_CMDQ_ERR));
 }
 
+bool uiommu_sim_vcmdq_is_nobodys(const struct sim_cmdq *q)
+{
+	return q->number && !allocated(of_queue(q));
+}
+
 /* ---- what it may say ---- */
 
 static bool replace_sid(const struct uiommu_sim_smmuv3 *s, const struct sim_vintf *i, uint64_t *w)
@@ -185,9 +190,20 @@ static uint32_t cmdq_err_map(const struct uiommu_sim_smmuv3 *s, unsigned word)
 	return map;
 }
 
-/* An invalidation that no CMD_SYNC of its queue has asked for, and that was not
+/*
+ * An invalidation that no CMD_SYNC of its queue has asked for, and that was not
  * answered, would be told to whoever has the queue next. It goes with a CMD_SYNC of the
- * SMMU's own queue while the other one is off. */
+ * SMMU's own queue while the other one is off; that one waits for what may still be
+ * answered if the queue was taken away. (Not if it is off only: its user could stop others.)
+ */
+bool uiommu_sim_cmdqv_sync_must_wait(const struct uiommu_sim_smmuv3 *s)
+{
+	for (unsigned q = 0; s->cmdqv && q < num_vcmdqs(s); q++)
+		if (s->cmdqv->vcmdq[q].q.atc_left)
+			return true;
+	return false;
+}
+
 void uiommu_sim_cmdqv_synced(struct uiommu_sim_smmuv3 *s)
 {
 	for (unsigned q = 0; s->cmdqv && q < num_vcmdqs(s); q++)
@@ -389,6 +405,8 @@ static void write_alloc(struct uiommu_sim_smmuv3 *s, struct sim_vcmdq *v, uint32
 	if (allocated(&new) && (i >= num_vintfs(s) || l >= num_vcmdqs(s) / num_vintfs(s) ||
 				logical(s, i, l) || (l && !logical(s, i, l - 1))))
 		new.alloc &= ~(uint32_t)FMASK(CMDQV_CMDQ_ALLOC_ALLOCATED);
+	if (allocated(v) && v->q.atc_pending)
+		v->q.atc_left = true;
 	v->alloc = new.alloc;
 }
 

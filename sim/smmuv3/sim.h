@@ -336,6 +336,7 @@ struct sim_cmdq {
 	bool invalidated;	      /* (l) since its last CMD_SYNC */
 	unsigned atc_pending;	      /* (l) invalidations under way */
 	bool atc_timeout;	      /* (l) since its last CMD_SYNC */
+	bool atc_left;		      /* (l) some of @atc_pending are of whoever had it before */
 };
 
 /* How far a queue may run in one go: others want the lock, and it is not theirs. */
@@ -457,12 +458,15 @@ struct sim_cmdq *uiommu_sim_cmdq(struct uiommu_sim_smmuv3 *s, unsigned number);
 
 /* cmdqv.c */
 bool uiommu_sim_vcmdq_on(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q);
+bool uiommu_sim_vcmdq_is_nobodys(const struct sim_cmdq *q); /* false for the SMMU's own */
 /* 0: @w, changed, may be carried out; else CONS.ERR */
 unsigned uiommu_sim_vcmdq_filter(const struct uiommu_sim_smmuv3 *s, const struct sim_cmdq *q,
 				 uint64_t *w);
 void uiommu_sim_vcmdq_error(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q, uint32_t mask);
 void uiommu_sim_vcmdq_ran(struct uiommu_sim_smmuv3 *s, struct sim_cmdq *q);
-void uiommu_sim_cmdqv_synced(struct uiommu_sim_smmuv3 *s); /* the SMMU's own queue was */
+/* A CMD_SYNC of the SMMU's own queue: does it wait for a VCMDQ's devices? It was consumed. */
+bool uiommu_sim_cmdqv_sync_must_wait(const struct uiommu_sim_smmuv3 *s);
+void uiommu_sim_cmdqv_synced(struct uiommu_sim_smmuv3 *s);
 void uiommu_sim_cmdqv_reset(struct uiommu_sim_smmuv3 *s);
 /* switches that are not yet what was written; and one of them is now */
 unsigned uiommu_sim_cmdqv_late(struct uiommu_sim_smmuv3 *s);

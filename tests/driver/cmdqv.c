@@ -27,6 +27,7 @@ struct rig {
 	uint64_t (*on_read)(struct rig *r, uint64_t off, uint64_t v);
 	bool (*on_write)(struct rig *r, uint64_t off, uint64_t v);
 	unsigned failed, silent;		/* StreamID that leaves invalidations unanswered */
+	unsigned slow;				/* likewise, until so many looks later */
 	unsigned invs;				/* CMD_ATC_INVs that reached a device */
 	struct uiommu_sim_inval inv;		/* the last one */
 	struct uiommu_dev *d[3];
@@ -76,7 +77,7 @@ static int atc_inv(struct bench *b, const struct uiommu_sim_inval *inv)
 
 	r->invs++;
 	r->inv = *inv;
-	return r->silent == inv->stream_id ? -1 : 0;
+	return r->silent == inv->stream_id ? -1 : r->slow != 0;
 }
 
 static void on_failed(void *ctx, struct uiommu_iommu *iommu)
@@ -1155,6 +1156,37 @@ static void a_silence_is_not_the_next_users(void **state)
 	stop_vms(&r);
 }
 
+/* It is given up only after a while. */
+static void not_answered(struct thost *t)
+{
+	struct rig *r = uiommu_container_of(t, struct rig, b.t);
+
+	if (r->slow && !--r->slow)
+		uiommu_sim_smmuv3_atc_inv_done(r->b.sim, r->inv.queue, false);
+}
+
+static void nor_is_one_that_lasts(void **state)
+{
+	struct rig r;
+	struct hands h;
+
+	start_vms(&r);
+	h = hands(&r.g[0], 0);
+	r.slow = 130;				/* a hundred of them cost no time */
+	h.ring[0] = OP(ATC_INV) | VSID(VSID_OF);
+	hand_set(&h, VCMDQ_PROD, 1);
+	assert_int_equal(hand_get(&h, VCMDQ_CONS), 1);
+	r.b.t.on_relax = not_answered;
+	r.b.t.tick = 500000000;
+	assert_int_equal(uiommu_hw_queue_free(h.q), 0);
+	r.b.t.tick = 0;
+	assert_int_equal(r.slow, 0);
+	assert_int_equal(r.failed, 0);
+	h = hands(&r.g[0], 0);
+	assert_true(hand_say(&h, OP(TLBI_NH_ASID), 0));
+	stop_vms(&r);
+}
+
 /* Hardware that does not do what it is told. */
 static uint64_t the_status;
 
@@ -1485,7 +1517,7 @@ int main(void)
 		T(interfaces_and_pairs_are_not_without_end),
 		T(a_device_that_leaves_a_vm_is_not_in_its_reach),
 		T(a_freed_queue_is_off_whatever_its_user_does),
-		T(a_silence_is_not_the_next_users),
+		T(a_silence_is_not_the_next_users), T(nor_is_one_that_lasts),
 		T(hardware_that_does_not_let_go_is_shut_off),
 		T(invariant_13_a_vm_that_cannot_be_made), T(a_vm_that_hardware_does_not_take),
 		T(invariant_13_a_probe_that_fails), T(a_vm_has_all_of_it_again_after_a_reset),

@@ -251,6 +251,22 @@ static bool stale(unsigned n, unsigned page)
 
 static const unsigned prod_of[] = { 0, PAGE0(0, 0) + 4, PAGE0(2, 0) + 4 };
 
+static void answer(unsigned l, bool ok)
+{
+	if (!w->open[l])
+		return;
+	w->open[l]--;
+	uiommu_sim_smmuv3_atc_inv_done(w->s, 3 + l, ok);
+}
+
+/* The host waits for what devices owe a queue that it has taken away. */
+static void answer_for_the_host(void)
+{
+	for (unsigned l = 0; l < 2; l++)
+		while (!(get(ALLOC(2 + l)) & 1) && w->open[l])
+			answer(l, false);
+}
+
 /* Each of the others says CMD_SYNC, and has it. */
 static void sync_of(unsigned k)
 {
@@ -262,6 +278,9 @@ static void sync_of(unsigned k)
 		put(prod_of[k], next, 4);
 	else
 		own(0x98, next, 4);
+	settle();
+	if (!k)
+		answer_for_the_host();
 	settle();
 	cons = k ? get(prod_of[k] - 4) : (uint32_t)uiommu_sim_smmuv3_mmio_read(w->s, 0x9c, 4);
 	must(cons == next);
@@ -400,14 +419,6 @@ static void hold(struct input *in)
 	w->theirs = true;
 	w->holds = take(in, 1) & 1 && !uiommu_sim_smmuv3_begin(w->s, w->port, &a, &x);
 	w->theirs = false;
-}
-
-static void answer(unsigned l, bool ok)
-{
-	if (!w->open[l])
-		return;
-	w->open[l]--;
-	uiommu_sim_smmuv3_atc_inv_done(w->s, 3 + l, ok);
 }
 
 static void devices(struct input *in)

@@ -929,6 +929,39 @@ static void atc_timeout_of_a_queue_that_is_off(void **state)
 	}
 }
 
+/* Taken away before a device has answered: whoever has the SMMU's own queue waits for that,
+ * and the next one who has this queue is not told. While it is only off nobody waits. */
+static void atc_answers_of_a_queue_that_is_taken_away(void **state)
+{
+	struct bed *b = *state;
+	struct queue q[2];
+
+	vintf_on(b, 1, 5, 0);
+	vintf_on(b, 2, 9, 0);
+	q[1] = queue_on(b, 2, 0);
+	put(b, VINTF(1) + SID_MATCH, 1);
+	for (unsigned ok = 0; ok < 2; ok++) {
+		q[0] = queue_on(b, 1, 0);
+		inv_answer = 1;
+		say_ok(&q[0], ATC_INV(0), 0);
+		put(b, q[0].page0 + Q_CONFIG, 0);
+		sync(b);
+		put(b, ALLOC(2), 1 << 15);
+		cmd(b, OP_SYNC, 0);
+		assert_int_not_equal(rd(b, CMDQ_CONS) & 0xfffff, rd(b, CMDQ_PROD));
+		say_ok(&q[1], OP_SYNC, 0);
+		uiommu_sim_smmuv3_atc_inv_done(b->sim, last_inv.queue, ok);
+		assert_int_equal(rd(b, CMDQ_CONS) & 0xfffff, rd(b, CMDQ_PROD));
+		put(b, DIRECT0(2) + Q_CONS, 0);
+		put(b, DIRECT0(2) + Q_PROD, 0);
+		q[0] = queue_on(b, 1, 0);
+		say_ok(&q[0], OP_SYNC, 0);
+		put(b, q[0].page0 + Q_CONFIG, 0);
+		put(b, q[0].page0 + Q_CONS, 0);
+		put(b, q[0].page0 + Q_PROD, 0);
+	}
+}
+
 static void atc_answers_are_waited_for(void **state)
 {
 	struct bed *b = *state;
@@ -1334,6 +1367,7 @@ int main(void)
 		QCASE(cons_in_memory),
 		QCASE(atc_timeout_is_its_own),
 		QCASE(atc_timeout_of_a_queue_that_is_off),
+		QCASE(atc_answers_of_a_queue_that_is_taken_away),
 		QCASE(atc_answers_are_waited_for),
 		QCASE(sync_waits_for_a_dma),
 		QCASE(each_sync_waits_for_itself),
