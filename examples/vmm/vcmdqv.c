@@ -200,6 +200,15 @@ static uint32_t reg_read(struct vcmdqv *c, uint64_t off)
 	return config_read(c, off);
 }
 
+/* What was held back is told when it is not any more, if it still stands. */
+static void write_int_mask(struct vcmdqv *c, unsigned n, uint32_t value)
+{
+	uint32_t free = c->int_mask[n] & ~value;
+
+	c->int_mask[n] = value;
+	c->due |= !n && free & 1 && error_map(c);
+}
+
 /* HYP_OWN stays 0: the commands of a guest's queue are a guest's. */
 static void config_write(struct vcmdqv *c, uint64_t off, uint32_t value)
 {
@@ -215,7 +224,7 @@ static void config_write(struct vcmdqv *c, uint64_t off, uint32_t value)
 		c->vintf_config = value & (uint32_t)(FMASK(VINTF_CONFIG_EN) |
 						     FMASK(VINTF_CONFIG_VMID));
 	else if (off == CMDQV_VINTF_INT_MASK || off == CMDQV_VINTF_INT_MASK + 4)
-		c->int_mask[off == CMDQV_VINTF_INT_MASK + 4] = value;
+		write_int_mask(c, off != CMDQV_VINTF_INT_MASK, value);
 }
 
 static void reg_write(struct vcmdqv *c, uint64_t off, uint32_t value)

@@ -206,6 +206,18 @@ static void a_queue_that_stops_is_told(void **state)
 	wr(CMDQV_VINTF_INT_MASK, 1);
 	vcmdqv_error(&vm.cmdqv, map);
 	assert_int_equal(vm.irqs, 0);
+	/* acknowledged meanwhile: there is nothing to tell */
+	wr(CMDQV_VINTF_INT_MASK, 0);
+	assert_int_equal(vm.irqs, 0);
+	wr(CMDQV_VINTF_INT_MASK, 1);
+	*in_page(1, VCMDQ_GERROR) = 0;
+	vcmdqv_error(&vm.cmdqv, map);
+	assert_int_equal(vm.irqs, 0);
+	wr(CMDQV_VINTF_INT_MASK, 0);
+	assert_int_equal(vm.irqs, 1u << BOARD_IRQ_CMDQV);
+	vm.irqs = 0;
+	wr(CMDQV_VINTF_INT_MASK, 0);
+	assert_int_equal(vm.irqs, 0);
 }
 
 /* ---- with a temper ---- */
