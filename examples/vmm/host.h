@@ -5,6 +5,29 @@
  * Linux's iommufd and VFIO device files, and nothing else. What only fails when the
  * machine is not fit for the VMM ends it with a sentence; what a guest may make fail
  * returns 0 or a negative errno.
+ *
+ * The order in which a VM comes to be (vm.c, device.c):
+ *
+ *	open /dev/iommu, IOAS_ALLOC, IOAS_MAP	its memory
+ *	open vfioN, BIND_IOMMUFD		a device
+ *	GET_HW_INFO				what its SMMU is, which the guest's will be
+ *	HWPT_ALLOC, NEST_PARENT, on the IOAS	stage 2; as of now memory is pinned
+ *	GET_HW_INFO of type TEGRA241_CMDQV	has it queues for VMs? -EOPNOTSUPP: no
+ *	VIOMMU_ALLOC on stage 2			a slice of the SMMU, with or without
+ *	mmap /dev/iommu				with: at the offset that came with it
+ *	VEVENTQ_ALLOC, FAULT_QUEUE_ALLOC	files, before anything can happen
+ *	VDEVICE_ALLOC				the device's StreamID in the guest
+ *	HWPT_ALLOC on the slice, ATTACH		nothing, until the guest has an SMMU
+ *
+ * and what it does as the guest goes on:
+ *
+ *	an STE changes (vstrtab.c)		HWPT_ALLOC on the slice, ATTACH, DESTROY of the old
+ *	a command in a trapped queue (vcmdq.c)	HWPT_INVALIDATE
+ *	a queue has a place (vcmdqv.c)		HW_QUEUE_ALLOC, from index 0 up
+ *	it moves or goes			DESTROY, from the top down: -EBUSY otherwise
+ *
+ * When a VM ends its files are closed, and the kernel takes all of it down; what has to go
+ * one by one goes from the bottom of this list up, a mapping before its slice.
  */
 #ifndef VMM_HOST_H
 #define VMM_HOST_H
