@@ -158,7 +158,8 @@ bool uiommu_machine_smmu(const struct uiommu_machine *m, unsigned i,
  * @m:   the machine
  * @i:   which SMMU, from 0
  * @fn:  called for each with its architectural name and value; must not call the
- *       machine
+ *       machine. Those of a CMDQV beside it come behind, each with the number of its
+ *       interface or queue: VINTF_CONFIG[1], VCMDQ_PROD[3], VINTF_SID_MATCH[1][0]
  * @ctx: handed to @fn
  *
  * Context:   any thread; may sleep.

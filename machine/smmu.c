@@ -249,19 +249,3 @@ bool uiommu_machine_smmu(const struct uiommu_machine *m, unsigned i,
 	*out = (struct uiommu_machine_smmu){ s->d->name, s->d->pa, s->iommu };
 	return true;
 }
-
-static const struct reg {
-	const char *name;
-	uint32_t offset, bits;
-} regs[] = {
-#define REG(name, offset, width, access) { #name, offset, width },
-#include "src/smmuv3/regs.def"
-};
-
-void uiommu_machine_smmu_regs(const struct uiommu_machine *m, unsigned i,
-			      void (*fn)(void *ctx, const char *name, uint64_t value), void *ctx)
-{
-	for (size_t k = 0; k < sizeof(regs) / sizeof(regs[0]); k++)
-		fn(ctx, regs[k].name, uiommu_sim_smmuv3_mmio_read(m->smmus[i].sim, regs[k].offset,
-								  regs[k].bits / 8));
-}

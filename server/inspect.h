@@ -20,7 +20,8 @@
  *	uiommu 1			the first line: the version of this text
  *	run SERVER PROGRAM		process numbers
  *	smmu I BASE NAME		I counts from 0
- *	reg I NAME VALUE		of SMMU I, by the architecture's names
+ *	reg I NAME VALUE		of SMMU I, by the architecture's names; of its CMDQV,
+ *					NAME[N] of interface or queue N
  *	device K GROUP SMMU RID SID NAME
  *	domain D TYPE NAME		those that something is attached to; D from 0
  *	attach K PASID D TAG		device K; PASID -1: its RID. TAG: an ASID, or 0
