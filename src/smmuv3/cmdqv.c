@@ -298,7 +298,6 @@ int uiommu_smmuv3_viommu_init(struct uiommu_viommu *v)
 		vintf_off(s, vi->index);
 		return err;
 	}
-	vi->slots = 0;
 	v->drv = vi;
 	set_owner(vi, v);
 	return 0;
@@ -605,7 +604,6 @@ static int tell_reset(struct uiommu_viommu *v)
 		unsigned i = uiommu_container_of(n, struct uiommu_hw_queue, node)->cfg.index;
 
 		map[i / 64] |= (uint64_t)1 << i % 64;
-		told_so_far(v->drv, i);
 	}
 	if (map[0] | map[1])
 		uiommu_viommu_report(v, VEVENT, map, sizeof(map));
@@ -628,7 +626,7 @@ static bool read_param(struct smmu_cmdqv *c)
 	unsigned queues = FGET(CMDQV_PARAM_NUM_VCMDQ_LOG2, param);
 	unsigned sids = FGET(CMDQV_PARAM_NUM_SID_PER_VM_LOG2, param);
 
-	if (param == ~0u || !make_sense(c, vintfs, queues, sids))
+	if (!make_sense(c, vintfs, queues, sids))
 		return false;
 	c->vintfs = 1u << vintfs;
 	c->per = 1u << (queues - vintfs);

@@ -721,6 +721,80 @@ static void a_block_that_is_none_is_left_alone(void **state)
 	done_without(own_never, "its CMDQV does not answer");
 }
 
+static void poll(struct rig *r, bool by_interrupt)
+{
+	if (by_interrupt)
+		r->b.t.irq[3](r->b.t.irq_arg[3]);
+	else
+		uiommu_smmuv3_poll(r->b.iommu);
+}
+
+/* What somebody has left: an interface with a pair, and a queue that tells CONS to memory.
+ * The block need not forget it when it is switched off. */
+static const struct {
+	uint64_t off, v;
+} left_behind[] = {
+	{ AT_VINTF(1, VINTF_SID_REPLACE), 1 },
+	{ AT_VINTF(1, VINTF_SID_MATCH), 9 << 1 | 1 },
+	{ AT_VINTF(1, VINTF_CONFIG), 7 << 1 },
+	{ AT_VINTF(1, VINTF_CONFIG), 7 << 1 | 1 },
+	{ CMDQV_CMDQ_ALLOC + 4 * PER, 1 << CMDQV_CMDQ_ALLOC_VINTF_LO | 1 },
+	{ CMDQV_AT_VCMDQ_PAGE1 + PER * CMDQV_STRIDE_VCMDQ + VCMDQ_BASE, 0x4000 },
+	{ CMDQV_AT_VCMDQ_PAGE1 + PER * CMDQV_STRIDE_VCMDQ + VCMDQ_CONS_INDX_BASE, 0x5000 },
+	{ AT_QUEUE(PER, VCMDQ_CONFIG), 1 },
+};
+
+static bool on_with_all_that(struct rig *r, uint64_t off, uint64_t v)
+{
+	if (off != CMDQV_CONFIG || !(v & 1))
+		return true;
+	uiommu_sim_smmuv3_cmdqv_write(r->b.sim, off, v, 4);
+	for (unsigned i = 0; i < sizeof(left_behind) / sizeof(left_behind[0]); i++)
+		uiommu_sim_smmuv3_cmdqv_write(r->b.sim, left_behind[i].off, left_behind[i].v, 4);
+	assert_int_equal(reg(r, AT_QUEUE(PER, VCMDQ_STATUS)), 1);
+	return false;
+}
+
+static void nothing_is_left_of_whoever_had_it_before(void **state)
+{
+	struct rig r;
+
+	begin(&r);
+	r.on_write = on_with_all_that;
+	assert_int_equal(probe(&r), 0);
+	assert_int_equal(reg(&r, CMDQV_STATUS), 1);
+	for (unsigned i = 0; i < sizeof(left_behind) / sizeof(left_behind[0]); i++) {
+		uint32_t v = reg(&r, left_behind[i].off);
+
+		if (left_behind[i].off == CMDQV_CMDQ_ALLOC + 4 * PER)
+			v &= FMASK(CMDQV_CMDQ_ALLOC_ALLOCATED);
+		assert_int_equal(v, 0);
+	}
+	r.on_write = NULL;
+	stop(&r);
+}
+
+/* Nobody waits for what it refuses: whoever is told of the error puts it right. */
+static void an_error_that_nobody_waits_for(void **state)
+{
+	for (unsigned by_interrupt = 0; by_interrupt < 2; by_interrupt++) {
+		struct rig r;
+		struct smmu_cmdq *own;
+
+		start(&r);
+		own = &smmu(&r)->cmdqv->own;
+		own->ring[(own->prod & ((1u << own->lg2) - 1)) * CMD_WORDS] = 0xff;
+		uiommu_sim_smmuv3_cmdqv_write(r.b.sim, OWN(VCMDQ_PROD), reg(&r, OWN(VCMDQ_PROD)) + 1, 4);
+		assert_int_not_equal(reg(&r, OWN(VCMDQ_GERROR)), reg(&r, OWN(VCMDQ_GERRORN)));
+		poll(&r, by_interrupt);
+		assert_int_equal(reg(&r, OWN(VCMDQ_GERROR)), reg(&r, OWN(VCMDQ_GERRORN)));
+		assert_int_equal(reg(&r, OWN(VCMDQ_CONS)) & FMASK(VCMDQ_CONS_RD),
+				 reg(&r, OWN(VCMDQ_PROD)));
+		assert_true(own->dead);
+		stop(&r);
+	}
+}
+
 static void hw_info_of_type_3(void **state)
 {
 	struct rig r;
@@ -872,14 +946,6 @@ static void invariant_08_a_vms_queue_reaches_that_vm_alone(void **state)
 	stop_vms(&r);
 }
 
-static void poll(struct rig *r, bool by_interrupt)
-{
-	if (by_interrupt)
-		r->b.t.irq[3](r->b.t.irq_arg[3]);
-	else
-		uiommu_smmuv3_poll(r->b.iommu);
-}
-
 static void a_queue_that_errs_stops_alone_and_its_vm_is_told(void **state)
 {
 	for (unsigned by_interrupt = 0; by_interrupt < 2; by_interrupt++) {
@@ -928,26 +994,29 @@ static void a_queue_that_errs_stops_alone_and_its_vm_is_told(void **state)
 	}
 }
 
-/* An error that nobody took away is not the next one's who has the queue. */
+/* An error that nobody took away, told or not, is not the next one's who has the queue. */
 static void a_new_queue_has_no_old_error(void **state)
 {
-	struct rig r;
-	struct hands h;
+	for (unsigned told = 0; told < 2; told++) {
+		struct rig r;
+		struct hands h;
 
-	start_vms(&r);
-	h = hands(&r.g[0], 0);
-	assert_false(hand_say(&h, OP(CFGI_STE), 0));
-	poll(&r, false);
-	assert_int_equal(uiommu_hw_queue_free(h.q), 0);
-	h = hands(&r.g[0], 0);
-	poll(&r, false);
-	assert_int_equal(r.g[0].stops, 1);
-	assert_int_equal(hand_get(&h, VCMDQ_CONS), 0);
-	assert_true(hand_say(&h, OP(TLBI_NH_ASID), 0));
-	assert_false(hand_say(&h, OP(CFGI_STE), 0));
-	poll(&r, false);
-	assert_int_equal(r.g[0].stops, 2);
-	stop_vms(&r);
+		start_vms(&r);
+		h = hands(&r.g[0], 0);
+		assert_false(hand_say(&h, OP(CFGI_STE), 0));
+		if (told)
+			poll(&r, false);
+		assert_int_equal(uiommu_hw_queue_free(h.q), 0);
+		h = hands(&r.g[0], 0);
+		poll(&r, false);
+		assert_int_equal(r.g[0].stops, told);
+		assert_int_equal(hand_get(&h, VCMDQ_CONS), 0);
+		assert_true(hand_say(&h, OP(TLBI_NH_ASID), 0));
+		assert_false(hand_say(&h, OP(CFGI_STE), 0));
+		poll(&r, false);
+		assert_int_equal(r.g[0].stops, told + 1);
+		stop_vms(&r);
+	}
 }
 
 /* Its user has the page already, and makes a mistake the moment that the queue is in it. */
@@ -973,6 +1042,28 @@ static void an_error_before_the_queue_is_made_is_told(void **state)
 	poll(&r, false);
 	assert_int_equal(r.g[0].stops, 1);
 	assert_int_equal(r.g[0].stopped[0], 1);
+	stop_vms(&r);
+}
+
+/* More bits in the map than it has queues. */
+static uint64_t bits_of_nobody(struct rig *r, uint64_t off, uint64_t v)
+{
+	return off == AT_VINTF(1, VINTF_LVCMDQ_ERR_MAP_64) ? v | ~0ull << PER : v;
+}
+
+static void a_vm_is_told_of_queues_that_it_has(void **state)
+{
+	struct rig r;
+	struct hands h;
+
+	start_vms(&r);
+	h = hands(&r.g[0], 0);
+	r.on_read = bits_of_nobody;
+	assert_false(hand_say(&h, OP(CFGI_STE), 0));
+	poll(&r, false);
+	assert_int_equal(r.g[0].stops, 1);
+	assert_int_equal(r.g[0].stopped[0], 1);
+	assert_int_equal(r.g[0].stopped[1], 0);
 	stop_vms(&r);
 }
 
@@ -1434,7 +1525,7 @@ static void a_vm_has_all_of_it_again_after_a_reset(void **state)
 static void a_block_that_does_not_come_back(void **state)
 {
 	struct rig r;
-	struct hands h;
+	struct hands h, more;
 	struct uiommu_viommu *v = NULL;
 	unsigned own;
 
@@ -1452,6 +1543,7 @@ static void a_block_that_does_not_come_back(void **state)
 	assert_false(hand_say(&h, OP(TLBI_NH_ASID), 0));
 	bench_sees(&r.b, r.d[0], 0, VA, 100);
 	assert_int_equal(slice(&r, 0, &v), -UIOMMU_EOPNOTSUPP);
+	assert_int_equal(try_hands(&r.g[0], 1, &more), -UIOMMU_ETIMEDOUT);
 	r.b.t.tick = 50000000;
 	own = r.own;
 	uiommu_detach_device_pasid(r.d[1], 0);
@@ -1510,10 +1602,12 @@ int main(void)
 		T(invalidations_of_devices_are_not_lost_with_it),
 		T(a_device_that_the_queue_does_not_know),
 		T(a_block_that_is_none_is_left_alone), T(hw_info_of_type_3),
+		T(nothing_is_left_of_whoever_had_it_before), T(an_error_that_nobody_waits_for),
 		T(invariant_08_a_vms_queue_reaches_that_vm_alone),
 		T(a_queue_that_errs_stops_alone_and_its_vm_is_told),
 		T(a_new_queue_has_no_old_error),
-		T(an_error_before_the_queue_is_made_is_told), T(what_a_queue_may_not_be),
+		T(an_error_before_the_queue_is_made_is_told), T(a_vm_is_told_of_queues_that_it_has),
+		T(what_a_queue_may_not_be),
 		T(interfaces_and_pairs_are_not_without_end),
 		T(a_device_that_leaves_a_vm_is_not_in_its_reach),
 		T(a_freed_queue_is_off_whatever_its_user_does),
