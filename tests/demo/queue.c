@@ -180,6 +180,15 @@ static void mapped(uint32_t parent)
 	printf("what is mapped cannot be destroyed\n");
 }
 
+/* A VMM's listener gives it to devices as it does memory, and has to be told. */
+static void no_memory(void)
+{
+	need(edu_map(&e, (void *)(uintptr_t)regs, win.out_vintf_mmap_length, RAM + 2 * PAGES * PAGE));
+	need(errno == EFAULT);
+	need(load(CONFIG) == 1);
+	printf("registers are no memory for a device\n");
+}
+
 /* The child has its own copy of the mapping, and outlives ours. */
 static void in_a_child(void)
 {
@@ -263,6 +272,7 @@ int main(void)
 	change(g.two);
 	need(reads(VA) == 2222);
 	printf("what the guest invalidates by its own queue is gone\n");
+	no_memory();
 	in_a_child();
 	a_mistake(events);
 	last(q, v);

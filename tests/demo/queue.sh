@@ -8,6 +8,7 @@ runs() {
 	says out "what was not handed out is not mapped"
 	says out "what is mapped cannot be destroyed"
 	says out "what the guest invalidates by its own queue is gone"
+	says out "registers are no memory for a device"
 	says out "a child invalidates through what it inherited"
 	says out "a command that it may not give stops it, and it is told"
 	says out "a mapping outlives the file"
