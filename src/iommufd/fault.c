@@ -13,6 +13,7 @@
 
 const char uiommu_iommufd_fault_kind[] = "iommufd-fault";
 
+#define COOKIES		2u		/* room at first */
 #define GROUP_MAX	512u		/* requests; PCI has no more in one group */
 #define TO_BE_READ	0u		/* handler.data; else its cookie, or */
 #define TAKEN		UINT64_MAX
@@ -169,14 +170,14 @@ static int reserve_cookie(struct uiommu_iommufd_fault *f)
 
 	if (has_cookie(f))
 		return 0;
-	now = uiommu_iommufd_alloc(f->ctx, (n ? 2 * n : 16) * sizeof(*now));
+	now = uiommu_iommufd_alloc(f->ctx, (n ? 2 * n : COOKIES) * sizeof(*now));
 	if (!now)
 		return -UIOMMU_ENOMEM;
 	lock(f);
 	if (n)
 		memcpy(now, old, n * sizeof(*now));
 	f->cookies = now;
-	f->num_cookies = n ? 2 * n : 16;
+	f->num_cookies = n ? 2 * n : COOKIES;
 	unlock(f);
 	if (old)
 		uiommu_iommufd_free(f->ctx, old, n * sizeof(*old));

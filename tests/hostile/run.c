@@ -10,7 +10,7 @@ const char run_again[] = "./dev hostile";
 static const unsigned weight[NUM_OPS] = {
 	[OP_ATTACH] = 60, [OP_DETACH] = 25, [OP_MAP] = 70, [OP_UNMAP] = 60, [OP_TOUCH] = 20,
 	[OP_RESET] = 6, [OP_REPLUG] = 2, [OP_DOMAIN] = 8, [OP_STATUS] = 6, [OP_POLL] = 6,
-	[OP_CLAIM] = 3, [OP_FAIL] = 1,
+	[OP_CLAIM] = 3, [OP_FAIL] = 3,
 	[OP_DMA] = 30, [OP_PASID] = 4, [OP_PLUG] = 6,
 	[OP_BIND] = 24, [OP_PAGE] = 30, [OP_END] = 3, [OP_FDEV] = 4,
 	[OP_GUEST] = 24, [OP_BALLOON] = 12, [OP_VDEV] = 16, [OP_VM] = 3,

@@ -68,7 +68,7 @@ WORLDS = {
                     ['-lcmocka', '-lpthread']),
     'calls': World('calls', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
                    ['sim/hostile', 'sim/smmuv3', 'tests/hostile', 'tests/hostile/calls'],
-                   ['sim/dev/atc.c'], [], without='tests/hostile/run.c', cap=100),
+                   ['sim/dev/atc.c'], [], without='tests/hostile/run.c', cap=300),
     'servers': World('servers', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
                      ['tests/hostile/' + f for f in ('main.c', 'crew.c', 'guard.c', 'plain.c')], [],

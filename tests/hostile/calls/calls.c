@@ -11,6 +11,7 @@
 
 #define RING	4096u
 #define GROUP	100
+#define ASKED	3u			/* a PASID */
 #define FAR	(1ull << 40)		/* no memory is there, and no DMA goes there */
 
 static const uint32_t pair_stream[2] = { 0x1001, 0x1002 };
@@ -297,6 +298,74 @@ static void do_sva(struct calls *c, const struct op *op)
 		uiommu_mm_die(mm);
 }
 
+/* ---- page requests, as a driver reports them ---- */
+
+static bool hold(struct calls *c, struct uiommu_iopf_group *g)
+{
+	for (unsigned i = 0; i < HELD; i++)
+		if (!c->held[i]) {
+			uiommu_hostile_release(&c->held[i]);
+			c->held[i] = g;
+			return true;
+		}
+	return false;
+}
+
+static void on_asked(void *ctx, struct uiommu_iopf_group *g)
+{
+	if (!pick(3) || !hold(ctx, g))
+		uiommu_page_response(g, UIOMMU_PAGE_SUCCESS);
+}
+
+static void on_taken_back(void *ctx, struct uiommu_iopf_group *g)
+{
+	struct calls *c = ctx;
+
+	for (unsigned i = 0; i < HELD; i++)
+		if (c->held[i] == g) {
+			c->held[i] = NULL;
+			uiommu_page_response(g, UIOMMU_PAGE_INVALID);
+		}
+}
+
+static const struct uiommu_iopf_handler asked = { on_asked, on_taken_back };
+
+static void do_ask(struct calls *c, const struct op *op)
+{
+	struct uiommu_page_request r = {
+		.addr = op->a * PAGE, .pasid = ASKED, .grpid = op->b % PRGS,
+		.flags = UIOMMU_FAULT_HAS_PASID | (op->d % 4 ? UIOMMU_PAGE_REQUEST_LAST : 0),
+	};
+
+	if (!c->asks)
+		return;
+	r.stream_id = c->asks->e.streams[0];
+	uiommu_page_request_report(c->w.iommu, &r);
+	if (op->d == 7)
+		uiommu_page_requests_lost(c->w.iommu);
+}
+
+static void do_answer(struct calls *c, const struct op *op)
+{
+	struct uiommu_iopf_group **at = &c->held[op->a % HELD], *g = *at;
+
+	if (!g)
+		return;
+	*at = NULL;
+	uiommu_hostile_acquire(at);
+	uiommu_page_response(g, op->d & 1 ? UIOMMU_PAGE_SUCCESS : UIOMMU_PAGE_FAILURE);
+}
+
+static void do_asked(struct calls *c, const struct op *op)
+{
+	if (!c->asks)
+		return;
+	if (op->d & 1)
+		uiommu_attach_device_pasid(c->asked, c->asks->dev, ASKED);
+	else
+		uiommu_detach_device_pasid(c->asks->dev, ASKED);
+}
+
 /* ---- VMs ---- */
 
 static void make_slice(struct calls *c, struct mine *m, const struct op *op)
@@ -422,7 +491,7 @@ static void do_bind(struct calls *c, const struct op *op)
 #define CALLS(X) \
 	X(attach, 20) X(detach, 10) X(group, 10) X(default, 6) X(claim, 8) X(reset, 4) \
 	X(look, 6) X(device, 6) X(domain, 8) X(map, 6) X(iopf, 12) X(pasid, 6) X(iommu, 4) X(recover, 2) \
-	X(dma, 30) X(space, 4) X(process, 6) X(sva, 20) X(slice, 8) X(vdevice, 16) X(nested, 8) X(queue, 24) X(guest, 40) X(bind, 8)
+	X(dma, 30) X(space, 4) X(process, 6) X(sva, 20) X(slice, 8) X(vdevice, 16) X(nested, 8) X(queue, 24) X(ask, 20) X(answer, 14) X(asked, 4) X(guest, 40) X(bind, 8)
 #define WEIGHT(name, weight) weight,
 #define FUNCTION(name, weight) do_##name,
 
@@ -468,6 +537,17 @@ static void add_slice(struct calls *c)
 		uiommu_hostile_fail("a slice with queues cannot be made");
 }
 
+static void add_asker(struct calls *c)
+{
+	for (unsigned k = 0; k < FDEVS; k++)
+		if (c->w.setup.faults && c->w.sva.dev[k].pri)
+			c->asks = &c->w.sva.dev[k];
+	if (c->asks && (uiommu_domain_alloc_paging(c->asks->dev, UIOMMU_DOMAIN_ALLOC_PASID,
+						   &c->asked) ||
+			uiommu_domain_set_iopf(c->asked, &asked, c)))
+		uiommu_hostile_fail("a domain that is asked for pages cannot be made");
+}
+
 void calls_boot(struct calls *c)
 {
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -479,6 +559,7 @@ void calls_boot(struct calls *c)
 	for (unsigned i = 0; i < PROCESSES; i++)
 		make_process(c, &c->process[i]);
 	add_slice(c);
+	add_asker(c);
 	if (uiommu_dma_create(c->dev[0], pick(2) ? UIOMMU_DMA_DEFERRED : UIOMMU_DMA_STRICT,
 			      pick(2) ? 0xffffffff : UINT64_MAX, &c->dma))
 		uiommu_hostile_fail("a domain for DMA cannot be made");
@@ -516,6 +597,10 @@ static void leave(struct calls *c, struct mine *m)
 /* The queue of the lower number goes last. */
 static void end_shared(struct calls *c)
 {
+	if (c->asks)
+		uiommu_detach_device_pasid(c->asks->dev, ASKED);
+	if (c->asked && uiommu_domain_free(c->asked))
+		uiommu_hostile_fail("a domain that was asked cannot go");
 	for (unsigned i = 0; i < PROCESSES; i++)
 		end_process(&c->process[i]);
 	for (unsigned n = 0; n < 2 * WORKERS; n++) {

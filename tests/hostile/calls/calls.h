@@ -41,6 +41,9 @@ struct calls {
 	struct uiommu_viommu *v;		/* with queues, where there are such */
 	void *ring;
 	bool recovering;
+	struct fdevice *asks;			/* by PRI; NULL: none does */
+	struct uiommu_domain *asked;
+	struct uiommu_iopf_group *held[HELD];
 	struct mine mine[WORKERS];
 };
 

@@ -124,10 +124,12 @@ int call_hwpt(struct srv *s, struct uiommu_file *f, struct uiommu_abi_iommu_hwpt
 	return ret;
 }
 
-int call_viommu(struct srv *s, struct uiommu_file *f, uint32_t dev, uint32_t hwpt, uint32_t *id)
+int call_viommu(struct srv *s, struct uiommu_file *f, uint32_t dev, uint32_t hwpt, uint32_t *id,
+		struct uiommu_abi_iommu_viommu_tegra241_cmdqv *page)
 {
 	struct uiommu_abi_iommu_viommu_alloc c = {
-		.size = sizeof(c), .type = 1, .dev_id = dev, .hwpt_id = hwpt,
+		.size = sizeof(c), .type = page ? 2 : 1, .dev_id = dev, .hwpt_id = hwpt,
+		.data_len = page ? sizeof(*page) : 0, .data_uptr = (uintptr_t)page,
 	};
 	int ret = call(s, f, UIOMMU_ABI_IOMMU_VIOMMU_ALLOC, &c);
 

@@ -5,6 +5,8 @@
  */
 #include "srv.h"
 
+#include "src/smmuv3/fields.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +233,33 @@ static void write64(void *ctx, uint64_t off, uint64_t v)
 	uiommu_hostile_yield();
 }
 
+static uint32_t cmdqv_read32(void *ctx, uint64_t off)
+{
+	uint32_t v = (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct srv *)ctx)->sim, off, 4);
+
+	uiommu_hostile_yield();
+	return v;
+}
+
+static uint64_t cmdqv_read64(void *ctx, uint64_t off)
+{
+	return uiommu_sim_smmuv3_cmdqv_read(((struct srv *)ctx)->sim, off, 8);
+}
+
+static void cmdqv_write32(void *ctx, uint64_t off, uint32_t v)
+{
+	uiommu_hostile_device_write();
+	uiommu_sim_smmuv3_cmdqv_write(((struct srv *)ctx)->sim, off, v, 4);
+	uiommu_hostile_yield();
+}
+
+static void cmdqv_write64(void *ctx, uint64_t off, uint64_t v)
+{
+	uiommu_hostile_device_write();
+	uiommu_sim_smmuv3_cmdqv_write(((struct srv *)ctx)->sim, off, v, 8);
+	uiommu_hostile_yield();
+}
+
 static int mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
 	static const struct uiommu_mmio_ops ops = { read32, write32, read64, write64 };
@@ -360,6 +389,9 @@ static void make_sim(struct srv *s)
 	cfg.stall = 1;
 	cfg.stall_max = 4;
 	cfg.coherent = s->coherent;
+	cfg.cmdqv.vintfs_lg2 = s->cmdqv ? 2 : 0;
+	cfg.cmdqv.vcmdqs_lg2 = s->cmdqv ? 2 : 0;
+	cfg.cmdqv.sids_lg2 = s->cmdqv ? 4 : 0;
 	cfg.tlb_entries_lg2 = 8;
 	if (uiommu_sim_smmuv3_create(&cfg, &env, &s->sim) ||
 	    uiommu_sim_smmuv3_set_temper(s->sim, &temper))
@@ -433,6 +465,7 @@ void host_create(struct srv *s)
 	s->irqs = pick(4);
 	s->quarantine = held[pick(3)];
 	s->evict = evict[pick(4)];
+	s->cmdqv = pick(2);
 	uiommu_hostile_destroy(s->h);
 	cfg.coherent = s->coherent;
 	cfg.quarantine = s->quarantine;
@@ -468,9 +501,15 @@ void host_boot(struct srv *s)
 {
 	const struct uiommu_observer obs = { .ctx = s, .fault = on_fault,
 					     .iommu_failed = on_failed };
+	static const struct uiommu_mmio_ops ops = {
+		cmdqv_read32, cmdqv_write32, cmdqv_read64, cmdqv_write64
+	};
 	const struct uiommu_smmuv3_config cfg = {
 		.name = "smmu", .mmio_pa = 0x9050000, .mmio_bytes = 0x20000,
 		.coherent = s->coherent, .has_irqs = s->irqs, .irq_evtq = 1, .irq_gerror = 2,
+		.has_cmdqv = s->cmdqv,
+		.cmdqv = { .ops = &ops, .ctx = s,
+			   .bytes = CMDQV_AT_VINTF_PAGE0 + 4 * CMDQV_STRIDE_VINTF_PAGES },
 	};
 
 	if (uiommu_create(&s->host, &obs, &s->u) || uiommu_smmuv3_probe(s->u, &cfg, &s->iommu))

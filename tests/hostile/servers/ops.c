@@ -14,15 +14,15 @@
 #include <string.h>
 
 enum { DO_OPEN, DO_SHUT, DO_BIND, DO_CLOSE, DO_MAP, DO_UNMAP, DO_COPY, DO_PT, DO_VM, DO_QUEUE,
-	DO_ATTACH, DO_DETACH, DO_RESET, DO_IRQS, DO_READ, DO_GUEST, DO_ASK, DO_REGS, DO_TOUCH,
-	NUM };
+	DO_ATTACH, DO_DETACH, DO_RESET, DO_IRQS, DO_READ, DO_GUEST, DO_ASK, DO_REGS, DO_PAGE,
+	DO_TOUCH, NUM };
 
 const unsigned srv_num_ops = NUM;
 const unsigned srv_weight[NUM] = {
 	[DO_OPEN] = 25, [DO_SHUT] = 2, [DO_BIND] = 40, [DO_CLOSE] = 8, [DO_MAP] = 50,
 	[DO_UNMAP] = 40, [DO_COPY] = 12, [DO_PT] = 45, [DO_VM] = 90, [DO_QUEUE] = 20,
 	[DO_ATTACH] = 70, [DO_DETACH] = 15, [DO_RESET] = 5, [DO_IRQS] = 20, [DO_READ] = 45,
-	[DO_GUEST] = 12, [DO_ASK] = 20, [DO_REGS] = 8, [DO_TOUCH] = 40,
+	[DO_GUEST] = 12, [DO_ASK] = 20, [DO_REGS] = 8, [DO_PAGE] = 30, [DO_TOUCH] = 40,
 };
 
 /* ---- what may answer a page request besides the program ---- */
@@ -417,17 +417,21 @@ static void op_pt(struct srv *s, const struct op *op)
 	drop(s, n);
 }
 
+/* With a page of registers, or without. */
 static void change_viommu(struct srv *s, struct uiommu_file *f, struct context *x, uint32_t dev,
 			  bool go)
 {
 	struct object *o = &x->viommu;
+	bool page = s->cmdqv && pick(2);
 	uint32_t id;
 
 	if (o->id && go) {
 		destroy(s, f, "DESTROY of a vIOMMU", o);
 	} else if (!o->id && name(&x->pt[PT_PARENT])) {
-		if (!EXPECT(s, "VIOMMU_ALLOC", call_viommu(s, f, dev, x->pt[PT_PARENT].id, &id),
-			    s->coherent ? 0 : UIOMMU_EOPNOTSUPP))
+		memset(&x->page, 0, sizeof(x->page));
+		if (!EXPECT(s, "VIOMMU_ALLOC", call_viommu(s, f, dev, x->pt[PT_PARENT].id, &id,
+							   page ? &x->page : NULL),
+			    s->coherent ? 0 : UIOMMU_EOPNOTSUPP, page ? UIOMMU_ENOSPC : 0))
 			o->id = id;
 		unname(&x->pt[PT_PARENT]);
 	}
@@ -687,8 +691,9 @@ static void read_faults(struct srv *s, struct context *x)
 		return;
 	q->refs++;
 	uiommu_iommufd_fault_ready(q->object);
-	ret = uiommu_iommufd_fault_read(q->object, &s->as, 0, sizeof(got), (uintptr_t)got);
+	ret = uiommu_iommufd_fault_read(q->object, &s->as, 0, sizeof(got), pick(8) ? (uintptr_t)got : 0);
 	srv_note(s, "read of a fault queue: %lld", (long long)ret);
+	ret = ret == -UIOMMU_EFAULT ? 0 : ret;	/* to nowhere: it is told again */
 	if (ret < 0 || ret % (int64_t)sizeof(got[0]))
 		uiommu_hostile_fail("read of a fault queue returns %lld", (long long)ret);
 	for (unsigned i = 0; i < (uint64_t)ret / sizeof(got[0]); i++)
@@ -823,6 +828,44 @@ static void op_ask(struct srv *s, const struct op *op)
 		ask_device(s, op);
 }
 
+/* A file that is bound to nothing, and is closed whatever others do with the function. */
+static void look_unbound(struct srv *s, unsigned n)
+{
+	struct uiommu_vfio_file *f;
+	unsigned region;
+	uint64_t off;
+
+	EXPECT(s, "open of a function", uiommu_vfio_open(s->fn[n].vfio, &f));
+	if (!uiommu_vfio_mmap(f, 0, PAGE, &region, &off))
+		uiommu_hostile_fail("a function is mapped through a file that is not bound");
+	uiommu_vfio_store(f, 0, 4, 1, 4);
+	if (uiommu_vfio_load(f, 0, 4, 4) != UINT64_MAX)
+		uiommu_hostile_fail("a function answers a file that is not bound");
+	uiommu_vfio_close(f);
+	uiommu_hostile_handover();
+}
+
+/* A VM's page of registers: mapped, used, and given back while its vIOMMU may go. */
+static void op_page(struct srv *s, const struct op *op)
+{
+	unsigned c = op->a % CTXS;
+	struct uiommu_file *f = get(s, c);
+	const struct context *x = &s->ctx[c];
+	struct uiommu_iommufd_region *page;
+
+	if (!f)
+		return;
+	if (x->page.out_vintf_mmap_length &&
+	    !EXPECT(s, "mmap", uiommu_iommufd_mmap(f->object, x->page.out_vintf_mmap_offset,
+						   x->page.out_vintf_mmap_length, &page),
+		    UIOMMU_ENXIO)) {
+		uiommu_iommufd_store(page, VCMDQ_PROD, op->b, 4);
+		uiommu_iommufd_load(page, VCMDQ_PROD, 4);
+		uiommu_iommufd_munmap(page);
+	}
+	put(s, c, f);
+}
+
 static void op_regs(struct srv *s, const struct op *op)
 {
 	unsigned n = op->a % FNS, region;
@@ -830,6 +873,7 @@ static void op_regs(struct srv *s, const struct op *op)
 	uint8_t buf[64] = { 0 };
 	uint64_t off;
 
+	look_unbound(s, n);
 	if (!f)
 		return;
 	uiommu_vfio_read(f, &s->as, 7ull << 40, sizeof(buf), (uintptr_t)buf);
@@ -855,7 +899,8 @@ void srv_op(void *world, const struct op *op)
 		[DO_COPY] = op_copy, [DO_PT] = op_pt, [DO_VM] = op_vm, [DO_QUEUE] = op_queue,
 		[DO_ATTACH] = op_attach, [DO_DETACH] = op_detach, [DO_RESET] = op_reset,
 		[DO_IRQS] = op_irqs, [DO_READ] = op_read, [DO_GUEST] = op_guest,
-		[DO_ASK] = op_ask, [DO_REGS] = op_regs, [DO_TOUCH] = op_touch,
+		[DO_ASK] = op_ask, [DO_REGS] = op_regs, [DO_PAGE] = op_page,
+		[DO_TOUCH] = op_touch,
 	};
 
 	fns[op->what](world, op);

@@ -22,6 +22,8 @@ static int copy_out(void *ctx, struct uiommu_as *as, uint64_t dst, const void *s
 {
 	host_may_sleep(ctx, "copy_out");
 	uiommu_hostile_yield();
+	if (!dst)
+		return -UIOMMU_EFAULT;
 	memcpy((void *)(uintptr_t)dst, src, bytes);
 	return 0;
 }

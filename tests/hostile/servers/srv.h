@@ -73,6 +73,7 @@ struct context {
 	struct object pt[PTS];
 	bool guest_faults;		/* what the nested one is */
 	struct object queue, viommu, vdevice, veventq;
+	struct uiommu_abi_iommu_viommu_tegra241_cmdqv page;	/* of the vIOMMU; 0: none */
 	unsigned vdevice_fn;
 	struct uiommu_file *queue_file, *veventq_file;
 	struct told {
@@ -132,7 +133,7 @@ struct srv {
 	struct uiommu_iommu *iommu;
 	struct { void (*fn)(void *arg); void *arg; bool pending, running; } irq[4];
 	struct cpu cpu[CPUS];
-	bool coherent, irqs, ready;
+	bool coherent, irqs, cmdqv, ready;
 	unsigned quarantine, evict;
 
 	long live, locks, pins, files;
@@ -195,7 +196,8 @@ int call_map_dma(struct srv *s, struct uiommu_file *f, unsigned page, uint64_t i
 int call_unmap_dma(struct srv *s, struct uiommu_file *f, uint64_t iova);
 int call_hwpt(struct srv *s, struct uiommu_file *f, struct uiommu_abi_iommu_hwpt_alloc c,
 	      uint32_t *id);
-int call_viommu(struct srv *s, struct uiommu_file *f, uint32_t dev, uint32_t hwpt, uint32_t *id);
+int call_viommu(struct srv *s, struct uiommu_file *f, uint32_t dev, uint32_t hwpt, uint32_t *id,
+		struct uiommu_abi_iommu_viommu_tegra241_cmdqv *page);
 int call_vdevice(struct srv *s, struct uiommu_file *f, uint32_t viommu, uint32_t dev,
 		 uint32_t *id);
 int call_veventq(struct srv *s, struct uiommu_file *f, uint32_t viommu, uint32_t *id, int *fd);
