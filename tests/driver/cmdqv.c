@@ -1120,12 +1120,19 @@ static void interfaces_and_pairs_are_not_without_end(void **state)
 	struct rig r;
 	struct uiommu_viommu *v, *none = NULL;
 	struct uiommu_vdevice *vd[SIDS_LG2 + 2], *no = NULL;
+	struct uiommu_hw_queue_config cfg = { 1, 0, 0, 64 };
+	struct uiommu_hw_queue *q;
 	struct uiommu_dev *more;
 
 	start_vms(&r);
 	more = bench_add(&r.b, "d4", 4, 0);
 	assert_int_equal(slice(&r, 0, &v), 0);
 	assert_int_equal(slice(&r, 0, &none), -UIOMMU_ENOSPC);
+	/* a queue alone holds it */
+	cfg.base = thost_pa(&r.b.t, r.g[0].mem);
+	assert_int_equal(uiommu_hw_queue_alloc(v, &cfg, &q), 0);
+	assert_int_equal(uiommu_viommu_free(v), -UIOMMU_EBUSY);
+	assert_int_equal(uiommu_hw_queue_free(q), 0);
 	assert_int_equal(uiommu_viommu_free(v), 0);
 	assert_int_equal(reg(&r, AT_VINTF(3, VINTF_CONFIG)), 0);
 	assert_int_equal(slice(&r, 0, &v), 0);
