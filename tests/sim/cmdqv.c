@@ -1226,6 +1226,46 @@ static void late_it_is_its_own(void **state)
 	silent = 0;
 }
 
+/* Consumed, then its queue is taken away, then it is carried out: it is waited for. */
+static void late_it_is_waited_for(void **state)
+{
+	unsigned seen = 0;
+
+	(void)state;
+	for (uint64_t n = 1; n <= 100; n++) {
+		uint64_t seed = n * 0x9e3779b97f4a7c15u;
+		struct bed *b = late_bed(&seed);
+		struct queue q = late_queue(b, 1, 5);
+		uint32_t prod;
+
+		b->cmdq = bed_alloc(b, 16u << CMDQ_LG2);
+		wr64(b, CMDQ_BASE, b->cmdq | CMDQ_LG2);
+		wr(b, CR0, 9);
+		settle(b);
+		inv_answer = 1;
+		inv_calls = 0;
+		put(b, VINTF(1) + SID_MATCH, 1);
+		say(&q, ATC_INV(0), 0);
+		while (!consumed(&q))
+			uiommu_sim_smmuv3_step(b->sim);
+		put(b, ALLOC(q.number), 1 << 15);
+		seen += !inv_calls;
+		cmd(b, OP_SYNC, 0);
+		prod = rd(b, CMDQ_PROD);
+		for (unsigned i = 0; i < 100; i++)
+			uiommu_sim_smmuv3_step(b->sim);
+		assert_int_equal(inv_calls, 1);
+		assert_int_not_equal(rd(b, CMDQ_CONS) & 0xfffff, prod);
+		uiommu_sim_smmuv3_atc_inv_done(b->sim, last_inv.queue, true);
+		for (unsigned i = 0; i < 100; i++)
+			uiommu_sim_smmuv3_step(b->sim);
+		assert_int_equal(rd(b, CMDQ_CONS) & 0xfffff, prod);
+		bed_free(b);
+	}
+	inv_answer = 0;
+	assert_true(seen);
+}
+
 /* What is switched off runs until STATUS says so, and not a command longer. */
 static void off_late(void **state)
 {
@@ -1375,6 +1415,7 @@ int main(void)
 		QCASE(off_and_on_it_waits_anew),
 		cmocka_unit_test(late_and_in_any_order),
 		cmocka_unit_test(late_it_is_its_own),
+		cmocka_unit_test(late_it_is_waited_for),
 		cmocka_unit_test(off_late),
 		cmocka_unit_test(off_late_and_nobodys),
 		QCASE(whatever_it_writes),
