@@ -420,17 +420,13 @@ int uiommu_smmuv3_viommu_mmio(const struct uiommu_viommu *v, struct uiommu_mmio 
 
 /* ---- which errors were told ---- */
 
-/* What GERROR says of a queue that has no error: of that nobody need be told. */
-static void told_so_far(struct smmu_vintf *vi, unsigned index)
+/* It begins anew: whatever stops it now is told. */
+static void nothing_told(struct smmu_vintf *vi, unsigned index)
 {
 	struct smmu_cmdqv *c = vi->smmu->cmdqv;
-	uint64_t bit = (uint64_t)1 << index % 64;
-	uint32_t gerror = get(c, qreg0(vi->index * c->per + index, VCMDQ_GERROR));
 
 	host_lock(vi->smmu->host, &c->lock);
-	vi->told[index / 64] &= ~bit;
-	if (gerror & FMASK(VCMDQ_GERROR_CMDQ_ERR))
-		vi->told[index / 64] |= bit;
+	vi->told[index / 64] &= ~((uint64_t)1 << index % 64);
 	host_unlock(vi->smmu->host, &c->lock);
 }
 
@@ -471,7 +467,7 @@ static int queue_start(const struct uiommu_hw_queue *q)
 		return err;
 	queue_clear(c, n, q->cfg.base | FPREP(VCMDQ_BASE_LOG2SIZE, lg2));
 	/* whoever has it next may make a mistake at once, and is told of that one */
-	told_so_far(vi, q->cfg.index);
+	nothing_told(vi, q->cfg.index);
 	queue_assign(c, vi->index, q->cfg.index, true);
 	return 0;
 }
@@ -512,23 +508,30 @@ void uiommu_smmuv3_hw_queue_fini(struct uiommu_hw_queue *q)
 
 /* ---- a queue has stopped ---- */
 
-/* Of those in @map, whose error is not the one that was told: a bit of GERROR that is the
- * other way round each time. */
+/*
+ * Has one of those in @map stopped since it was last looked at? A bit of GERROR is the
+ * other way round each time. Its user may see to an error before anybody looks, and so to
+ * two: what did not stand still then, and does now, has stopped whatever that bit is. So
+ * has one whose user says so.
+ */
 static bool is_news(struct smmu_vintf *vi, unsigned word, uint64_t map)
 {
 	const struct smmu_cmdqv *c = vi->smmu->cmdqv;
-	uint64_t now = 0;
+	uint64_t now = 0, errors = 0;
 	bool news;
 
 	for (uint64_t left = map; left; left &= left - 1) {
 		unsigned n = port_ctz64(left);
 		unsigned q = vi->index * c->per + 64 * word + n;
+		uint32_t error = get(c, qreg0(q, VCMDQ_GERROR));
+		uint32_t active = error ^ get(c, qreg0(q, VCMDQ_GERRORN));
 
-		if (get(c, qreg0(q, VCMDQ_GERROR)) & FMASK(VCMDQ_GERROR_CMDQ_ERR))
-			now |= (uint64_t)1 << n;
+		now |= FGET(VCMDQ_GERROR_CMDQ_ERR, active) << n;
+		errors |= FGET(VCMDQ_GERROR_CMDQ_ERR, error) << n;
 	}
-	news = (now ^ vi->told[word]) & map;
-	vi->told[word] = (vi->told[word] & ~map) | now;
+	news = now & (~vi->told[word] | (errors ^ vi->errors[word]));
+	vi->told[word] = now;
+	vi->errors[word] = errors;
 	return news;
 }
 
@@ -564,16 +567,14 @@ static void tell(struct smmu_vintf *vi)
 void uiommu_smmuv3_cmdqv_errors(struct smmu *s)
 {
 	struct smmu_cmdqv *c = s->cmdqv;
-	uint64_t map;
 
 	if (!uiommu_smmuv3_cmdqv_usable(s))
 		return;
-	map = get(c, CMDQV_VINTF_ERR_MAP) | (uint64_t)get(c, CMDQV_VINTF_ERR_MAP + 4) << 32;
-	if (map & 1)
+	if (get(c, CMDQV_VINTF_ERR_MAP) & 1)
 		uiommu_smmuv3_cmdq_gerror(&c->own);
+	/* of one without an error that is noted, too */
 	for (unsigned i = 1; i < c->vintfs; i++)
-		if (map >> i & 1)
-			tell(&c->vintf[i]);
+		tell(&c->vintf[i]);
 }
 
 /* ---- after a reset ---- */

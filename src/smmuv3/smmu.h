@@ -119,7 +119,8 @@ struct smmu_vintf {
 	bool stuck;				/* (u) not to be used before a reset */
 	uint32_t slots;				/* (u) bit n: pair n of SIDs is taken */
 	struct uiommu_viommu *viommu;		/* (r) whose, under the lock too; NULL: free */
-	uint64_t told[2];			/* (v) bit n: CMDQ_ERR of queue n as last told */
+	uint64_t told[2];			/* (v) bit n: queue n stood still when looked at, */
+	uint64_t errors[2];			/* (v) and its CMDQ_ERR of then */
 };
 
 /* The uAPI's iommu_hw_info_tegra241_cmdqv. */

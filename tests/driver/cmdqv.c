@@ -986,10 +986,44 @@ static void a_queue_that_errs_stops_alone_and_its_vm_is_told(void **state)
 		assert_int_equal(g->stopped[0], 2);
 		assert_int_equal(r.g[1].stops, 1);
 		assert_int_equal(r.g[1].stopped[0], 1);
-		/* whoever says that he has an error has none */
+		/* whoever says that he has an error stands still, too */
 		hand_set(&h[0], VCMDQ_GERRORN, ~hand_get(&h[0], VCMDQ_GERROR));
 		poll(&r, by_interrupt);
-		assert_int_equal(g->stops, 2);
+		poll(&r, by_interrupt);
+		assert_int_equal(g->stops, 3);
+		assert_int_equal(g->stopped[0], 3);
+		stop_vms(&r);
+	}
+}
+
+/* It sees to its error itself before anybody has looked, or after: the next one is told,
+ * whichever way round GERROR has it by now. */
+static void an_error_that_its_vm_saw_first_hides_no_other(void **state)
+{
+	for (unsigned ways = 0; ways < 16; ways++) {
+		struct rig r;
+		struct hands h;
+		unsigned stops = 0;
+
+		start_vms(&r);
+		h = hands(&r.g[0], 0);
+		for (unsigned i = 0; i < 4; i++) {
+			bool looked = ways >> i & 1;
+
+			assert_false(hand_say(&h, OP(CFGI_STE), 0));
+			if (looked)
+				poll(&r, false);
+			stops += looked;
+			assert_int_equal(r.g[0].stops, stops);
+			h.ring[(h.prod - 2) % (1u << RING_LG2) * 2] = OP(SYNC);
+			hand_set(&h, VCMDQ_GERRORN, hand_get(&h, VCMDQ_GERROR));
+			if (i & 1)
+				poll(&r, false);
+		}
+		assert_false(hand_say(&h, OP(CFGI_STE), 0));
+		poll(&r, true);
+		poll(&r, true);
+		assert_int_equal(r.g[0].stops, stops + 1);
 		stop_vms(&r);
 	}
 }
@@ -1612,6 +1646,7 @@ int main(void)
 		T(nothing_is_left_of_whoever_had_it_before), T(an_error_that_nobody_waits_for),
 		T(invariant_08_a_vms_queue_reaches_that_vm_alone),
 		T(a_queue_that_errs_stops_alone_and_its_vm_is_told),
+		T(an_error_that_its_vm_saw_first_hides_no_other),
 		T(a_new_queue_has_no_old_error),
 		T(an_error_before_the_queue_is_made_is_told), T(a_vm_is_told_of_queues_that_it_has),
 		T(what_a_queue_may_not_be),
