@@ -100,6 +100,7 @@ static int write_stes(struct smmu_master *m, const uint64_t *target)
 {
 	int err = 0;
 
+	m->written = true;
 	for (unsigned i = 0; i < m->dev->num_streams; i++) {
 		int e = write_ste(m, m->dev->streams[i].id, target, true);
 
@@ -414,7 +415,8 @@ static bool stream_stays(const struct smmu_master *m, uint32_t sid)
 	return false;
 }
 
-/* An invalid STE aborts too, and says so: whoever still does DMA is unknown. */
+/* An invalid STE aborts too, and says so: whoever still does DMA is unknown. One that
+ * was never anything else is left: what firmware has started goes on. */
 static void device_remove(struct uiommu_dev *dev)
 {
 	static const uint64_t none[STE_WORDS];
@@ -422,7 +424,7 @@ static void device_remove(struct uiommu_dev *dev)
 
 	m->blocked = true;
 	uiommu_smmuv3_ats_before(m, UIOMMU_NO_PASID, false);
-	for (unsigned i = 0; i < dev->num_streams; i++)
+	for (unsigned i = 0; m->written && i < dev->num_streams; i++)
 		if (!stream_stays(m, dev->streams[i].id))
 			write_ste(m, dev->streams[i].id, none, false);
 	uiommu_smmuv3_set_state(dev, SMMU_DEV_GONE, SMMU_DEV_ATS);

@@ -189,6 +189,7 @@ struct smmu_master {
 	struct smmu_cdtab *cdtab;		/* (i) */
 	struct smmu_master *next;		/* (u) cdtab->masters */
 	const struct uiommu_link *rid;		/* (u) what the RID has */
+	bool written;				/* (u) an STE may be other than it was found */
 	bool blocked;				/* (u) aborts whatever is attached */
 	bool live;				/* (u) an STE leads to the table */
 	bool cds_cached;			/* (u) one did: CDs may be cached */
