@@ -268,6 +268,9 @@ static inline void fake_init(struct fake *f, struct thost *t, struct uiommu *u, 
 	f->iommu.pasid_bits = 4;
 	f->iommu.caps = caps;
 	snprintf(f->iommu.name, sizeof(f->iommu.name), "fake");
+	host_counter(&f->next_tag, sizeof(f->next_tag));
+	host_counter(&f->commits, sizeof(f->commits));
+	host_counter(&f->invalidations, sizeof(f->invalidations));
 	assert_int_equal(uiommu_iommu_register(u, &f->iommu), 0);
 }
 

@@ -25,6 +25,7 @@ static int pin(void *ctx, uint32_t *asid)
 	if (!s->pinned)
 		return -UIOMMU_ENOSPC;
 	s->pins++;
+	host_held(HOST_PIN, 1);
 	*asid = s->pinned;
 	return 0;
 }
@@ -32,6 +33,7 @@ static int pin(void *ctx, uint32_t *asid)
 static void unpin(void *ctx)
 {
 	((struct scene *)ctx)->unpins++;
+	host_held(HOST_PIN, -1);
 }
 
 static struct uiommu_mm *make_mm(struct scene *s, const char *name, bool pins)
@@ -51,6 +53,8 @@ static void build(struct scene *s, struct world *w)
 	const struct uiommu_pt_config cfg = { .ias_lg2 = 48, .oas_lg2 = 48 };
 
 	memset(s, 0, sizeof(*s));
+	host_counter(&s->pins, sizeof(s->pins));
+	host_counter(&s->unpins, sizeof(s->unpins));
 	s->w = w;
 	other_kind = fake_ops;
 	w->b.iommu.ops = &other_kind;

@@ -417,6 +417,7 @@ static inline void thost_fini(struct thost *t)
 	assert_int_equal(t->live, 0);
 	assert_int_equal(t->live_tables, 0);
 	assert_int_equal(t->live_bytes, 0);
+	host_counts_nothing();
 	munmap(t->mem, THOST_BYTES);
 	free(t->freed);
 }

@@ -796,7 +796,8 @@ static bool hold_back(struct bench *b, uint64_t off, uint64_t v)
 {
 	if (stage.closed)
 		assert_int_equal(FGET(STE_Config, ste_of(stage.r, 0)[0]), STE_Config_ABORT);
-	if (off != SMMU_CMDQ_PROD || stage.waiting || !stage.meanwhile || stage.skip--)
+	if (host_tries() || off != SMMU_CMDQ_PROD || stage.waiting || !stage.meanwhile ||
+	    stage.skip--)
 		return true;
 	stage.held = (unsigned)v;
 	stage.waiting = true;

@@ -3,13 +3,15 @@
  * tests/fail/each.h - every host call refused in turn, along every test of a program
  *
  * A test runs once to count the calls that its host could refuse, and then once for
- * each: that one is refused. The linker puts a function of core.c, smmuv3.c or servers.c
- * before each function of the library that may fail (--wrap). It sees whether the call
- * that met the refusal says so with the right error, and leaves all as it was; then it
- * calls again, so that the test goes on as if nothing had been, and its own checks say
- * whether that is so. Its end says whether anything is left behind.
+ * each: that one is refused. The linker puts a function of a file here before each
+ * function of the library that may fail (--wrap). It sees whether the call that met the
+ * refusal says so with the right error, and leaves all as it was; then it calls again, so
+ * that the test goes on as if nothing had been, and its own checks say whether that is
+ * so. Its end says whether anything is left behind.
  *
- * In a loop of a test it is the first two calls that came the same way.
+ * In a loop of a test it is the first two calls that came the same way, and a few of all
+ * others. Where threads call the library there are no numbers: each way is refused once,
+ * to whichever thread comes it first, and only error and end are looked at.
  */
 #ifndef TESTS_FAIL_EACH_H
 #define TESTS_FAIL_EACH_H
@@ -27,7 +29,7 @@
 
 /* A description of all that may not have changed, as text. */
 struct picture {
-	char s[1 << 16];
+	char s[1 << 19];
 	size_t n;
 };
 
@@ -39,7 +41,6 @@ struct entry {
 	void (*extra)(struct picture *p, const void *arg);	/* of the servers */
 	const void *arg;
 	bool fired;			/* a host call was refused in it */
-	bool looked;			/* there is a picture of before */
 	bool ends_blocked;		/* may leave less attached than before */
 };
 

@@ -569,6 +569,7 @@ static void add_fn(struct rig *r, unsigned n, const struct rig_options *o)
 
 	f->rig = r;
 	f->sid = 0x10 + n;
+	host_counter(&f->resets, sizeof(f->resets));
 	assert_int_equal(uiommu_device_add(r->u, &cfg, &f->dev), 0);
 	if (o->vfio)
 		add_vfio(r, f);
@@ -625,6 +626,7 @@ void rig_destroy(struct rig *r)
 	uiommu_smmuv3_remove(r->iommu);
 	uiommu_destroy(r->u);
 	uiommu_sim_smmuv3_destroy(r->smmu);
+	host_counts_nothing();
 	assert_int_equal(r->num_pins, 0);
 	assert_int_equal(r->num_files, 0);
 	assert_int_equal(r->as.refs, 1);

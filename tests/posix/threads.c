@@ -427,6 +427,7 @@ static void locks_exclude(void **state)
 	struct rig *r = *state;
 	pthread_t t[3];
 
+	counter = 0;
 	assert_int_equal(r->h->lock_init(r->h->ctx, &lock, UIOMMU_LOCK_SPIN), 0);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&t[i], NULL, count, r);

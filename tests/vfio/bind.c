@@ -392,6 +392,7 @@ static void a_reset_is_a_window_without_dma(void **state)
 	}
 	r->fns[0].on_reset = look_into_the_window;
 	windows = 0;
+	host_counter(&windows, sizeof(windows));
 	assert_int_equal(uiommu_vfio_ioctl(e->f, &r->as, UIOMMU_ABI_VFIO_DEVICE_RESET, 0), 0);
 	assert_int_equal(windows, 1);
 	assert_int_equal(rig_read64(r, 0, -1, 0x10000), 0xabc);

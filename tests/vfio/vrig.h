@@ -4,6 +4,7 @@
 #define TESTS_VFIO_VRIG_H
 
 #include "tests/iommufd/rig.h"
+#include "tests/fail/hook.h"
 
 #define IOMMUFD		3	/* the program's file numbers */
 #define EVENTFD		4
