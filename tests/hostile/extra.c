@@ -123,17 +123,21 @@ static void unmap(struct world *w, unsigned i)
 	struct extra *x = &w->extra;
 	uint64_t iova = x->map[i].iova;
 	struct var *v = var_of(w, iova);
+	unsigned mine;
 
 	world_note(w, "dma_unmap of IOVA 0x%llx: begins", (unsigned long long)iova);
 	x->map[i].mapped = false;
 	if (v)
 		push(v, 0, ++w->clock);
+	mine = v ? v->n : 0;
 	uiommu_dma_unmap(x->dma, iova, PAGE);
 	world_note(w, "... returns");
-	if (v && !x->deferred && !var_now(v))
+	/* else it is another's by now, who says himself when he is done with it */
+	if (!v || v->n != mine)
+		return;
+	if (!x->deferred)
 		close_older(w, v);
-	if (v && !var_now(v))
-		x->gone[v - x->var] = v->n;
+	x->gone[v - x->var] = mine;
 }
 
 /* What was unmapped before it began is out of reach when it returns. */

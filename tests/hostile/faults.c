@@ -53,6 +53,12 @@ static bool hold(struct space *s, struct uiommu_iopf_group *g)
 	return false;
 }
 
+/* One that is gone has its place in memory to another: by the StreamID. */
+bool faults_of(const struct fdevice *f, const struct uiommu_iopf_group *g)
+{
+	return g->requests->stream_id == f->e.streams[0];
+}
+
 static void check_born(const struct space *s, unsigned k, const struct uiommu_iopf_group *g)
 {
 	const struct uiommu_page_request *r = g->requests;
@@ -70,7 +76,7 @@ static void check_born(const struct space *s, unsigned k, const struct uiommu_io
 static void on_fault(void *ctx, struct uiommu_iopf_group *g)
 {
 	struct space *s = ctx;
-	unsigned k = s->w->sva.dev[1].dev == g->dev;
+	unsigned k = faults_of(&s->w->sva.dev[1], g);
 
 	s->on[k].inside++;
 	world_note(s->w, "space %u is asked for 0x%llx, PASID %u", s->number,

@@ -122,7 +122,7 @@ static void left(const struct space *s, unsigned k, uint64_t at, uint64_t since)
 {
 	faults_left(s, k, (uint32_t)at - 1, since);
 	for (unsigned i = 0; i < HELD; i++)
-		if (s->held[i] && s->held[i]->dev == s->w->sva.dev[k].dev &&
+		if (s->held[i] && faults_of(&s->w->sva.dev[k], s->held[i]) &&
 		    s->held[i]->requests->pasid + 1 == at)
 			uiommu_hostile_fail("space %u is left by device %c, whose request it still has",
 					    s->number, 'f' + k);
@@ -457,7 +457,7 @@ static void none_of(struct world *w, unsigned k, uint64_t t)
 	for (unsigned i = 0; i < SVA_SPACES * HELD; i++) {
 		const struct uiommu_iopf_group *g = w->sva.space[i / HELD].held[i % HELD];
 
-		if (g && g->dev == w->sva.dev[k].dev && born(&w->sva.dev[k], g->requests) < t)
+		if (g && faults_of(&w->sva.dev[k], g) && born(&w->sva.dev[k], g->requests) < t)
 			uiommu_hostile_fail("device %c is reset, and space %u has a request of it",
 					    'f' + k, i / HELD);
 	}

@@ -442,6 +442,7 @@ extern const struct uiommu_iopf_handler fault_handler;
 void pager_acts(void *arg);
 void faults_answered(void *ctx, const struct uiommu_sim_page_response *r);
 void faults_resumed(void *ctx, uint32_t stream, uint16_t stag, enum uiommu_sim_resume how);
+bool faults_of(const struct fdevice *f, const struct uiommu_iopf_group *g);
 void faults_published(struct world *w, uint32_t prod);
 void faults_left(const struct space *s, unsigned k, uint32_t pasid, uint64_t since);
 void faults_gone(struct world *w, unsigned k, uint64_t since);
