@@ -26,7 +26,10 @@ void ats_endpoint(struct world *w, struct endpoint *e, const uint32_t *streams, 
 	cmdqv_pairs(w);
 }
 
-/* The Enable bit. What a good device forgets then, one that keeps does not. */
+/*
+ * The Enable bit. What a good device forgets then, one that keeps does not. Configuration
+ * space is slow: what the device does with it is over long before the write is.
+ */
 static void set_ats(void *ctx, bool on)
 {
 	struct endpoint *e = ctx;
@@ -39,7 +42,8 @@ static void set_ats(void *ctx, bool on)
 	}
 	e->on = on;
 	e->changes++;
-	uiommu_hostile_yield();
+	for (unsigned n = pick(3) && !e->silent ? 1 : pick(200); n; n--)
+		uiommu_hostile_wait();
 }
 
 void ats_configure(struct endpoint *e, struct uiommu_dev_config *cfg)
@@ -149,11 +153,12 @@ void ats_well(struct world *w, struct endpoint *e)
 
 /* ---- its DMA ---- */
 
-/* On, through its own TLB, but for some; off, from there only what it has kept. */
+/* On, through its own TLB, but for some; off, from there only what it has kept: rather so
+ * while it is silent. */
 int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 	    const struct uiommu_sim_access *a, struct dma *d)
 {
-	bool by_atc = w->setup.ats && (e->on ? pick(4) : !pick(4));
+	bool by_atc = w->setup.ats && (e->on || e->silent ? pick(4) : !pick(4));
 	uint64_t buf = 0;
 	int err;
 

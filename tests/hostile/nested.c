@@ -139,6 +139,70 @@ static void store_cd(struct vm *vm, unsigned space, bool valid)
 	port_dma_mb();
 }
 
+static bool forgives(struct world *w, const struct vdev *d, int err)
+{
+	return world_forgives(w, err) || w->failing || (d->e.trouble && err == -UIOMMU_EIO);
+}
+
+static int alloc_nested(struct vm *vm, struct vdev *d)
+{
+	const uint64_t ste[2] = {
+		FCONST(STE_V, 1) | FPREP(STE_Config, STE_Config_S1) | FPREP(STE_S1CDMax, 1) | TABLES,
+		FPREP(STE_S1DSS, STE_S1DSS_SSID0) | FPREP(STE_S1CIR, CACHE_WB) |
+			FPREP(STE_S1COR, CACHE_WB) | FPREP(STE_S1CSH, SH_ISH) |
+			FPREP(STE_EATS, d->e.global && vm->w->setup.ats ? STE_EATS_TRANS : 0),
+	};
+	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
+
+	return uiommu_domain_alloc_nested(vm->parent, vm->v, d->dev, &user, &d->dom);
+}
+
+/*
+ * CFGI_STE of a guest's, which stands for all CDs behind it (IHI 0070, 4.3.1): its VMM
+ * attaches what stands in the guest's STE anew, be it what stood there before.
+ */
+static bool say_ste(struct vm *vm, struct vdev *d)
+{
+	struct world *w = vm->w;
+	struct uiommu_domain *old = d->dom;
+	int err;
+
+	if (d->busy || d->reset || d->unsure || var_now(&d->has) != NESTED(vm->number))
+		return false;
+	d->busy = true;
+	err = alloc_nested(vm, d);
+	if (!err)
+		err = uiommu_replace_device_pasid(d->dom, d->dev, UIOMMU_NO_PASID);
+	world_note(w, "VM %u says CFGI_STE of device %c: %d", vm->number, 'h' + d->number, err);
+	if (err && !forgives(w, d, err))
+		uiommu_hostile_fail("a guest's STE cannot be attached again: %d", err);
+	d->unsure |= err && err != -UIOMMU_ENOMEM;
+	if (!err || d->dom != old)
+		uiommu_domain_free(err ? d->dom : old);
+	if (err)
+		d->dom = old;
+	uiommu_hostile_handover();
+	d->busy = false;
+	return !err;
+}
+
+static void say_cd(struct vm *vm, struct vdev *d, unsigned space)
+{
+	const uint64_t sid = FPREP(CMD_CFGI_CD_StreamID, VSID(d->number));
+
+	switch (pick(3)) {
+	case 0:
+		if (say_ste(vm, d))
+			break;
+		/* fall through */
+	case 1:
+		say(vm, OP(CFGI_CD) | sid | FPREP(CMD_CFGI_CD_SubstreamID, space), 1);
+		break;
+	default:
+		say(vm, OP(CFGI_CD_ALL) | sid, 0);
+	}
+}
+
 static void change_cd(struct vm *vm, unsigned space)
 {
 	bool valid = !var_now(&vm->cd[space]);
@@ -146,16 +210,9 @@ static void change_cd(struct vm *vm, unsigned space)
 	world_note(vm->w, "VM %u: CD %u %s: begins", vm->number, space, valid ? "comes" : "goes");
 	var_begin(vm->w, &vm->cd[space], valid);
 	store_cd(vm, space, valid);
-	for (unsigned n = 0; n < VDEVS; n++) {
-		const uint64_t sid = FPREP(CMD_CFGI_CD_StreamID, VSID(n));
-
-		if (vm->w->nested.dev[n].vm != vm)
-			continue;
-		if (pick(2))
-			say(vm, OP(CFGI_CD) | sid | FPREP(CMD_CFGI_CD_SubstreamID, space), 1);
-		else
-			say(vm, OP(CFGI_CD_ALL) | sid, 0);
-	}
+	for (unsigned n = 0; n < VDEVS; n++)
+		if (vm->w->nested.dev[n].vm == vm)
+			say_cd(vm, &vm->w->nested.dev[n], space);
 	say(vm, OP(TLBI_NH_ASID) | FPREP(CMD_TLBI_NH_ASID_ASID, 7 + space), 0);
 	say_devices(vm, space, FPREP(CMD_ATC_INV_Size, CMD_ATC_INV_Size_ALL));
 	var_end(vm->w, &vm->cd[space], true);
@@ -213,24 +270,6 @@ void nested_balloon(struct world *w, const struct op *op)
 }
 
 /* ---- its devices ---- */
-
-static bool forgives(struct world *w, const struct vdev *d, int err)
-{
-	return world_forgives(w, err) || w->failing || (d->e.trouble && err == -UIOMMU_EIO);
-}
-
-static int alloc_nested(struct vm *vm, struct vdev *d)
-{
-	const uint64_t ste[2] = {
-		FCONST(STE_V, 1) | FPREP(STE_Config, STE_Config_S1) | FPREP(STE_S1CDMax, 1) | TABLES,
-		FPREP(STE_S1DSS, STE_S1DSS_SSID0) | FPREP(STE_S1CIR, CACHE_WB) |
-			FPREP(STE_S1COR, CACHE_WB) | FPREP(STE_S1CSH, SH_ISH) |
-			FPREP(STE_EATS, d->e.global && vm->w->setup.ats ? STE_EATS_TRANS : 0),
-	};
-	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
-
-	return uiommu_domain_alloc_nested(vm->parent, vm->v, d->dev, &user, &d->dom);
-}
 
 /* Taken back as far as it came. */
 static void ungive(struct vdev *d)

@@ -362,10 +362,11 @@ static void unlock_region(struct world *w, unsigned i, unsigned r)
 	w->dom[i].region[r].busy = false;
 }
 
-/* A device and a PASID that has the domain, to look through. */
+/* A device and a PASID that has the domain, to look through; rather one that falls silent. */
 static bool seen_by(const struct world *w, unsigned i, unsigned *d, unsigned *s)
 {
-	unsigned n = pick(DEVS * SLOTS);
+	bool aim = w->setup.silent && w->setup.silent_one < DEVS && pick(2);
+	unsigned n = aim ? w->setup.silent_one * SLOTS + pick(SLOTS) : pick(DEVS * SLOTS);
 
 	for (unsigned k = 0; k < DEVS * SLOTS; k++, n = (n + 1) % (DEVS * SLOTS)) {
 		if (var_now(&w->dev[n / SLOTS].slot[n % SLOTS].att) != i)
@@ -786,9 +787,41 @@ static void (*const ops[NUM_OPS])(struct world *w, const struct op *op) = {
 	[OP_VM] = nested_vm,
 };
 
+/*
+ * What needs two threads at one thing within a few accesses: in some runs most operations
+ * are such, at one device and two domains, or at what else there is little of.
+ */
+static struct op focused(const struct world *w, struct op op)
+{
+	static const uint8_t instead[NUM_FOCUS][8] = {
+		{ OP_UNMAP, OP_MAP, OP_UNMAP, OP_MAP, OP_ATTACH, OP_DETACH, OP_ATTACH, OP_RESET },
+		{ OP_BIND, OP_BIND, OP_PAGE, OP_PAGE, OP_BIND, OP_PAGE, OP_END, OP_FDEV },
+		{ OP_GUEST, OP_GUEST, OP_GUEST, OP_VDEV, OP_VDEV, OP_BALLOON, OP_GUEST, OP_VM },
+		{ OP_DMA, OP_DMA, OP_DMA, OP_DMA, OP_DMA, OP_DMA, OP_PASID, OP_DMA },
+	};
+	unsigned f = w->setup.focus;
+
+	if (!f || (f == FOCUS_FAULTS && !w->setup.faults) ||
+	    (f == FOCUS_GUESTS && !w->setup.nested) || op.d % 8 == 7)
+		return op;
+	op.what = instead[f - 1][op.d >> 5];
+	if (f != FOCUS_DEVICE)
+		return op;
+	if (op.what == OP_MAP || op.what == OP_UNMAP) {
+		op.a %= 2;
+		op.b %= 2;
+	} else {
+		op.a = (uint8_t)(w->setup.silent_one % DEVS);
+		op.c = 8 + op.c % 2;	/* op_attach(): one of the two */
+	}
+	return op;
+}
+
 void op_run(void *world, const struct op *op)
 {
-	ops[op->what](world, op);
+	const struct op now = focused(world, *op);
+
+	ops[now.what](world, &now);
 }
 
 /* ---- the end ---- */

@@ -480,6 +480,7 @@ static void choose_setup(struct world *w)
 	s->nested = s->stage2 && s->coherent && pick(4);
 	s->stall_max = 1 + pick(STAGS);
 	s->priq_lg2 = 1 + pick(3);
+	s->focus = pick(4) ? 0 : 1 + pick(NUM_FOCUS);
 }
 
 void world_create(struct world *w)

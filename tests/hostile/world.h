@@ -255,6 +255,9 @@ struct nested {
 	unsigned hot;			/* slot */
 };
 
+/* What all threads are at, in some runs; op_run(). */
+enum { FOCUS_DEVICE = 1, FOCUS_FAULTS, FOCUS_GUESTS, FOCUS_DMA, NUM_FOCUS = FOCUS_DMA };
+
 enum { OP_ATTACH, OP_DETACH, OP_MAP, OP_UNMAP, OP_TOUCH, OP_RESET, OP_REPLUG, OP_DOMAIN,
 	OP_STATUS, OP_POLL, OP_CLAIM, OP_FAIL, OP_DMA, OP_PASID,
 	OP_PLUG, OP_BIND, OP_PAGE, OP_END, OP_FDEV,
@@ -306,6 +309,7 @@ struct setup {
 	unsigned cmdq_lg2, evtq_lg2, quarantine, evict;
 	unsigned priq_lg2, stall_max;
 	unsigned silent_one;		/* an endpoint; others answer always */
+	unsigned focus;			/* ops.c; 0: none */
 };
 
 struct world {
