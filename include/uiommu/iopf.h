@@ -63,9 +63,10 @@ struct uiommu_page_request {
  *          "takes no lock", map and uiommu_page_response(); whether it may sleep is
  *          the host's matter. It has @g until it answers
  * @cancel: the core has answered @g. Called by a thread that holds the instance lock,
- *          while @g cannot go away: a handler that still has it answers it now, with
- *          anything, and does nothing if it has done so already. NULL: there is
- *          nothing to take back, as @fault answers before it returns
+ *          while @g cannot go away, and after @fault has returned: a handler that still
+ *          has it answers it now, with anything, and does nothing if it has done so
+ *          already. NULL: there is nothing to take back, as @fault answers before it
+ *          returns
  */
 struct uiommu_iopf_handler {
 	void (*fault)(void *ctx, struct uiommu_iopf_group *g);

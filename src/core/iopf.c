@@ -37,8 +37,9 @@ struct slot {
 	struct uiommu_domain *dom;	/* (i) whose handler has it */
 	uiommu_pasid_t at;			/* what @dom is attached to: the RID's where a
 						   guest's table has the PASID */
-	unsigned refs;			/* (l) the handler, a cancel, what is owed */
+	unsigned refs;			/* (l) the handler, who tells it, a cancel, what is owed */
 	bool answered;			/* (l) */
+	bool told;			/* (l) its handler's fault() has returned */
 };
 
 struct repeat {
@@ -353,7 +354,7 @@ static struct slot *gather(struct uiommu_iopf_pool *p, struct uiommu_dev *dev,
 		g->last = s;
 		g->dom = NULL;
 		g->refs = 1;
-		g->answered = false;
+		g->answered = g->told = false;
 		link_in(&p->partial, g);
 	}
 	return g;
@@ -399,10 +400,14 @@ static bool complete(struct uiommu_iopf_pool *p, struct uiommu_dev *dev, struct 
 		link_out(g);
 	if (dom) {
 		g->dom = dom;
+		g->refs++;
 		link_in(&p->open, g);
 		p->stats.outstanding++;
 		unlock(p);
 		dom->iopf->fault(dom->iopf_ctx, &g->pub);
+		lock(p);
+		g->told = true;
+		put_group(g);
 		return true;
 	}
 	unlock(p);
@@ -463,7 +468,11 @@ void uiommu_page_requests_lost(struct uiommu_iommu *iommu)
 
 /* ---- draining ---- */
 
-/* One that is open and of @dom (NULL: any) on @pasid, taken out; or NULL. */
+/*
+ * One that is open and of @dom (NULL: any) on @pasid, taken out; or NULL. Not one that came
+ * when the wait for the gate had begun, and of which its handler is just being told: it
+ * is not his yet, so he could not give it up.
+ */
 static struct slot *take_open(struct uiommu_iopf_pool *p, uiommu_pasid_t pasid,
 			      const struct uiommu_domain *dom)
 {
@@ -471,7 +480,7 @@ static struct slot *take_open(struct uiommu_iopf_pool *p, uiommu_pasid_t pasid,
 
 	lock(p);
 	for (g = p->open; g; g = g->next)
-		if (!dom || (g->dom == dom && g->at == pasid))
+		if (g->told && (!dom || (g->dom == dom && g->at == pasid)))
 			break;
 	if (g) {
 		link_out(g);
@@ -523,6 +532,7 @@ void uiommu_iopf_before_recover(struct uiommu_dev *dev)
 
 	if (!p)
 		return;
+	gate_wait(p->host, &p->gate);	/* nothing is reported from here on */
 	while ((g = take_open(p, 0, NULL))) {
 		lock(p);
 		link_in(&p->owed, g);	/* with the reference that answer() would drop */

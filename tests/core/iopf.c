@@ -582,6 +582,110 @@ static void a_detach_waits_for_the_handler(void **state)
 	thost_fini(&w.t);
 }
 
+/* ---- one that comes while another is waited for ---- */
+
+struct late {
+	struct scene s;
+	pthread_t th[2];
+	int began, inside[2], go[2], left, cancelled_inside;
+};
+
+static struct late *late;
+
+static void late_fault(void *ctx, struct uiommu_iopf_group *g)
+{
+	struct late *l = ctx;
+	unsigned n = g->requests->grpid;
+
+	__atomic_store_n(&l->inside[n], 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&l->go[n], __ATOMIC_SEQ_CST))
+		sched_yield();
+	l->s.k.got[n] = g;
+	__atomic_store_n(&l->inside[n], 0, __ATOMIC_SEQ_CST);
+}
+
+static void late_cancel(void *ctx, struct uiommu_iopf_group *g)
+{
+	struct late *l = ctx;
+
+	l->s.k.num = 2;
+	l->cancelled_inside += __atomic_load_n(&l->inside[g->requests->grpid], __ATOMIC_SEQ_CST);
+	take_back(&l->s.k, g);
+}
+
+static const struct uiommu_iopf_handler lately = { late_fault, late_cancel };
+
+static void late_report(struct late *l, unsigned n)
+{
+	const struct uiommu_page_request r = {
+		.stream_id = 1, .pasid = 3, .grpid = n, .addr = ADDR, .flags = TAGGED | LAST | STALL,
+	};
+
+	uiommu_page_request_report(&l->s.w->a.iommu, &r);
+}
+
+static void *first_report(void *arg)
+{
+	late_report(arg, 0);
+	__atomic_store_n(&((struct late *)arg)->left, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void *second_report(void *arg)
+{
+	late_report(arg, 1);
+	return NULL;
+}
+
+/* The drain waits: for the first, and then for the second, which came meanwhile. */
+static void while_it_waits(struct thost *t)
+{
+	struct late *l = late;
+
+	(void)t;
+	if (!__atomic_exchange_n(&l->began, 1, __ATOMIC_SEQ_CST)) {
+		assert_int_equal(pthread_create(&l->th[1], NULL, second_report, l), 0);
+		while (!__atomic_load_n(&l->inside[1], __ATOMIC_SEQ_CST))
+			sched_yield();
+		__atomic_store_n(&l->go[0], 1, __ATOMIC_SEQ_CST);
+	}
+	if (__atomic_load_n(&l->left, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&l->go[1], 1, __ATOMIC_SEQ_CST);
+}
+
+/* A reset leaves the domain where it is, so requests go on coming. */
+static void what_comes_during_a_drain_is_not_taken_back_half_told(void **state)
+{
+	struct world w = { 0 };
+	struct late l = { .s.w = &w };
+
+	late = &l;
+	thost_init(&w.t, true);
+	assert_int_equal(uiommu_create(&w.t.host, NULL, &w.u), 0);
+	fake_init(&w.a, &w.t, w.u, UIOMMU_IOMMU_STALL);
+	l.s.dev = add(&w, "dev", 1, 0, 0);
+	l.s.dom = world_domain(l.s.dev);
+	assert_int_equal(uiommu_domain_set_iopf(l.s.dom, &lately, &l), 0);
+	assert_int_equal(uiommu_attach_device_pasid(l.s.dom, l.s.dev, 3), 0);
+	assert_int_equal(pthread_create(&l.th[0], NULL, first_report, &l), 0);
+	while (!__atomic_load_n(&l.inside[0], __ATOMIC_SEQ_CST))
+		sched_yield();
+	w.t.on_relax = while_it_waits;
+	assert_int_equal(uiommu_device_reset_prepare(l.s.dev), 0);
+	w.t.on_relax = NULL;
+	__atomic_store_n(&l.go[1], 1, __ATOMIC_SEQ_CST);
+	pthread_join(l.th[0], NULL);
+	pthread_join(l.th[1], NULL);
+	assert_int_equal(l.cancelled_inside, 0);
+	assert_null(l.s.k.got[0]);
+	if (l.s.k.got[1])
+		uiommu_page_response(l.s.k.got[1], UIOMMU_PAGE_SUCCESS);
+	assert_int_equal(w.a.num_answers, 2);
+	assert_int_equal(uiommu_device_reset_done(l.s.dev), 0);
+	uiommu_destroy(w.u);
+	thost_fini(&w.t);
+}
+
 static void invariant_11_exactly_once_in_any_order(void **state)
 {
 	static void *(*const jobs[])(void *arg) = {
@@ -635,6 +739,7 @@ int main(void)
 		T(what_is_owed_after_a_reset),
 		T(every_allocation_fails_in_turn),
 		cmocka_unit_test(a_detach_waits_for_the_handler),
+		cmocka_unit_test(what_comes_during_a_drain_is_not_taken_back_half_told),
 		cmocka_unit_test(invariant_11_exactly_once_in_any_order),
 	};
 
