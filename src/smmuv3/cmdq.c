@@ -243,11 +243,13 @@ static const struct {
 	const char *text;
 } gerrors[] = {
 	{ FMASK(GERROR_EVENTQ_ABT_ERR), ": an event record could not be written, it is lost" },
-	{ FMASK(GERROR_PRIQ_ABT_ERR), ": a page request could not be written, it is lost" },
 	{ FMASK(GERROR_MSI_CMDQ_ABT_ERR), ": an MSI of a CMD_SYNC was aborted" },
 	{ FMASK(GERROR_MSI_EVENTQ_ABT_ERR), ": an MSI of the event queue was aborted" },
-	{ FMASK(GERROR_MSI_PRIQ_ABT_ERR), ": an MSI of the page request queue was aborted" },
 	{ FMASK(GERROR_MSI_GERROR_ABT_ERR), ": an MSI of GERROR was aborted" },
+#ifndef UIOMMU_CONFIG_STAGE2_ONLY
+	{ FMASK(GERROR_PRIQ_ABT_ERR), ": a page request could not be written, it is lost" },
+	{ FMASK(GERROR_MSI_PRIQ_ABT_ERR), ": an MSI of the page request queue was aborted" },
+#endif
 	{ FMASK(GERROR_SFM_ERR), ": service failure mode: every DMA aborts" },
 };
 
@@ -291,11 +293,10 @@ static void tell_failed(struct smmu *s)
 static void wait_off(struct smmu *s)
 {
 	const struct uiommu_host *h = s->host;
-	struct smmu_patience p;
+	struct smmu_patience p = { 0 };
 
-	patience_begin(&p, h);
 	while (!__atomic_load_n(&s->cmdq.off_seen, __ATOMIC_ACQUIRE)) {
-		bool late = patience_waited(&p, h) > SMMU_TIMEOUT_NS;
+		bool late = uiommu_smmuv3_waited(&p, h) > SMMU_TIMEOUT_NS;
 
 		if (!(smmu_read(s, SMMU_CR0ACK) & FMASK(CR0_SMMUEN)) || late)
 			__atomic_store_n(&s->cmdq.off_seen, true, __ATOMIC_RELEASE);
@@ -395,7 +396,7 @@ static void hung(struct smmu_cmdq *q)
 static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 {
 	const struct uiommu_host *h = smmu_of(q)->host;
-	struct smmu_patience p = { 0, 0 };
+	struct smmu_patience p = { 0 };
 	uint64_t seen = UINT64_MAX;
 	bool late = false;
 
@@ -420,10 +421,10 @@ static int wait_for(struct smmu_cmdq *q, uint64_t pos)
 		}
 		if (cons != seen) {
 			seen = cons;
-			patience_begin(&p, h);
+			p = (struct smmu_patience){ 0 };
 			late = false;
 		} else if (!late) {
-			uint64_t t = patience_waited(&p, h);
+			uint64_t t = uiommu_smmuv3_waited(&p, h);
 
 			/* an SMMU that fails says so in its own register, a trap for a guest */
 			if (!is_main(q) && t > ASIDE_NS)

@@ -82,11 +82,10 @@ static void say(const struct smmu *s, enum uiommu_log_level level, const char *t
 static int switch_to(const struct smmu *s, uint64_t config, uint32_t v, uint64_t status)
 {
 	const struct uiommu_host *h = s->host;
-	struct smmu_patience p;
+	struct smmu_patience p = { 0 };
 
-	patience_begin(&p, h);
 	for (;;) {
-		bool late = patience_waited(&p, h) > SMMU_TIMEOUT_NS;
+		bool late = uiommu_smmuv3_waited(&p, h) > SMMU_TIMEOUT_NS;
 
 		set(s->cmdqv, config, v);
 		if ((get(s->cmdqv, status) & 1) == (v & 1))

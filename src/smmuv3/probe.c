@@ -143,14 +143,22 @@ int uiommu_smmuv3_identify(struct smmu *s, const struct uiommu_smmuv3_config *cf
 
 /* ---- registers that are acknowledged ---- */
 
+uint64_t uiommu_smmuv3_waited(struct smmu_patience *p, const struct uiommu_host *h)
+{
+	uint64_t now = h->now_ns(h->ctx), step = now - p->seen;
+
+	p->seen = now;
+	p->waited += step < SMMU_LOOK_NS ? step : SMMU_LOOK_NS;
+	return p->waited;
+}
+
 static int wait_reg(struct smmu *s, unsigned reg, uint32_t mask, uint32_t want)
 {
 	const struct uiommu_host *h = s->host;
-	struct smmu_patience p;
+	struct smmu_patience p = { 0 };
 
-	patience_begin(&p, h);
 	for (;;) {
-		bool late = patience_waited(&p, h) > SMMU_TIMEOUT_NS;
+		bool late = uiommu_smmuv3_waited(&p, h) > SMMU_TIMEOUT_NS;
 
 		if ((smmu_read(s, reg) & mask) == want)
 			return 0;

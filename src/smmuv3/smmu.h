@@ -38,21 +38,8 @@ struct smmu_patience {
 	uint64_t seen, waited;
 };
 
-static inline void patience_begin(struct smmu_patience *p, const struct uiommu_host *h)
-{
-	p->seen = h->now_ns(h->ctx);
-	p->waited = 0;
-}
-
-/* At each look. */
-static inline uint64_t patience_waited(struct smmu_patience *p, const struct uiommu_host *h)
-{
-	uint64_t now = h->now_ns(h->ctx), step = now - p->seen;
-
-	p->seen = now;
-	p->waited += step < SMMU_LOOK_NS ? step : SMMU_LOOK_NS;
-	return p->waited;
-}
+/* probe.c; nanoseconds, at each look. Zeroed it begins anew. */
+uint64_t uiommu_smmuv3_waited(struct smmu_patience *p, const struct uiommu_host *h);
 
 /* What the ID registers say, as far as it is used. */
 struct smmu_caps {
