@@ -32,6 +32,13 @@ static size_t length_of(uint64_t arg)
 	return n < SAVED ? n : SAVED;
 }
 
+/* Of an argument that is none, nothing. */
+static void keep(void *to, const void *from, size_t bytes)
+{
+	if (bytes)
+		memcpy(to, from, bytes);
+}
+
 #define EACH_IOCTL(fn, type)							\
 	int __real_##fn(type *f, struct uiommu_as *as, uint32_t cmd, uint64_t arg);	\
 	int __wrap_##fn(type *f, struct uiommu_as *as, uint32_t cmd, uint64_t arg);	\
@@ -43,14 +50,14 @@ static size_t length_of(uint64_t arg)
 		bool again;							\
 		int ret;							\
 										\
-		memcpy(room, (void *)(uintptr_t)arg, bytes);			\
+		keep(room, (void *)(uintptr_t)arg, bytes);			\
 		do {								\
 			entry_begin(&e);					\
 			ret = __real_##fn(f, as, cmd, arg);			\
 			entry_end(&e);						\
 			again = entry_again(&e, ret);				\
 			if (again)						\
-				memcpy((void *)(uintptr_t)arg, room, bytes);	\
+				keep((void *)(uintptr_t)arg, room, bytes);	\
 		} while (again);						\
 		return ret;							\
 	}

@@ -65,7 +65,7 @@ static struct var *var_of(struct world *w, uint64_t iova)
 		if (x->iova[i] == iova)
 			return &x->var[i];
 	if (x->num == EXTRA_IOVAS)
-		return NULL;
+		uiommu_hostile_fail("more IOVAs than can be watched");
 	x->iova[x->num] = iova;
 	var_init(&x->var[x->num], 0);
 	return &x->var[x->num++];

@@ -128,7 +128,7 @@ struct dma {
 };
 
 /* A device that is not in the table above, and one that is none. */
-enum { EXTRA = DEVS, STRANGER, EXTRA_MAPS = 9, EXTRA_IOVAS = 64 };
+enum { EXTRA = DEVS, STRANGER, EXTRA_MAPS = 9, EXTRA_IOVAS = 1024 };
 
 struct extra {
 	struct uiommu_dev *dev;
