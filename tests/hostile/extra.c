@@ -111,10 +111,8 @@ static void map(struct world *w, unsigned i, unsigned page)
 	if (err)
 		uiommu_hostile_fail("dma_map returns %d", err);
 	v = var_of(w, x->map[i].iova);
-	if (v) {
-		push(v, w->page[page], from);
-		close_older(w, v);
-	}
+	push(v, w->page[page], from);
+	close_older(w, v);
 	x->map[i].mapped = true;
 }
 
@@ -127,13 +125,12 @@ static void unmap(struct world *w, unsigned i)
 
 	world_note(w, "dma_unmap of IOVA 0x%llx: begins", (unsigned long long)iova);
 	x->map[i].mapped = false;
-	if (v)
-		push(v, 0, ++w->clock);
-	mine = v ? v->n : 0;
+	push(v, 0, ++w->clock);
+	mine = v->n;
 	uiommu_dma_unmap(x->dma, iova, PAGE);
 	world_note(w, "... returns");
 	/* else it is another's by now, who says himself when he is done with it */
-	if (!v || v->n != mine)
+	if (v->n != mine)
 		return;
 	if (!x->deferred)
 		close_older(w, v);
