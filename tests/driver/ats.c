@@ -1113,15 +1113,9 @@ static void reset_while_it_is_being_closed(void **state)
 
 static unsigned later;
 
-static void recovers(struct bench *b)
-{
-	assert_int_equal(uiommu_iommu_recover(b->iommu), 0);
-}
-
 static void fails(struct bench *b)
 {
-	uiommu_sim_smmuv3_fail(b->sim);
-	bench_meanwhile(b, later, recovers);
+	bench_fail(b, later);
 }
 
 /* false: the unmap was over before. */
@@ -1142,7 +1136,7 @@ static bool recovered_in_an_unmap(unsigned at)
 	all = !r.b.meanwhile;
 	r.b.meanwhile = NULL;
 	if (!all)
-		recovers(&r.b);
+		bench_recover(&r.b);
 	sees(&r, 1, ANY, MIB, 6);
 	stop(&r);
 	return all;

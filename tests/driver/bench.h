@@ -371,6 +371,18 @@ static inline void bench_meanwhile(struct bench *b, unsigned skip, void (*fn)(st
 	b->meanwhile = fn;
 }
 
+static inline void bench_recover(struct bench *b)
+{
+	assert_int_equal(uiommu_iommu_recover(b->iommu), 0);
+}
+
+/* The SMMU fails; another thread brings it back before the @later-th lock from here. */
+static inline void bench_fail(struct bench *b, unsigned later)
+{
+	uiommu_sim_smmuv3_fail(b->sim);
+	bench_meanwhile(b, later, bench_recover);
+}
+
 /* ---- DMA ---- */
 
 static inline int bench_dma(struct bench *b, struct uiommu_dev *dev, uiommu_pasid_t pasid,

@@ -341,15 +341,9 @@ static void invariant_13_a_reset_that_fails_leaves_all_blocked(void **state)
 
 static unsigned later;
 
-static void recovers(struct bench *b)
-{
-	assert_int_equal(uiommu_iommu_recover(b->iommu), 0);
-}
-
 static void fails(struct bench *b)
 {
-	uiommu_sim_smmuv3_fail(b->sim);
-	bench_meanwhile(b, later, recovers);
+	bench_fail(b, later);
 }
 
 /* false: the unmap was over before that. */
