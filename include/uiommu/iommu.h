@@ -36,8 +36,8 @@ struct uiommu_domain;
  * @ctx:            handed back
  * @fault:          hardware refused an access. In whatever context the driver looks
  *                  at its event queue (an interrupt function, a poll call), within
- *                  host->read_enter(): no lock is held. @f is good during the call;
- *                  f->dev may be removed by another thread right after it
+ *                  host->read_enter(): no lock is held. @f and f->dev are good during
+ *                  the call; another thread may have removed it just before
  * @attach_changed: (dev, pasid) went from @old to @now, either NULL: nothing. Last
  *                  thing under the instance lock, when status agrees at both ends
  * @iommu_failed:   @iommu stopped doing what it is told, and is off: everything behind
@@ -48,7 +48,8 @@ struct uiommu_domain;
  *                  (ATS) and is in quarantine: whatever it has, its DMA aborts until
  *                  it has been reset (uiommu_device_reset_prepare() and _done()) or is
  *                  removed. Wherever it was noticed: in unmap, or under the instance
- *                  lock. @dev is good during the call
+ *                  lock. @dev is good during the call; another thread may have
+ *                  removed it just before
  *
  * Each may be NULL. They may call what "takes no lock" (names, status, info,
  * uiommu_fault_text()), nothing else of this library.

@@ -72,11 +72,17 @@ static void log_silent(const struct smmu *s, const struct uiommu_dev *dev)
 	host_log(s->host, UIOMMU_LOG_ERR, line);
 }
 
+/* A device that is gone has no STE any more; one that was reset since it was asked, in
+ * @asked's life, has forgotten everything. */
+static bool is_the_one_asked(unsigned now, unsigned asked)
+{
+	return !(now & SMMU_DEV_GONE) && !((now ^ asked) & -SMMU_DEV_LIFE);
+}
+
 /*
  * One store makes an STE abort: nothing else of it is looked at then. Whoever is
- * writing it finds out at his next store. A device that is gone has no STE any more; one
- * that was reset since it was asked, in @asked's life, has forgotten everything. Its own
- * switch is turned with the lock held: whoever turns it on after a reset comes later.
+ * writing it finds out at his next store. Its own switch is turned with the lock held:
+ * whoever turns it on after a reset comes later.
  */
 static bool close_streams(struct smmu *s, struct uiommu_dev *dev, unsigned asked)
 {
@@ -85,8 +91,7 @@ static bool close_streams(struct smmu *s, struct uiommu_dev *dev, unsigned asked
 
 	host_lock(s->host, &s->strtab.lock);
 	was = dev->drv_state;
-	first = !(was & (SMMU_DEV_QUARANTINE | SMMU_DEV_GONE)) &&
-		!((was ^ asked) & -SMMU_DEV_LIFE);
+	first = !(was & SMMU_DEV_QUARANTINE) && is_the_one_asked(was, asked);
 	if (first) {
 		__atomic_store_n(&dev->drv_state, (was & -SMMU_DEV_LIFE) | SMMU_DEV_QUARANTINE,
 				 __ATOMIC_RELEASE);
@@ -116,9 +121,7 @@ static void quarantine(struct smmu *s, struct uiommu_dev *dev, unsigned asked)
 	if (err)
 		uiommu_smmuv3_shut_off_in(s, life, ": a silent device cannot be closed: shut off, "
 					  "every DMA aborts");
-	if (!first)
-		return;
-	if ((state(dev) ^ asked) & -SMMU_DEV_LIFE)
+	if (!first || !is_the_one_asked(state(dev), asked))
 		return;
 	log_silent(s, dev);
 	uiommu_device_failed(dev);

@@ -1111,6 +1111,26 @@ static void reset_while_it_is_being_closed(void **state)
 	}
 }
 
+static void unplug(struct rig *r)
+{
+	remove_it(r);
+	failed_before = r->failed;
+}
+
+static void nothing_more_of_it(struct rig *r)
+{
+	assert_int_equal(r->failed, failed_before);
+}
+
+/* Who is told that it failed may have forgotten it: it was removed before. */
+static void removed_while_it_is_being_closed(void **state)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		has_pasid = n;
+		in_each_moment_of_an_unmap(unplug, nothing_more_of_it);
+	}
+}
+
 static unsigned later;
 
 static void fails(struct bench *b)
@@ -1328,6 +1348,7 @@ int main(void)
 		cmocka_unit_test(invariant_12_closed_while_its_ste_is_written),
 		cmocka_unit_test(invariant_09_what_leaves_a_device_that_is_being_closed),
 		cmocka_unit_test(reset_while_it_is_being_closed),
+		cmocka_unit_test(removed_while_it_is_being_closed),
 		cmocka_unit_test(invariant_09_recovered_while_one_is_being_closed),
 		cmocka_unit_test(a_reset_makes_up_for_silence),
 		cmocka_unit_test(only_who_is_silent_is_blamed),
