@@ -40,7 +40,8 @@ const struct uiommu_sim_liberty_rule uiommu_sim_liberties[UIOMMU_SIM_LIBERTIES] 
 		"the state of caches and TLBs at reset is IMPLEMENTATION SPECIFIC",
 		"IHI 0070 3.11", "simulator" },
 	[UIOMMU_SIM_STALE] = {
-		"stale", "what is cached is used until an invalidation names it",
+		"stale", "translations, table descriptors, STEs, CDs and what leads to them are "
+		"used until an invalidation names them",
 		"what was cached can be used after it changed or became unreachable; software "
 		"must invalidate",
 		"IHI 0070 3.21.3", "simulator, in either temper" },
@@ -56,6 +57,22 @@ const struct uiommu_sim_liberty_rule uiommu_sim_liberties[UIOMMU_SIM_LIBERTIES] 
 		"late-atc", "a device forgets, and answers CMD_ATC_INV, late, or not at all",
 		"CMD_SYNC waits for the answers of devices, and fails where one does not come",
 		"IHI 0070 3.9.1, 4.7.3", "the world: in env->atc_inv" },
+	[UIOMMU_SIM_ATC_KEEPS] = {
+		"atc-keeps", "a device uses what it was told until a CMD_ATC_INV names it",
+		"TLB and configuration invalidations do not reach a device's TLB; a translated "
+		"access is looked at by its STE at most",
+		"IHI 0070 3.9.1, 4.5.1", "the world: sim/dev/atc.c, also while ATS is off" },
+	[UIOMMU_SIM_STALL] = {
+		"stall", "an access stalls at any moment, whatever changes, and its event waits",
+		"a fault stalls where the CD says so; its event is recorded when there is room; "
+		"it stays until it is answered, or its stream's stalls are ended",
+		"IHI 0070 5.5, 4.7.1, 7.2.1", "the world: any access of a device that can stall" },
+	[UIOMMU_SIM_PAGE_REQUEST] = {
+		"page-request", "a device asks for pages at any moment, also by a PASID that it "
+		"has lost, and never ends some groups",
+		"a request is written to the queue whatever its PASID has; without room the SMMU "
+		"answers it",
+		"IHI 0070 8", "the world: uiommu_sim_smmuv3_page_request()" },
 };
 
 static unsigned choose(const struct uiommu_sim_smmuv3 *s, unsigned n)

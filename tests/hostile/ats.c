@@ -104,7 +104,7 @@ static void answer_one(struct world *w)
 	struct late l = w->late[k];
 
 	w->late[k] = w->late[--w->num_late];
-	w->res->late_answers++;
+	w->res->taken[UIOMMU_SIM_LATE_ATC]++;
 	if (l.e->silent)
 		uiommu_sim_smmuv3_atc_inv_done(w->sim, l.inv.queue, false);
 	else if (!uiommu_sim_atc_inv(&l.e->atc[l.stream], &l.inv))
@@ -175,6 +175,7 @@ int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 		e->flying--;
 		e->aborts += err != 0;
 		w->res->atc_dmas += !err;
+		w->res->taken[UIOMMU_SIM_ATC_KEEPS] += !err && d->kept;
 	}
 	return err;
 }

@@ -90,3 +90,12 @@ void crew_run(struct crew *c, struct uiommu_hostile *h)
 	snprintf(c->res->why, sizeof(c->res->why), "%s", why ? why : "");
 	uiommu_hostile_stats(h, &c->res->mem);
 }
+
+void crew_liberties(const struct crew *c, struct uiommu_sim_smmuv3 *sim)
+{
+	uint64_t taken[UIOMMU_SIM_LIBERTIES];
+
+	uiommu_sim_smmuv3_liberties(sim, taken);
+	for (unsigned i = 0; i < UIOMMU_SIM_LIBERTIES; i++)
+		c->res->taken[i] += taken[i];
+}

@@ -20,4 +20,7 @@ void crew_work(struct crew *c, struct uiommu_hostile *h);
 /* As guarded_run(), and says so in the result. */
 void crew_run(struct crew *c, struct uiommu_hostile *h);
 
+/* Adds what @sim has taken to what the world has counted of its own. */
+void crew_liberties(const struct crew *c, struct uiommu_sim_smmuv3 *sim);
+
 #endif

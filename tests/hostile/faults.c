@@ -238,7 +238,7 @@ static void request(struct world *w, struct fdevice *f, uint32_t pasid, unsigned
 		.iova = sva_place(place),
 	};
 
-	w->res->requests++;
+	w->res->taken[UIOMMU_SIM_PAGE_REQUEST]++;
 	if (last)
 		f->prg[prgi].asked = true;
 	f->prg[prgi].pasid = pasid;
@@ -308,7 +308,7 @@ static int try(struct world *w, struct fdevice *f, const struct uiommu_sim_acces
 	}
 	f->entering = false;
 	f->stopped += err == -UIOMMU_EAGAIN || err == -UIOMMU_EFAULT;
-	w->res->stalls += err == -UIOMMU_EAGAIN;
+	w->res->taken[UIOMMU_SIM_STALL] += err == -UIOMMU_EAGAIN;
 	return err;
 }
 

@@ -40,16 +40,13 @@ static void add(struct totals *t, const struct run_result *r)
 	t->r.prefetches += r->prefetches;
 	t->r.lookups += r->lookups;
 	t->r.atc_invs += r->atc_invs;
-	t->r.late_answers += r->late_answers;
 	t->r.silent += r->silent;
 	t->r.atc_dmas += r->atc_dmas;
 	t->r.binds += r->binds;
 	t->r.guest_commands += r->guest_commands;
 	t->r.guest_events += r->guest_events;
 	t->r.nested_dmas += r->nested_dmas;
-	t->r.requests += r->requests;
 	t->r.answers += r->answers;
-	t->r.stalls += r->stalls;
 	t->r.resumes += r->resumes;
 	t->r.delivered += r->delivered;
 	t->r.served += r->served;
@@ -194,12 +191,12 @@ static void report_devices(const struct run_result *r)
 {
 	printf("ATS: %llu DMAs by devices' own TLBs, %llu CMD_ATC_INV, %llu answered late, "
 	       "%llu devices that fell silent\n", (unsigned long long)r->atc_dmas,
-	       (unsigned long long)r->atc_invs, (unsigned long long)r->late_answers,
+	       (unsigned long long)r->atc_invs, (unsigned long long)r->taken[UIOMMU_SIM_LATE_ATC],
 	       (unsigned long long)r->silent);
 	printf("faults: %llu binds; %llu page requests, %llu answers; %llu stalls, %llu resumed; "
 	       "handlers were given %llu groups, answered %llu, %llu taken back; %llu DMAs went on\n",
-	       (unsigned long long)r->binds, (unsigned long long)r->requests,
-	       (unsigned long long)r->answers, (unsigned long long)r->stalls,
+	       (unsigned long long)r->binds, (unsigned long long)r->taken[UIOMMU_SIM_PAGE_REQUEST],
+	       (unsigned long long)r->answers, (unsigned long long)r->taken[UIOMMU_SIM_STALL],
 	       (unsigned long long)r->resumes, (unsigned long long)r->delivered,
 	       (unsigned long long)r->served, (unsigned long long)r->cancelled,
 	       (unsigned long long)r->waited);

@@ -298,10 +298,13 @@ static void *at(struct world *w, uint64_t pa)
 static struct dma *data_of(struct world *w)
 {
 	struct dma *d = *uiommu_hostile_local();
+	unsigned n;
 
 	if (!d || !d->active || w->sim_holder == (void *)uiommu_hostile_local())
 		return NULL;
-	for (unsigned n = pick(4) ? 0 : pick(40); n; n--)
+	n = pick(4) ? 0 : pick(40);
+	w->res->taken[UIOMMU_SIM_HELD_DMA] += n != 0;
+	for (; n; n--)
 		uiommu_hostile_wait();
 	return d;
 }
@@ -348,13 +351,15 @@ static void sim_unlock(void *ctx)
 
 static void sim_irq(void *ctx, enum uiommu_sim_irq line)
 {
+	struct world *w = ctx;
 	static const int number[] = {
 		[UIOMMU_SIM_IRQ_EVTQ] = 1, [UIOMMU_SIM_IRQ_GERROR] = 2,
 		[UIOMMU_SIM_IRQ_SYNC] = 0, [UIOMMU_SIM_IRQ_PRIQ] = 4,
 		[UIOMMU_SIM_IRQ_CMDQV] = 3,
 	};
 
-	((struct world *)ctx)->irq[number[line]].pending = true;
+	w->irq[number[line]].pending = true;
+	w->res->taken[UIOMMU_SIM_LATE_IRQ]++;
 }
 
 static unsigned choose(void *ctx, unsigned n)

@@ -285,8 +285,8 @@ struct run_result {
 	unsigned failed_at;		/* the last operation that had begun */
 	uint64_t calls;			/* of the host, that may be refused */
 	uint64_t steps, dmas, aborts, events, prefetches, lookups;
-	uint64_t atc_invs, late_answers, silent, atc_dmas;
-	uint64_t binds, requests, answers, stalls, resumes, delivered, served, cancelled, waited;
+	uint64_t atc_invs, silent, atc_dmas;
+	uint64_t binds, answers, resumes, delivered, served, cancelled, waited;
 	uint64_t guest_commands, guest_events, nested_dmas;
 	uint64_t taken[UIOMMU_SIM_LIBERTIES];
 	struct uiommu_hostile_stats mem;

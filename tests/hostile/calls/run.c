@@ -51,7 +51,7 @@ void run(const struct run_config *cfg, struct run_result *res)
 	uiommu_hostile_spawn(w->h, "main", everything, c, false);
 	crew_run(&w->crew, w->h);
 	w->sim_locked = false;
-	uiommu_sim_smmuv3_liberties(w->sim, res->taken);
+	crew_liberties(&w->crew, w->sim);
 	world_destroy(w);
 	crew_forget(&w->crew);
 	free(c);

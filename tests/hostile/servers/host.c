@@ -308,10 +308,13 @@ static void *at(struct srv *s, uint64_t pa)
 static struct flight *data_of(struct srv *s)
 {
 	struct flight *f = *uiommu_hostile_local();
+	unsigned n;
 
 	if (!f || !f->active || s->sim_holder == (void *)uiommu_hostile_local())
 		return NULL;
-	for (unsigned n = pick(4) ? 0 : pick(40); n; n--)
+	n = pick(4) ? 0 : pick(40);
+	s->res->taken[UIOMMU_SIM_HELD_DMA] += n != 0;
+	for (; n; n--)
 		uiommu_hostile_wait();
 	return f;
 }
@@ -357,8 +360,10 @@ static void sim_irq(void *ctx, enum uiommu_sim_irq line)
 {
 	struct srv *s = ctx;
 
-	if (line == UIOMMU_SIM_IRQ_EVTQ || line == UIOMMU_SIM_IRQ_GERROR)
-		s->irq[line == UIOMMU_SIM_IRQ_EVTQ ? 1 : 2].pending = true;
+	if (line != UIOMMU_SIM_IRQ_EVTQ && line != UIOMMU_SIM_IRQ_GERROR)
+		return;
+	s->irq[line == UIOMMU_SIM_IRQ_EVTQ ? 1 : 2].pending = true;
+	s->res->taken[UIOMMU_SIM_LATE_IRQ]++;
 }
 
 static void sim_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_resume how)

@@ -144,6 +144,7 @@ void dma_touch(struct srv *s, unsigned fn, unsigned pair, uint64_t iova, bool wr
 	*uiommu_hostile_local() = NULL;
 	s->res->dmas++;
 	s->res->aborts += err != 0;
+	s->res->taken[UIOMMU_SIM_STALL] += err == -UIOMMU_EAGAIN;
 	if (err == -UIOMMU_EAGAIN)
 		s->stalled++;
 	else if (err && err != -UIOMMU_EBUSY && before.leads && still(s, &f, &before))

@@ -39,7 +39,7 @@ void run(const struct run_config *cfg, struct run_result *res)
 	uiommu_hostile_spawn(s->h, "main", everything, s, false);
 	crew_run(&s->crew, s->h);
 	s->sim_locked = false;
-	uiommu_sim_smmuv3_liberties(s->sim, res->taken);
+	crew_liberties(&s->crew, s->sim);
 	host_destroy(s);
 	program_destroy(s);
 	crew_forget(&s->crew);
