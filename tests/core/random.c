@@ -8,6 +8,8 @@
  */
 #include "fake.h"
 
+#include "../rng.h"
+
 #define DEVS	6u
 #define DOMS	4u
 #define PASIDS	3u
@@ -45,10 +47,7 @@ struct model {
 
 static unsigned rnd(struct model *m, unsigned n)
 {
-	m->rng ^= m->rng << 13;
-	m->rng ^= m->rng >> 7;
-	m->rng ^= m->rng << 17;
-	return (unsigned)(m->rng >> 20) % n;
+	return (unsigned)(rng_next(&m->rng) >> 20) % n;
 }
 
 #define CHECK(m, c) do { \

@@ -2,6 +2,8 @@
 /* From the event record to the device and to words; bring-up without a window. */
 #include "bench.h"
 
+#include "../rng.h"
+
 #define IOVA	0x10000u
 
 static int setup(void **state)
@@ -87,12 +89,8 @@ static void any_record_decodes(void **state)
 		struct uiommu_fault f;
 		uint64_t evt[4];
 
-		for (unsigned w = 0; w < 4; w++) {
-			x ^= x << 13;
-			x ^= x >> 7;
-			x ^= x << 17;
-			evt[w] = x;
-		}
+		for (unsigned w = 0; w < 4; w++)
+			evt[w] = rng_next(&x);
 		if (i < 256)
 			evt[0] = i;
 		uiommu_smmuv3_decode_event(evt, &f);

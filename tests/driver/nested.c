@@ -2,6 +2,8 @@
 /* A guest's stage 1 on our stage 2: what it may say, and what is kept of it. */
 #include "guest.h"
 
+#include "../rng.h"
+
 /* ---- two VMs, two devices ---- */
 
 struct rig {
@@ -394,10 +396,7 @@ static uint64_t rng;
 
 static uint64_t draw(void)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng;
+	return rng_next(&rng);
 }
 
 static uint64_t draw_word(void)

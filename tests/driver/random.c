@@ -10,6 +10,8 @@
 
 #include <uiommu/sim/atc.h>
 
+#include "../rng.h"
+
 #define DEVS	3u
 #define DOMS	6u
 #define STAGE2	4	/* from here on */
@@ -61,10 +63,7 @@ static int peek(struct model *m, unsigned d, uiommu_pasid_t pasid, uiommu_iova_t
 
 static unsigned rnd(struct model *m, unsigned n)
 {
-	m->rng ^= m->rng << 13;
-	m->rng ^= m->rng >> 7;
-	m->rng ^= m->rng << 17;
-	return (unsigned)(m->rng >> 20) % n;
+	return (unsigned)(rng_next(&m->rng) >> 20) % n;
 }
 
 #define CHECK(m, c) do { \

@@ -10,6 +10,8 @@
 
 #include <uiommu/sim/temper.h>
 
+#include "../rng.h"
+
 struct unkind {
 	struct bench b;
 	uint64_t rng, seed;
@@ -24,10 +26,7 @@ struct unkind {
 
 static inline unsigned unkind_pick(struct unkind *k, unsigned n)
 {
-	k->rng ^= k->rng << 13;
-	k->rng ^= k->rng >> 7;
-	k->rng ^= k->rng << 17;
-	return (unsigned)(k->rng >> 33) % n;
+	return (unsigned)(rng_next(&k->rng) >> 33) % n;
 }
 
 static inline unsigned unkind_choose(void *ctx, unsigned n)

@@ -5,12 +5,11 @@
 
 #include <stdlib.h>
 
+#include "../rng.h"
+
 static uint64_t next(uint64_t *rng)
 {
-	*rng ^= *rng << 13;
-	*rng ^= *rng >> 7;
-	*rng ^= *rng << 17;
-	return *rng * 0x2545f4914f6cdd1du >> 16;
+	return rng_next(rng) * 0x2545f4914f6cdd1du >> 16;
 }
 
 void crew_plan(struct crew *c, unsigned salt, const unsigned *weight, unsigned num)

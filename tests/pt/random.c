@@ -7,6 +7,8 @@
  */
 #include "arena.h"
 
+#include "../rng.h"
+
 #define PAGES		(1u << 18)		/* 1 GiB of 4 KiB at most are played in */
 #define STEPS		600
 
@@ -15,10 +17,7 @@ static uint64_t seed, rng;
 
 static uint64_t rnd(uint64_t n)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (rng * 0x2545f4914f6cdd1dull >> 8) % n;
+	return (rng_next(&rng) * 0x2545f4914f6cdd1dull >> 8) % n;
 }
 
 struct oracle {

@@ -9,6 +9,8 @@
 
 #include <uiommu/sim/temper.h>
 
+#include "../rng.h"
+
 #define ABORTED (-UIOMMU_EFAULT)
 #define LG2	4
 
@@ -1112,12 +1114,7 @@ static void off_and_on_it_waits_anew(void **state)
 
 static unsigned choose(void *ctx, unsigned n)
 {
-	uint64_t *x = ctx;
-
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return (unsigned)(*x >> 33) % n;
+	return (unsigned)(rng_next(ctx) >> 33) % n;
 }
 
 static void settle(struct bed *b)
@@ -1342,12 +1339,8 @@ static void whatever_it_writes(void **state)
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t r[2];
 
-		for (unsigned k = 0; k < 2; k++) {
-			x ^= x << 13;
-			x ^= x >> 7;
-			x ^= x << 17;
-			r[k] = x;
-		}
+		for (unsigned k = 0; k < 2; k++)
+			r[k] = rng_next(&x);
 		for (unsigned k = 0; k < 8; k++)
 			set_mem(b, q[k & 1].mem + (r[0] >> 7 * k & 0xf8), r[1] >> k * 4);
 		/* ASID 1 under VMID 5 shares a place of the TLB with none of theirs */

@@ -17,6 +17,8 @@
 
 #include <uiommu/sim/smmuv3.h>
 
+#include "../rng.h"
+
 #define RAM_BYTES 65536u
 
 static uint8_t ram[RAM_BYTES];
@@ -25,10 +27,7 @@ static unsigned accesses, translated;
 
 static uint64_t rnd(void)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng * 0x2545f4914f6cdd1du;
+	return rng_next(&rng) * 0x2545f4914f6cdd1du;
 }
 
 static bool one_in(unsigned n)

@@ -8,6 +8,8 @@
  */
 #include "bed.h"
 
+#include "../rng.h"
+
 #define STEPS	2000
 #define VMID	7
 #define IPAS	0x10000000u	/* of both stages, what stage 1 points to */
@@ -18,10 +20,7 @@ static uint64_t state;
 
 static uint64_t rnd(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * 0x2545f4914f6cdd1du >> 11;
+	return rng_next(&state) * 0x2545f4914f6cdd1du >> 11;
 }
 
 static bool one_in(unsigned n)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../rng.h"
 #include "tools/uiommu/decode/decode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -49,10 +50,7 @@ static uint64_t state;
 
 static uint64_t rnd(uint64_t below)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
+	return rng_next(&state) % below;
 }
 
 static void load(const char *path)

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../rng.h"
 #include "tools/uiommu/decode/report.h"
 #include "tools/uiommu/image/image.h"
 #include "tools/uiommu/topo/draw.h"
@@ -42,10 +43,7 @@ static uint64_t state;
 
 static uint64_t rnd(uint64_t below)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
+	return rng_next(&state) % below;
 }
 
 /* ---- a dump ---- */

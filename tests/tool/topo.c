@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../rng.h"
 #include "tools/uiommu/topo/draw.h"
 
 #define SMMU_AT	48
@@ -190,10 +191,7 @@ static uint64_t seed = 1, state;
 
 static uint64_t rnd(uint64_t below)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (state >> 11) % below;
+	return (rng_next(&state) >> 11) % below;
 }
 
 static void use(struct topo *t)

@@ -7,16 +7,14 @@
  * walk [SEED [ROUNDS]]
  */
 #include "../sim/bed.h"
+#include "../rng.h"
 #include "tools/uiommu/walk/walk.h"
 
 static uint64_t seed = 1, rounds = 200, state;
 
 static uint64_t rnd(uint64_t below)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (state >> 11) % below;
+	return (rng_next(&state) >> 11) % below;
 }
 
 static bool read_ram(void *ctx, uint64_t pa, uint64_t *v)
