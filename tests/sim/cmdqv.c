@@ -1123,9 +1123,10 @@ static void settle(struct bed *b)
 		;
 }
 
-/* As bed_new(), on hardware that takes its time. */
-static struct bed *late_bed(uint64_t *seed)
+/* As bed_new(), on hardware that takes its time, as the seed says. */
+static struct bed *late_bed(uint64_t seed)
 {
+	static uint64_t state;
 	struct uiommu_sim_smmuv3_config c = cmdqv_cfg();
 	struct bed *b = bed_raw(&c);
 
@@ -1134,9 +1135,10 @@ static struct bed *late_bed(uint64_t *seed)
 	inv_answer = 0;
 	assert_int_equal(uiommu_sim_smmuv3_create(&c, &b->env, &b->sim), 0);
 
+	state = seed * 0x9e3779b97f4a7c15u;
 	assert_int_equal(
 		uiommu_sim_smmuv3_set_temper(
-			b->sim, &(struct uiommu_sim_temper){ .ctx = seed, .choose = choose }),
+			b->sim, &(struct uiommu_sim_temper){ .ctx = &state, .choose = choose }),
 		0);
 	b->strtab = bed_alloc(b, 64u << STRTAB_LG2);
 	wr64(b, STRTAB_BASE, b->strtab);
@@ -1171,8 +1173,7 @@ static void late_and_in_any_order(void **state)
 
 	(void)state;
 	for (uint64_t n = 1; n <= 100; n++) {
-		uint64_t seed = n * 0x9e3779b97f4a7c15u;
-		struct bed *b = late_bed(&seed);
+		struct bed *b = late_bed(n);
 		struct queue q[2] = { late_queue(b, 1, 5), late_queue(b, 2, 9) };
 		bool done[2] = { false, false };
 
@@ -1203,8 +1204,7 @@ static void late_it_is_its_own(void **state)
 {
 	(void)state;
 	for (uint64_t n = 1; n <= 100; n++) {
-		uint64_t seed = n * 0x9e3779b97f4a7c15u;
-		struct bed *b = late_bed(&seed);
+		struct bed *b = late_bed(n);
 		struct queue q[2] = { late_queue(b, 1, 5), late_queue(b, 2, 9) };
 
 		silent = 7 + n % 2;
@@ -1230,8 +1230,7 @@ static void late_it_is_waited_for(void **state)
 
 	(void)state;
 	for (uint64_t n = 1; n <= 100; n++) {
-		uint64_t seed = n * 0x9e3779b97f4a7c15u;
-		struct bed *b = late_bed(&seed);
+		struct bed *b = late_bed(n);
 		struct queue q = late_queue(b, 1, 5);
 		uint32_t prod;
 
@@ -1270,8 +1269,7 @@ static void off_late(void **state)
 
 	(void)state;
 	for (uint64_t n = 1; n <= 100; n++) {
-		uint64_t seed = n * 0x9e3779b97f4a7c15u;
-		struct bed *b = late_bed(&seed);
+		struct bed *b = late_bed(n);
 		struct queue q = late_queue(b, 1, 5);
 
 		put(b, n & 1 ? q.page0 + Q_CONFIG : VINTF(1) + VI_CONFIG, 0);
@@ -1299,8 +1297,7 @@ static void off_late_and_nobodys(void **state)
 
 	(void)state;
 	for (uint64_t n = 1; n <= 20; n++) {
-		uint64_t seed = n * 0x9e3779b97f4a7c15u;
-		struct bed *b = late_bed(&seed);
+		struct bed *b = late_bed(n);
 		struct queue q = late_queue(b, 1, 5);
 
 		put(b, ALLOC(q.number), 1 << 15);
