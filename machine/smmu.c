@@ -2,6 +2,8 @@
 /* smmu.c - a simulated SMMUv3 in the machine's memory map, with our driver on it */
 #include "internal.h"
 
+#include "sim/mmio.h"
+
 /* ---- the simulator's world ---- */
 
 static void *env_alloc(void *ctx, size_t bytes)
@@ -86,75 +88,8 @@ static const struct uiommu_sim_env env_template = {
 
 /* ---- its registers ---- */
 
-static uint32_t mmio_read32(void *ctx, uint64_t offset)
-{
-	struct mach_smmu *s = ctx;
-
-	return (uint32_t)uiommu_sim_smmuv3_mmio_read(s->sim, offset, 4);
-}
-
-static void mmio_write32(void *ctx, uint64_t offset, uint32_t value)
-{
-	struct mach_smmu *s = ctx;
-
-	uiommu_sim_smmuv3_mmio_write(s->sim, offset, value, 4);
-}
-
-static uint64_t mmio_read64(void *ctx, uint64_t offset)
-{
-	struct mach_smmu *s = ctx;
-
-	return uiommu_sim_smmuv3_mmio_read(s->sim, offset, 8);
-}
-
-static void mmio_write64(void *ctx, uint64_t offset, uint64_t value)
-{
-	struct mach_smmu *s = ctx;
-
-	uiommu_sim_smmuv3_mmio_write(s->sim, offset, value, 8);
-}
-
-static const struct uiommu_mmio_ops mmio_ops = {
-	.read32 = mmio_read32,
-	.write32 = mmio_write32,
-	.read64 = mmio_read64,
-	.write64 = mmio_write64,
-};
-
-static uint32_t cmdqv_read32(void *ctx, uint64_t offset)
-{
-	struct mach_smmu *s = ctx;
-
-	return (uint32_t)uiommu_sim_smmuv3_cmdqv_read(s->sim, offset, 4);
-}
-
-static void cmdqv_write32(void *ctx, uint64_t offset, uint32_t value)
-{
-	struct mach_smmu *s = ctx;
-
-	uiommu_sim_smmuv3_cmdqv_write(s->sim, offset, value, 4);
-}
-
-static uint64_t cmdqv_read64(void *ctx, uint64_t offset)
-{
-	struct mach_smmu *s = ctx;
-
-	return uiommu_sim_smmuv3_cmdqv_read(s->sim, offset, 8);
-}
-
-static void cmdqv_write64(void *ctx, uint64_t offset, uint64_t value)
-{
-	struct mach_smmu *s = ctx;
-
-	uiommu_sim_smmuv3_cmdqv_write(s->sim, offset, value, 8);
-}
-
-static const struct uiommu_mmio_ops cmdqv_ops = {
-	.read32 = cmdqv_read32,
-	.write32 = cmdqv_write32,
-	.read64 = cmdqv_read64,
-	.write64 = cmdqv_write64,
-};
+SIM_MMIO_OPS(mmio_ops, uiommu_sim_smmuv3_mmio_read, uiommu_sim_smmuv3_mmio_write)
+SIM_MMIO_OPS(cmdqv_ops, uiommu_sim_smmuv3_cmdqv_read, uiommu_sim_smmuv3_cmdqv_write)
 
 /* ---- life ---- */
 
@@ -170,7 +105,7 @@ static int probe(struct mach_smmu *s)
 		.irq_gerror = s->d->irq_gerror,
 		.has_irq_priq = s->d->has_priq_irq,
 		.irq_priq = s->d->irq_priq,
-		.cmdqv = { .ops = &cmdqv_ops, .ctx = s, .bytes = s->d->cmdqv.bytes },
+		.cmdqv = { .ops = &cmdqv_ops, .ctx = s->sim, .bytes = s->d->cmdqv.bytes },
 		.has_cmdqv = s->d->cmdqv.there,
 		.has_irq_cmdqv = s->d->cmdqv.has_irq,
 		.irq_cmdqv = s->d->cmdqv.irq,
@@ -188,7 +123,7 @@ static int probe(struct mach_smmu *s)
 static int add_window(struct mach_smmu *s, uiommu_pa_t pa, uint64_t bytes,
 		      const struct uiommu_mmio_ops *ops, bool *added)
 {
-	int ret = uiommu_posix_add_mmio(s->m->posix, pa, bytes, ops, s);
+	int ret = uiommu_posix_add_mmio(s->m->posix, pa, bytes, ops, s->sim);
 
 	if (ret)
 		return uiommu_mach_error(s->m, ret,
