@@ -369,9 +369,9 @@ static void hw_info_is_the_id_registers(void **state)
 	assert_int_equal(v[0], 0);
 	assert_int_equal(v[1], 0);
 	for (unsigned i = 0; i < 6; i++)
-		assert_int_equal(v[2 + i], bench_read32(b, 4 * i));
-	assert_int_equal(v[8], bench_read32(b, SMMU_IIDR));
-	assert_int_equal(v[9], bench_read32(b, SMMU_AIDR));
+		assert_int_equal(v[2 + i], bench_read(b, 4 * i, 4));
+	assert_int_equal(v[8], bench_read(b, SMMU_IIDR, 4));
+	assert_int_equal(v[9], bench_read(b, SMMU_AIDR, 4));
 }
 
 /* Every allocation of attach fails once; the device sees what it saw before. */

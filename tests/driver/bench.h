@@ -12,6 +12,7 @@
 #include <uiommu/sim/smmuv3.h>
 #include <uiommu/smmuv3.h>
 
+#include "sim/mmio.h"
 #include "src/smmuv3/smmu.h"
 
 #define PAGE	4096u
@@ -167,29 +168,7 @@ static inline void bench_write(struct bench *b, uint64_t off, uint64_t v, unsign
 		uiommu_sim_smmuv3_mmio_write(b->sim, off, v, size);
 }
 
-static inline uint32_t bench_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)bench_read(ctx, off, 4);
-}
-
-static inline uint64_t bench_read64(void *ctx, uint64_t off)
-{
-	return bench_read(ctx, off, 8);
-}
-
-static inline void bench_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	bench_write(ctx, off, v, 4);
-}
-
-static inline void bench_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	bench_write(ctx, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops bench_mmio = {
-	bench_read32, bench_write32, bench_read64, bench_write64,
-};
+SIM_MMIO_OPS(bench_mmio, bench_read, bench_write)
 
 /* ---- those of its CMDQV ---- */
 
@@ -214,29 +193,7 @@ static inline void bench_block_write(struct bench *b, uint64_t off, uint64_t v, 
 		uiommu_sim_smmuv3_cmdqv_write(b->sim, off, v, size);
 }
 
-static inline uint32_t bench_block_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)bench_block_read(ctx, off, 4);
-}
-
-static inline uint64_t bench_block_read64(void *ctx, uint64_t off)
-{
-	return bench_block_read(ctx, off, 8);
-}
-
-static inline void bench_block_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	bench_block_write(ctx, off, v, 4);
-}
-
-static inline void bench_block_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	bench_block_write(ctx, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops bench_block_mmio = {
-	bench_block_read32, bench_block_write32, bench_block_read64, bench_block_write64,
-};
+SIM_MMIO_OPS(bench_block_mmio, bench_block_read, bench_block_write)
 
 /* The registers of a CMDQV with so many interfaces. */
 static inline struct uiommu_mmio bench_block(struct bench *b, unsigned vintfs)

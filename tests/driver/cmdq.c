@@ -61,7 +61,7 @@ static void start(struct rig *r, unsigned cmdq_lg2)
 	assert_int_equal(uiommu_smmuv3_probe(r->b.u, &smmu, &r->b.iommu), 0);
 	r->b.test = r;
 	r->b.hook_write = on_write;
-	r->last_prod = bench_read32(&r->b, SMMU_CMDQ_PROD);
+	r->last_prod = bench_read(&r->b, SMMU_CMDQ_PROD, 4);
 }
 
 static void stop(struct rig *r)
@@ -278,7 +278,7 @@ static void a_refused_command_is_replaced_and_reported(void **state)
 	before = executed(&r);
 	assert_int_equal(send(&r, 3, 0x50), -UIOMMU_EIO);
 	assert_true(thost_logged(&r.b.t, "command refused: CERROR 1, opcode 0x50"));
-	assert_int_equal(bench_read32(&r.b, SMMU_GERROR), bench_read32(&r.b, SMMU_GERRORN));
+	assert_int_equal(bench_read(&r.b, SMMU_GERROR, 4), bench_read(&r.b, SMMU_GERRORN, 4));
 	assert_int_equal(smmu(&r)->cmdq.refused, 3);
 	/* the sync was done all the same, and life goes on */
 	assert_true(executed(&r) > before);

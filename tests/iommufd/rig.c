@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include "rig.h"
+#include "sim/mmio.h"
 #include "tests/fail/hook.h"
 
 #define MMIO_PA		0x9050000ull
@@ -77,53 +78,8 @@ static void host_table_free(void *ctx, void *p, size_t bytes)
 	free(t);
 }
 
-static uint32_t smmu_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)uiommu_sim_smmuv3_mmio_read(((struct rig *)ctx)->smmu, off, 4);
-}
-
-static uint64_t smmu_read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_mmio_read(((struct rig *)ctx)->smmu, off, 8);
-}
-
-static void smmu_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	uiommu_sim_smmuv3_mmio_write(((struct rig *)ctx)->smmu, off, v, 4);
-}
-
-static void smmu_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_sim_smmuv3_mmio_write(((struct rig *)ctx)->smmu, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops smmu_regs = {
-	smmu_read32, smmu_write32, smmu_read64, smmu_write64
-};
-
-static uint32_t cmdqv_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct rig *)ctx)->smmu, off, 4);
-}
-
-static uint64_t cmdqv_read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_cmdqv_read(((struct rig *)ctx)->smmu, off, 8);
-}
-
-static void cmdqv_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	uiommu_sim_smmuv3_cmdqv_write(((struct rig *)ctx)->smmu, off, v, 4);
-}
-
-static void cmdqv_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_sim_smmuv3_cmdqv_write(((struct rig *)ctx)->smmu, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops cmdqv_regs = {
-	cmdqv_read32, cmdqv_write32, cmdqv_read64, cmdqv_write64
-};
+SIM_MMIO_OPS(smmu_regs, uiommu_sim_smmuv3_mmio_read, uiommu_sim_smmuv3_mmio_write)
+SIM_MMIO_OPS(cmdqv_regs, uiommu_sim_smmuv3_cmdqv_read, uiommu_sim_smmuv3_cmdqv_write)
 
 static int host_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
@@ -132,7 +88,8 @@ static int host_mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiomm
 	if (refuses(ctx, HOST_MMIO))
 		return -UIOMMU_ENOMEM;
 	host_held(HOST_MMIO, 1);
-	*out = (struct uiommu_mmio){ .ops = &smmu_regs, .ctx = ctx, .bytes = bytes };
+	*out = (struct uiommu_mmio){ .ops = &smmu_regs, .ctx = ((struct rig *)ctx)->smmu,
+				     .bytes = bytes };
 	return 0;
 }
 
@@ -531,10 +488,10 @@ static void make_smmu(struct rig *r, const struct rig_options *o)
 		.ctx = r, .alloc = env_alloc, .free = env_free, .read = pa_read, .write = pa_write,
 		.resume = on_resume,
 	};
-	const struct uiommu_smmuv3_config drv = {
+	struct uiommu_smmuv3_config drv = {
 		.name = "smmu", .mmio_pa = MMIO_PA, .mmio_bytes = MMIO_BYTES, .coherent = true,
 		.has_cmdqv = o->cmdqv,
-		.cmdqv = { .ops = &cmdqv_regs, .ctx = r, .bytes = 0x30000 + RIG_VINTFS * 0x20000 },
+		.cmdqv = { .ops = &cmdqv_regs, .bytes = 0x30000 + RIG_VINTFS * 0x20000 },
 	};
 	const struct uiommu_observer obs = { .ctx = r, .fault = on_fault };
 
@@ -548,6 +505,7 @@ static void make_smmu(struct rig *r, const struct rig_options *o)
 		cfg.cmdqv.sids_lg2 = 1;
 	}
 	assert_int_equal(uiommu_sim_smmuv3_create(&cfg, &env, &r->smmu), 0);
+	drv.cmdqv.ctx = r->smmu;
 	assert_int_equal(uiommu_create(&r->host, &obs, &r->u), 0);
 	assert_int_equal(uiommu_smmuv3_probe(r->u, &drv, &r->iommu), 0);
 }

@@ -17,6 +17,7 @@
 #include <uiommu/smmuv3.h>
 
 #include "host/posix/mm.h"
+#include "sim/mmio.h"
 
 #define RIG_STALLS	64
 #define RIG_SIDS	8u
@@ -85,29 +86,7 @@ static inline void rig_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiomm
 	pthread_mutex_unlock(&r->lock);
 }
 
-static inline uint32_t rig_read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)uiommu_sim_smmuv3_mmio_read(((struct mm_rig *)ctx)->sim, off, 4);
-}
-
-static inline uint64_t rig_read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_mmio_read(((struct mm_rig *)ctx)->sim, off, 8);
-}
-
-static inline void rig_write32(void *ctx, uint64_t off, uint32_t v)
-{
-	uiommu_sim_smmuv3_mmio_write(((struct mm_rig *)ctx)->sim, off, v, 4);
-}
-
-static inline void rig_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_sim_smmuv3_mmio_write(((struct mm_rig *)ctx)->sim, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops rig_mmio = {
-	rig_read32, rig_write32, rig_read64, rig_write64,
-};
+SIM_MMIO_OPS(rig_mmio, uiommu_sim_smmuv3_mmio_read, uiommu_sim_smmuv3_mmio_write)
 
 static inline void rig_event(void *ctx, const struct uiommu_fault *f)
 {
@@ -133,7 +112,7 @@ static inline int rig_smmu(struct mm_rig *r)
 	cfg.stall = 1;
 	cfg.stall_max = RIG_STALLS;
 	if (uiommu_sim_smmuv3_create(&cfg, &env, &r->sim) ||
-	    uiommu_posix_add_mmio(r->p, RIG_MMIO, 0x20000, &rig_mmio, r) ||
+	    uiommu_posix_add_mmio(r->p, RIG_MMIO, 0x20000, &rig_mmio, r->sim) ||
 	    uiommu_create(uiommu_posix_host(r->p), &obs, &r->u))
 		return -1;
 	return uiommu_smmuv3_probe(r->u, &drv, &r->iommu);

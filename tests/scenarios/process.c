@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "process.h"
+#include "sim/mmio.h"
 #include "tests/fail/hook.h"
 
 struct world world;
@@ -99,27 +100,7 @@ static void dma_store(uint64_t iova)
 
 /* ---- registers ---- */
 
-static uint32_t read32(void *ctx, uint64_t off)
-{
-	return (uint32_t)uiommu_sim_smmuv3_mmio_read(sim, off, 4);
-}
-
-static uint64_t read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_mmio_read(sim, off, 8);
-}
-
-static void write32(void *ctx, uint64_t off, uint32_t v)
-{
-	uiommu_sim_smmuv3_mmio_write(sim, off, v, 4);
-}
-
-static void write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_sim_smmuv3_mmio_write(sim, off, v, 8);
-}
-
-static const struct uiommu_mmio_ops mmio_ops = { read32, write32, read64, write64 };
+SIM_MMIO_OPS(mmio_ops, uiommu_sim_smmuv3_mmio_read, uiommu_sim_smmuv3_mmio_write)
 
 /* ---- a host: one thread, and interrupts that wait while a lock is held ---- */
 
@@ -341,6 +322,7 @@ void process_reset(void)
 		fprintf(stderr, "the software SMMUv3 cannot be made\n");
 		exit(1);
 	}
+	world.mmio.ctx = sim;
 }
 
 void process_begin(uint32_t sid, void (*say)(const char *line))
