@@ -7,6 +7,7 @@
  */
 #include "world.h"
 
+#include "sim/mmio.h"
 #include "src/smmuv3/fields.h"
 
 #define VINTF0(reg)	(CMDQV_AT_VINTF + (reg))
@@ -30,7 +31,7 @@ static bool is_vmms(uint64_t off)
 	return off >= VINTF0(VINTF_SID_MATCH) && off < VINTF0(VINTF_LVCMDQ_ERR_MAP_64);
 }
 
-static void write_any(struct world *w, uint64_t off, uint64_t v, unsigned size)
+static void write_register(struct world *w, uint64_t off, uint64_t v, unsigned size)
 {
 	uiommu_hostile_device_write();
 	world_note(w, "CMDQV register 0x%llx = 0x%llx", (unsigned long long)off,
@@ -45,38 +46,24 @@ static void write_any(struct world *w, uint64_t off, uint64_t v, unsigned size)
 	uiommu_hostile_yield();
 }
 
-static uint32_t read32(void *ctx, uint64_t off)
+static uint64_t read_register(struct world *w, uint64_t off, unsigned size)
 {
-	uint32_t v = (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct world *)ctx)->sim, off, 4);
+	uint64_t v = uiommu_sim_smmuv3_cmdqv_read(w->sim, off, size);
 
-	uiommu_hostile_yield();
+	if (size == 4)
+		uiommu_hostile_yield();
 	return v;
 }
 
-static void write32(void *ctx, uint64_t off, uint32_t v)
-{
-	write_any(ctx, off, v, 4);
-}
-
-static uint64_t read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_cmdqv_read(((struct world *)ctx)->sim, off, 8);
-}
-
-static void write64(void *ctx, uint64_t off, uint64_t v)
-{
-	write_any(ctx, off, v, 8);
-}
+SIM_MMIO_OPS(registers, read_register, write_register)
 
 void cmdqv_configure(struct world *w, struct uiommu_smmuv3_config *cfg)
 {
-	static const struct uiommu_mmio_ops ops = { read32, write32, read64, write64 };
-
 	cfg->has_cmdqv = w->setup.cmdqv;
 	cfg->has_irq_cmdqv = true;
 	cfg->irq_cmdqv = 3;
 	cfg->cmdqv = (struct uiommu_mmio){
-		.ops = &ops, .ctx = w,
+		.ops = &registers, .ctx = w,
 		.bytes = CMDQV_AT_VINTF_PAGE0 + 2 * CMDQV_STRIDE_VINTF_PAGES,
 	};
 }

@@ -5,6 +5,7 @@
  */
 #include "world.h"
 
+#include "sim/mmio.h"
 #include "src/smmuv3/fields.h"
 
 #include <stdlib.h>
@@ -209,45 +210,35 @@ static void irq_release(void *ctx, unsigned irq)
 
 /* ---- registers ---- */
 
-static uint32_t read32(void *ctx, uint64_t off)
+/* What hardware changes by itself has 32 bits. */
+static uint64_t read_register(struct world *w, uint64_t off, unsigned size)
 {
-	uint32_t v = (uint32_t)uiommu_sim_smmuv3_mmio_read(((struct world *)ctx)->sim, off, 4);
+	uint64_t v = uiommu_sim_smmuv3_mmio_read(w->sim, off, size);
 
-	uiommu_hostile_yield();
+	if (size == 4)
+		uiommu_hostile_yield();
 	return v;
 }
 
-static void write32(void *ctx, uint64_t off, uint32_t v)
+static void write_register(struct world *w, uint64_t off, uint64_t v, unsigned size)
 {
 	uiommu_hostile_device_write();
-	world_note(ctx, "register 0x%llx = 0x%x", (unsigned long long)off, v);
+	world_note(w, "register 0x%llx = 0x%llx", (unsigned long long)off, (unsigned long long)v);
 	if (off == SMMU_CMDQ_PROD)
-		faults_published(ctx, v);
-	uiommu_sim_smmuv3_mmio_write(((struct world *)ctx)->sim, off, v, 4);
+		faults_published(w, (uint32_t)v);
+	uiommu_sim_smmuv3_mmio_write(w->sim, off, v, size);
 	uiommu_hostile_yield();
 }
 
-static uint64_t read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_mmio_read(((struct world *)ctx)->sim, off, 8);
-}
-
-static void write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_hostile_device_write();
-	uiommu_sim_smmuv3_mmio_write(((struct world *)ctx)->sim, off, v, 8);
-	uiommu_hostile_yield();
-}
+SIM_MMIO_OPS(registers, read_register, write_register)
 
 static int mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
-	static const struct uiommu_mmio_ops ops = { read32, write32, read64, write64 };
-
 	(void)pa;
 	if (refuses(ctx))
 		return -UIOMMU_ENOMEM;
 	((struct world *)ctx)->live++;
-	*out = (struct uiommu_mmio){ .ops = &ops, .ctx = ctx, .bytes = bytes };
+	*out = (struct uiommu_mmio){ .ops = &registers, .ctx = ctx, .bytes = bytes };
 	return 0;
 }
 

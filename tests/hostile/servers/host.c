@@ -5,6 +5,7 @@
  */
 #include "srv.h"
 
+#include "sim/mmio.h"
 #include "src/smmuv3/fields.h"
 
 #include <stdlib.h>
@@ -206,65 +207,45 @@ static void irq_release(void *ctx, unsigned irq)
 
 /* ---- registers ---- */
 
-static uint32_t read32(void *ctx, uint64_t off)
+static uint64_t read_register(struct srv *s, uint64_t off, unsigned size)
 {
-	uint32_t v = (uint32_t)uiommu_sim_smmuv3_mmio_read(((struct srv *)ctx)->sim, off, 4);
+	uint64_t v = uiommu_sim_smmuv3_mmio_read(s->sim, off, size);
 
-	uiommu_hostile_yield();
+	if (size == 4)
+		uiommu_hostile_yield();
 	return v;
 }
 
-static uint64_t read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_mmio_read(((struct srv *)ctx)->sim, off, 8);
-}
-
-static void write32(void *ctx, uint64_t off, uint32_t v)
+static void write_register(struct srv *s, uint64_t off, uint64_t v, unsigned size)
 {
 	uiommu_hostile_device_write();
-	uiommu_sim_smmuv3_mmio_write(((struct srv *)ctx)->sim, off, v, 4);
+	uiommu_sim_smmuv3_mmio_write(s->sim, off, v, size);
 	uiommu_hostile_yield();
 }
 
-static void write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_hostile_device_write();
-	uiommu_sim_smmuv3_mmio_write(((struct srv *)ctx)->sim, off, v, 8);
-	uiommu_hostile_yield();
-}
+SIM_MMIO_OPS(registers, read_register, write_register)
 
-static uint32_t cmdqv_read32(void *ctx, uint64_t off)
+static uint64_t read_cmdqv(struct srv *s, uint64_t off, unsigned size)
 {
-	uint32_t v = (uint32_t)uiommu_sim_smmuv3_cmdqv_read(((struct srv *)ctx)->sim, off, 4);
+	uint64_t v = uiommu_sim_smmuv3_cmdqv_read(s->sim, off, size);
 
-	uiommu_hostile_yield();
+	if (size == 4)
+		uiommu_hostile_yield();
 	return v;
 }
 
-static uint64_t cmdqv_read64(void *ctx, uint64_t off)
-{
-	return uiommu_sim_smmuv3_cmdqv_read(((struct srv *)ctx)->sim, off, 8);
-}
-
-static void cmdqv_write32(void *ctx, uint64_t off, uint32_t v)
+static void write_cmdqv(struct srv *s, uint64_t off, uint64_t v, unsigned size)
 {
 	uiommu_hostile_device_write();
-	uiommu_sim_smmuv3_cmdqv_write(((struct srv *)ctx)->sim, off, v, 4);
+	uiommu_sim_smmuv3_cmdqv_write(s->sim, off, v, size);
 	uiommu_hostile_yield();
 }
 
-static void cmdqv_write64(void *ctx, uint64_t off, uint64_t v)
-{
-	uiommu_hostile_device_write();
-	uiommu_sim_smmuv3_cmdqv_write(((struct srv *)ctx)->sim, off, v, 8);
-	uiommu_hostile_yield();
-}
+SIM_MMIO_OPS(cmdqv_registers, read_cmdqv, write_cmdqv)
 
 static int mmio_map(void *ctx, uiommu_pa_t pa, uint64_t bytes, struct uiommu_mmio *out)
 {
-	static const struct uiommu_mmio_ops ops = { read32, write32, read64, write64 };
-
-	*out = (struct uiommu_mmio){ .ops = &ops, .ctx = ctx, .bytes = bytes };
+	*out = (struct uiommu_mmio){ .ops = &registers, .ctx = ctx, .bytes = bytes };
 	return 0;
 }
 
@@ -506,14 +487,11 @@ void host_boot(struct srv *s)
 {
 	const struct uiommu_observer obs = { .ctx = s, .fault = on_fault,
 					     .iommu_failed = on_failed };
-	static const struct uiommu_mmio_ops ops = {
-		cmdqv_read32, cmdqv_write32, cmdqv_read64, cmdqv_write64
-	};
 	const struct uiommu_smmuv3_config cfg = {
 		.name = "smmu", .mmio_pa = 0x9050000, .mmio_bytes = 0x20000,
 		.coherent = s->coherent, .has_irqs = s->irqs, .irq_evtq = 1, .irq_gerror = 2,
 		.has_cmdqv = s->cmdqv,
-		.cmdqv = { .ops = &ops, .ctx = s,
+		.cmdqv = { .ops = &cmdqv_registers, .ctx = s,
 			   .bytes = CMDQV_AT_VINTF_PAGE0 + 4 * CMDQV_STRIDE_VINTF_PAGES },
 	};
 
