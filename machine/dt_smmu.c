@@ -12,6 +12,17 @@
 #define GIC_SPI_BASE	32u		/* SPI n is interrupt number 32 + n */
 #define IRQ_CELLS	3
 
+/* A window may be said longer than the registers in it are. */
+static int trim_window(const struct dt *t, int node, uint64_t pa, uint64_t *bytes, uint64_t need)
+{
+	if (*bytes < need || pa % 0x10000)
+		return uiommu_dt_error(t, node,
+				       "property reg must be 0x%llx bytes, aligned to 64 KiB",
+				       (unsigned long long)need);
+	*bytes = need;
+	return 0;
+}
+
 /* ---- interrupts ---- */
 
 struct irq_slot {
@@ -186,7 +197,6 @@ static int cmdqv_taken(const struct dt *t, int node, int by)
 static int smmu_cmdqv(const struct dt *t, int node, struct desc_smmu *s)
 {
 	uint32_t phandle = 0;
-	uint64_t need;
 	int at;
 
 	if (uiommu_dt_u32(t, node, "nvidia,cmdqv", 0, UINT32_MAX, &phandle))
@@ -205,15 +215,9 @@ static int smmu_cmdqv(const struct dt *t, int node, struct desc_smmu *s)
 	if (cmdqv_taken(t, at, node) || cmdqv_sizes(t, at, &s->sim) ||
 	    uiommu_dt_reg(t, at, &s->cmdqv.pa, &s->cmdqv.bytes) || cmdqv_irq(t, at, s))
 		return -UIOMMU_EINVAL;
-	need = CMDQV_BYTES + ((uint64_t)CMDQV_VINTF_BYTES << s->sim.cmdqv.vintfs_lg2);
-	if (s->cmdqv.bytes < need || s->cmdqv.pa % 0x10000)
-		return uiommu_dt_error(t, at,
-				       "property reg must be 0x%llx bytes, aligned to 64 "
-				       "KiB",
-				       (unsigned long long)need);
-	s->cmdqv.bytes = need;
 	s->cmdqv.there = true;
-	return 0;
+	return trim_window(t, at, s->cmdqv.pa, &s->cmdqv.bytes,
+			   CMDQV_BYTES + ((uint64_t)CMDQV_VINTF_BYTES << s->sim.cmdqv.vintfs_lg2));
 }
 
 /* ---- what the ID registers say ---- */
@@ -277,10 +281,8 @@ int uiommu_dt_smmu(const struct dt *t, int node)
 	snprintf(s->name, sizeof(s->name), "%s", uiommu_dt_name(t, node));
 	if (uiommu_dt_reg(t, node, &s->pa, &s->bytes))
 		return -UIOMMU_EINVAL;
-	if (s->bytes < SMMU_BYTES || s->pa % 0x10000)
-		return uiommu_dt_error(
-			t, node, "property reg must be 0x%x bytes, aligned to 64 KiB", SMMU_BYTES);
-	s->bytes = SMMU_BYTES;
+	if (trim_window(t, node, s->pa, &s->bytes, SMMU_BYTES))
+		return -UIOMMU_EINVAL;
 	if (uiommu_dt_u32(t, node, "#iommu-cells", 0, 8, &cells))
 		return -UIOMMU_EINVAL;
 	if (cells != 1)
@@ -309,9 +311,5 @@ int uiommu_dt_its(const struct dt *t, int node)
 	snprintf(s->name, sizeof(s->name), "%s", uiommu_dt_name(t, node));
 	if (uiommu_dt_reg(t, node, &s->pa, &s->bytes))
 		return -UIOMMU_EINVAL;
-	if (s->bytes < ITS_BYTES || s->pa % 0x10000)
-		return uiommu_dt_error(
-			t, node, "property reg must be 0x%x bytes, aligned to 64 KiB", ITS_BYTES);
-	s->bytes = ITS_BYTES;
-	return 0;
+	return trim_window(t, node, s->pa, &s->bytes, ITS_BYTES);
 }
