@@ -177,23 +177,13 @@ static void log_refused(struct smmu *s, const uint64_t *cmd, unsigned code)
 	host_log(s->host, UIOMMU_LOG_ERR, line);
 }
 
-static void log_name(struct smmu *s, const char *text)
-{
-	char line[128];
-	struct text t = text_begin(line, sizeof(line));
-
-	text_str(&t, s->base.name);
-	text_str(&t, text);
-	host_log(s->host, UIOMMU_LOG_ERR, line);
-}
-
 /* Nothing is given to it any more. Hardware may still take what is in it: that harms
  * nobody. @why NULL: of course. */
 static void disown(struct smmu_cmdq *q, const char *why) UIOMMU_MUST_HOLD(uiommu_cmdq_lock);
 static void disown(struct smmu_cmdq *q, const char *why)
 {
 	if (why && !q->dead)
-		log_name(smmu_of(q), why);
+		uiommu_smmuv3_log(smmu_of(q), UIOMMU_LOG_ERR, why, "");
 	__atomic_store_n(&q->dead, true, __ATOMIC_RELAXED);
 }
 
@@ -310,7 +300,7 @@ static void gerror_main(struct smmu *s, uint32_t active)
 {
 	for (unsigned i = 0; i < sizeof(gerrors) / sizeof(gerrors[0]); i++)
 		if (active & gerrors[i].bit)
-			log_name(s, gerrors[i].text);
+			uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, gerrors[i].text, "");
 	if (active & FMASK(GERROR_SFM_ERR))
 		switch_off(s);
 }
@@ -356,7 +346,7 @@ void uiommu_smmuv3_shut_off_in(struct smmu *s, unsigned life, const char *why)
 		return;
 	wait_off(s);
 	if (first)
-		log_name(s, why);
+		uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, why, "");
 	tell_failed(s);
 }
 

@@ -16,7 +16,6 @@
  * queue takes what a VM's may take.
  */
 #include "smmu.h"
-#include "text.h"
 
 #define QUEUE_TYPE	1u		/* IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV */
 #define VEVENT		2u		/* IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV */
@@ -65,16 +64,6 @@ static uint64_t alloc_reg(unsigned q)
 static uint64_t page0_of(unsigned vintf)
 {
 	return CMDQV_AT_VINTF_PAGE0 + (uint64_t)vintf * CMDQV_STRIDE_VINTF_PAGES;
-}
-
-static void say(const struct smmu *s, enum uiommu_log_level level, const char *text)
-{
-	char line[160];
-	struct text t = text_begin(line, sizeof(line));
-
-	text_str(&t, s->base.name);
-	text_str(&t, text);
-	host_log(s->host, level, line);
 }
 
 /* @config says whether it is to be on; until bit 0 of @status says that it is so. Said
@@ -682,7 +671,8 @@ int uiommu_smmuv3_cmdqv_init(struct smmu *s, const struct uiommu_smmuv3_config *
 	found.has_irq = cfg->has_irq_cmdqv && s->irqs;
 	found.irq = cfg->irq_cmdqv;
 	if (cfg->cmdqv.bytes < page0_of(1) || !read_param(&found)) {
-		say(s, UIOMMU_LOG_WARN, ": its CMDQV makes no sense: done without");
+		uiommu_smmuv3_log(s, UIOMMU_LOG_WARN,
+				  ": its CMDQV makes no sense: ", "done without");
 		return 0;
 	}
 	c = make(s, &found);
@@ -735,7 +725,8 @@ int uiommu_smmuv3_cmdqv_stop(struct smmu *s)
 	uiommu_smmuv3_cmdq_retire(&c->own);
 	err = block_switch(s, false);
 	if (err)
-		say(s, UIOMMU_LOG_ERR, ": its CMDQV does not acknowledge that it is off");
+		uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, ": its CMDQV does not acknowledge ",
+				  "that it is off");
 	return err;
 }
 
@@ -767,7 +758,8 @@ int uiommu_smmuv3_cmdqv_start(struct smmu *s)
 	if (!start_block(s)) {
 		__atomic_store_n(&s->cmdqv->up, true, __ATOMIC_RELEASE);
 	} else {
-		say(s, UIOMMU_LOG_WARN, ": its CMDQV does not answer: done without");
+		uiommu_smmuv3_log(s, UIOMMU_LOG_WARN,
+				  ": its CMDQV does not answer: ", "done without");
 		err = uiommu_smmuv3_cmdqv_stop(s);
 	}
 	uiommu_iommu_for_each_viommu(&s->base, tell_reset);

@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* src/smmuv3/evtq.c - event records out of the queue, and what they mean */
 #include "smmu.h"
-#include "text.h"
-
-static void log_overflow(struct smmu *s)
-{
-	char line[96];
-	struct text t = text_begin(line, sizeof(line));
-
-	text_str(&t, s->base.name);
-	text_str(&t, ": event queue overflow: events lost");
-	host_log(s->host, UIOMMU_LOG_WARN, line);
-}
 
 static void report(struct smmu *s, const uint64_t evt[EVT_WORDS])
 {
@@ -31,7 +20,8 @@ void uiommu_smmuv3_evtq_drain(struct smmu *s)
 	do {
 		some = uiommu_smmuv3_outq_pop(s, &s->evtq, evt, &lost);
 		if (lost)
-			log_overflow(s);
+			uiommu_smmuv3_log(s, UIOMMU_LOG_WARN,
+					  ": event queue overflow: ", "events lost");
 		if (some)
 			report(s, evt);
 	} while (some);

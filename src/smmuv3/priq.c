@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* src/smmuv3/priq.c - page requests of PCIe devices out of the queue */
 #include "smmu.h"
-#include "text.h"
-
-static void log_overflow(struct smmu *s)
-{
-	char line[96];
-	struct text t = text_begin(line, sizeof(line));
-
-	text_str(&t, s->base.name);
-	text_str(&t, ": page request queue overflow: devices are asked to ask again");
-	host_log(s->host, UIOMMU_LOG_WARN, line);
-}
 
 static unsigned flags_of(uint64_t w)
 {
@@ -56,7 +45,8 @@ void uiommu_smmuv3_priq_drain(struct smmu *s)
 	while (uiommu_smmuv3_outq_pop(s, &s->priq, pri, &lost))
 		report(s, pri);
 	if (lost) {
-		log_overflow(s);
+		uiommu_smmuv3_log(s, UIOMMU_LOG_WARN, ": page request queue overflow: ",
+				  "devices are asked to ask again");
 		uiommu_page_requests_lost(&s->base);
 	}
 	gate_leave(&s->priq.gate, phase);

@@ -44,10 +44,10 @@ static const struct need {
 #undef ONE
 };
 
-static void log_line(const struct smmu *s, enum uiommu_log_level level, const char *a,
-		     const char *b)
+void uiommu_smmuv3_log(const struct smmu *s, enum uiommu_log_level level, const char *a,
+		       const char *b)
 {
-	char line[160];
+	char line[128];
 	struct text t = text_begin(line, sizeof(line));
 
 	text_str(&t, s->base.name);
@@ -64,7 +64,7 @@ static int check_needs(const struct smmu *s, const uint32_t *idr)
 
 		if (v < 32 && n->good >> v & 1)
 			continue;
-		log_line(s, UIOMMU_LOG_ERR, ": cannot be used: ", n->why);
+		uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, ": cannot be used: ", n->why);
 		return -UIOMMU_EOPNOTSUPP;
 	}
 	return 0;
@@ -83,7 +83,7 @@ static int check_caps(const struct smmu *s)
 		why = "its walks do not see CPU caches, and the host has no cache_clean()";
 	if (!why)
 		return 0;
-	log_line(s, UIOMMU_LOG_ERR, ": cannot be used: ", why);
+	uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, ": cannot be used: ", why);
 	return -UIOMMU_EOPNOTSUPP;
 }
 
@@ -166,7 +166,7 @@ static int wait_reg(struct smmu *s, unsigned reg, uint32_t mask, uint32_t want)
 			break;
 		host_relax(h);
 	}
-	log_line(s, UIOMMU_LOG_ERR, ": a control register is not acknowledged", "");
+	uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, ": a control register is not acknowledged", "");
 	return -UIOMMU_ETIMEDOUT;
 }
 
@@ -187,8 +187,8 @@ static int set_gbpa_abort(struct smmu *s)
 				 FMASK(GBPA_ABORT) | FMASK(GBPA_Update));
 	err = wait_reg(s, SMMU_GBPA, FMASK(GBPA_Update), 0);
 	if (!err && !(smmu_read(s, SMMU_GBPA) & FMASK(GBPA_ABORT)))
-		log_line(s, UIOMMU_LOG_WARN, ": GBPA cannot be set: ",
-			 "DMA passes while it is off");
+		uiommu_smmuv3_log(s, UIOMMU_LOG_WARN,
+				  ": GBPA cannot be set: ", "DMA passes while it is off");
 	return err;
 }
 
@@ -392,10 +392,11 @@ int uiommu_smmuv3_recover(struct uiommu_iommu *iommu)
 
 	if (err) {
 		uiommu_smmuv3_cmdq_stop(s);
-		log_line(s, UIOMMU_LOG_ERR, ": not recovered: it stays off, ",
-			 "every device behind it is blocked");
+		uiommu_smmuv3_log(s, UIOMMU_LOG_ERR, ": not recovered: it stays off, ",
+				  "every device behind it is blocked");
 	} else {
-		log_line(s, UIOMMU_LOG_WARN, ": recovered: ", "every device has what it had");
+		uiommu_smmuv3_log(s, UIOMMU_LOG_WARN,
+				  ": recovered: ", "every device has what it had");
 	}
 	return err;
 }

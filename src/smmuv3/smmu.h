@@ -486,6 +486,9 @@ int uiommu_smmuv3_restore_ats(struct uiommu_dev *dev);
 
 /* ---- probe.c ---- */
 
+/* A line for people: its name, @a and @b. */
+void uiommu_smmuv3_log(const struct smmu *s, enum uiommu_log_level level, const char *a,
+		       const char *b);
 int uiommu_smmuv3_recover(struct uiommu_iommu *iommu);
 int uiommu_smmuv3_identify(struct smmu *s, const struct uiommu_smmuv3_config *cfg);
 
