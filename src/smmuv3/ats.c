@@ -405,9 +405,12 @@ static void tell_all_pasids(struct job *j, struct smmu_master *m)
 		tell_all_of(j, m, 1, true);
 		return;
 	}
-	for (uiommu_pasid_t p = 1; p < n; p++)
-		if (uiommu_smmuv3_cd_valid(uiommu_smmuv3_cdtab_entry(m, p)))
+	for (uiommu_pasid_t p = 1; p < n; p++) {
+		const uint64_t *cd = uiommu_smmuv3_cdtab_entry(m, p);
+
+		if (m->ats_lost ? cd != NULL : uiommu_smmuv3_cd_valid(cd))
 			tell_all_of(j, m, p, false);
+	}
 }
 
 static void walk_change(struct job *j, const void *what)
@@ -452,6 +455,7 @@ void uiommu_smmuv3_ats_before(struct smmu_master *m, uiommu_pasid_t pasid, bool 
 	port_dma_mb();
 	run(m->smmu, walk_change, &c);
 	m->ats_stale = c.all && !want;
+	m->ats_lost &= !want;
 }
 
 void uiommu_smmuv3_ats_after(struct smmu_master *m, uiommu_pasid_t pasid, bool want, bool fresh)
@@ -472,13 +476,13 @@ void uiommu_smmuv3_ats_after(struct smmu_master *m, uiommu_pasid_t pasid, bool w
 		switch_ats(m->dev, false);
 }
 
-/* The SMMU was off: what unmaps could not tell the device it is told before it asks
- * again. */
+/* The SMMU was off: what unmaps and detaches could not tell the device it is told before it
+ * asks again. */
 void uiommu_smmuv3_ats_hold(struct smmu_master *m)
 {
 	if (!uiommu_smmuv3_ats_on(m->dev))
 		return;
 	switch_ats(m->dev, false);
 	uiommu_smmuv3_set_state(m->dev, 0, SMMU_DEV_ATS);
-	m->ats_held = m->ats_stale = true;
+	m->ats_held = m->ats_stale = m->ats_lost = true;
 }

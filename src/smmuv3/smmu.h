@@ -182,6 +182,7 @@ struct smmu_master {
 	bool cds_cached;			/* (u) one did: CDs may be cached */
 	bool ats_held;				/* (u) off, until the SMMU is back */
 	bool ats_stale;				/* (u) it may have what it was not told of */
+	bool ats_lost;				/* (u) ... and of PASIDs that are gone too */
 	bool ats_user;				/* (u) PASIDs of a guest's may be in it */
 	bool ats_was;				/* (u) within one change */
 };

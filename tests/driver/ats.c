@@ -497,21 +497,26 @@ static void invariant_09_what_could_not_be_told_while_it_was_off(void **state)
 		bench_map(&r.b, r.dom, (i + 1) * MIB, r.page[i]);
 		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), 0);
 		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 2), 0);
+		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 3), 0);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		sees(&r, i, ANY, MIB, 5);
 		sees(&r, i, 2, MIB, 5);
+		sees(&r, i, 3, 2 * MIB, 6);
 	}
 	uiommu_sim_smmuv3_fail(r.b.sim);
 	uiommu_smmuv3_poll(r.b.iommu);
 	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
+		uiommu_detach_device_pasid(r.d[i].dev, 3);
 		kept(&r, i, ANY, MIB, 0);
+	}
 	assert_int_equal(uiommu_iommu_recover(r.b.iommu), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_true(r.d[i].on);
 		sees(&r, i, ANY, MIB, 0);
 		sees(&r, i, 2, MIB, 0);
+		sees(&r, i, 3, 2 * MIB, 0);
 		sees(&r, i, ANY, 2 * MIB, 6);
 		sees(&r, i, 2, 2 * MIB, 6);
 	}
