@@ -17,7 +17,7 @@ void ats_endpoint(struct world *w, struct endpoint *e, const uint32_t *streams, 
 	e->w = w;
 	e->streams = streams;
 	e->num = n;
-	e->keeps = !w->setup.fails && pick(2);
+	e->keeps = pick(2);
 	for (unsigned i = 0; i < n; i++) {
 		uiommu_sim_atc_init(&e->atc[i], w->sim, streams[i]);
 		uiommu_sim_atc_enable(&e->atc[i], false);
@@ -72,7 +72,7 @@ static void fall_silent(struct world *w, struct endpoint *e)
 	bool changes = w->changing && &w->dev[w->changing - 1].e == e;
 
 	if (!w->setup.silent || !w->ready || e->silent ||
-	    e != w->endpoint[w->setup.silent_one] || pick(changes ? 20 : 60))
+	    e != w->endpoint[w->setup.silent_one % w->num_endpoints] || pick(changes ? 20 : 60))
 		return;
 	world_note(w, "StreamID 0x%x answers no more", e->streams[0]);
 	e->silent = e->trouble = true;
@@ -140,6 +140,14 @@ void ats_reset(struct endpoint *e)
 	for (unsigned i = 0; i < e->num && (e->silent || !e->keeps); i++)
 		uiommu_sim_atc_flush(&e->atc[i]);
 	e->silent = false;
+}
+
+/* The driver has let go of it. */
+void ats_gone(const struct endpoint *e)
+{
+	if (e->on)
+		uiommu_hostile_fail("a device is removed, and its ATS is on: StreamID 0x%x",
+				    e->streams[0]);
 }
 
 /* The driver has been told of it: what it is aborted for it did not do itself. */

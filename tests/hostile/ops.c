@@ -411,26 +411,29 @@ static bool empty(const struct world *w, unsigned i, unsigned r)
 	return true;
 }
 
-static void map_block(struct world *w, unsigned i, unsigned r, unsigned block)
+/* All of a region to a block of memory, or the run of pages at its end. */
+static void map_block(struct world *w, unsigned i, unsigned r, unsigned block, bool all)
 {
-	uint64_t n = 0, pa = w->block[block];
+	unsigned first = all ? 0 : SPOTS - 1;
+	uint64_t off = all ? 0 : BLOCK - RUN, n = 0, pa = w->block[block];
 	int err;
 
-	world_note(w, "map domain %u, all of 0x%llx to block %u: begins", i,
+	world_note(w, "map domain %u, %s of 0x%llx to block %u: begins", i, all ? "all" : "the end",
 		   (unsigned long long)world_iova(r, 0), block);
-	for (unsigned s = 0; s < SPOTS; s++)
+	for (unsigned s = first; s < SPOTS; s++)
 		var_begin(w, &w->dom[i].region[r].spot[s],
 			  pa + (world_iova(r, s) - world_iova(r, 0)));
-	err = uiommu_map(w->dom[i].dom, world_iova(r, 0), pa, BLOCK, RW, &n);
+	err = uiommu_map(w->dom[i].dom, world_iova(r, 0) + off, pa + off, BLOCK - off, RW, &n);
 	doorbell();
 	world_note(w, "... returns %d", err);
 	if (err && !world_forgives(w, err))
 		uiommu_hostile_fail("map of a block returns %d", err);
 	if (err && n)
-		uiommu_unmap(w->dom[i].dom, world_iova(r, 0), n, NULL);
-	for (unsigned s = 0; s < SPOTS; s++)
+		uiommu_unmap(w->dom[i].dom, world_iova(r, 0) + off, n, NULL);
+	for (unsigned s = first; s < SPOTS; s++)
 		var_end(w, &w->dom[i].region[r].spot[s], !err);
-	w->dom[i].region[r].block = !err;
+	w->dom[i].region[r].block = all && !err;
+	w->dom[i].region[r].run = !all && !err;
 }
 
 static void op_map(struct world *w, const struct op *op)
@@ -442,7 +445,9 @@ static void op_map(struct world *w, const struct op *op)
 	if (w->dom[i].region[r].block)
 		;
 	else if (op->d % 4 == 0 && empty(w, i, r))
-		map_block(w, i, r, op->d / 4 % 2);
+		map_block(w, i, r, op->d / 4 % 2, true);
+	else if (op->d % 8 == 1 && !var_now(&w->dom[i].region[r].spot[SPOTS - 1]))
+		map_block(w, i, r, op->d / 8 % 2, false);
 	else
 		map_page(w, i, r, spot, op->d % PAGES);
 	if (seen_by(w, i, &d, &s))
@@ -450,19 +455,20 @@ static void op_map(struct world *w, const struct op *op)
 	unlock_region(w, i, r);
 }
 
+/* @bytes, the last page of which is spot @last, and the first that is one is @first. */
 static void unmap(struct world *w, unsigned i, unsigned r, unsigned first, unsigned last,
 		  uint64_t bytes)
 {
-	uint64_t want = 0, n = 0;
+	uint64_t iova = world_iova(r, last) + PAGE - bytes, want = 0, n = 0;
 	int err;
 
-	world_note(w, "unmap domain %u, 0x%llx, 0x%llx bytes: begins", i,
-		   (unsigned long long)world_iova(r, first), (unsigned long long)bytes);
+	world_note(w, "unmap domain %u, 0x%llx, 0x%llx bytes: begins", i, (unsigned long long)iova,
+		   (unsigned long long)bytes);
 	for (unsigned s = first; s <= last; s++) {
 		want += !!var_now(&w->dom[i].region[r].spot[s]);
 		var_begin(w, &w->dom[i].region[r].spot[s], 0);
 	}
-	err = uiommu_unmap(w->dom[i].dom, world_iova(r, first), bytes, &n);
+	err = uiommu_unmap(w->dom[i].dom, iova, bytes, &n);
 	world_note(w, "... returns %d", err);
 	if (err || (want && n != bytes))
 		uiommu_hostile_fail("unmap returns %d, and says that %llu bytes went", err,
@@ -509,9 +515,12 @@ static void op_unmap(struct world *w, const struct op *op)
 		meet_attach(w, i, r * SPOTS + spot);
 	if (w->dom[i].region[r].block || op->d % 4 == 0) {
 		unmap(w, i, r, 0, SPOTS - 1, BLOCK);
-		w->dom[i].region[r].block = false;
+		w->dom[i].region[r].block = w->dom[i].region[r].run = false;
 	} else if (op->d % 4 == 1 && all_three(w, i, r)) {
 		unmap(w, i, r, 0, 2, 3 * PAGE);
+	} else if (w->dom[i].region[r].run && spot == SPOTS - 1) {
+		unmap(w, i, r, spot, spot, RUN);
+		w->dom[i].region[r].run = false;
 	} else {
 		unmap(w, i, r, spot, spot, PAGE);
 	}
@@ -594,6 +603,7 @@ static void op_replug(struct world *w, const struct op *op)
 	w->dev[d].claimed = false;
 	bare(w, d, true);
 	uiommu_device_remove(w->dev[d].dev);
+	ats_gone(&w->dev[d].e);
 	var_end(w, &w->dev[d].open, true);
 	bare(w, d, false);
 	world_note(w, "... returns");
@@ -689,7 +699,7 @@ static void op_domain(struct world *w, const struct op *op)
 	for (unsigned k = 0; k < REGIONS * SPOTS; k++) {
 		var_begin(w, &dom->region[k / SPOTS].spot[k % SPOTS], 0);
 		var_end(w, &dom->region[k / SPOTS].spot[k % SPOTS], true);
-		dom->region[k / SPOTS].block = false;
+		dom->region[k / SPOTS].block = dom->region[k / SPOTS].run = false;
 	}
 	if (!err)
 		err = world_domain(w, i);

@@ -519,6 +519,7 @@ static void replug(struct world *w, unsigned k)
 	leave_all(w, k, true);
 	var_begin(w, &f->open, 0);
 	uiommu_device_remove(f->dev);
+	ats_gone(&f->e);
 	var_end(w, &f->open, true);
 	faults_gone(w, k, since);
 	leave_all(w, k, false);

@@ -469,7 +469,7 @@ static void choose_setup(struct world *w)
 	s->silent = s->ats && !s->fails && pick(2);
 	s->cmdqv = pick(2);
 	s->guest = s->cmdqv && pick(2);
-	s->silent_one = pick(6);
+	s->silent_one = pick(8);
 	s->stall = pick(2);
 	s->pri = s->ats && pick(2);
 	s->faults = s->stall || s->pri;

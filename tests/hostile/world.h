@@ -32,6 +32,7 @@
 
 #define PAGE		4096u
 #define BLOCK		((uint64_t)2 << 20)
+#define RUN		((uint64_t)35 * PAGE)	/* of pages: more than one range command */
 #define RW		(UIOMMU_PROT_READ | UIOMMU_PROT_WRITE)
 #define MEMORY		((size_t)32 << 20)
 #define PA_BASE		0x80000000ull
@@ -63,7 +64,7 @@ struct domain {
 	unsigned users;			/* calls that name it, attachments */
 	bool busy;			/* it is being freed and made again */
 	struct {
-		bool busy, block;
+		bool busy, block, run;
 		struct var spot[SPOTS];	/* physical page, 0: none */
 	} region[REGIONS];
 };
@@ -423,6 +424,7 @@ int ats_inv(void *ctx, const struct uiommu_sim_inval *inv);
 void ats_acts(void *arg);
 void ats_failed(struct world *w, const struct uiommu_dev *dev);
 void ats_reset(struct endpoint *e);
+void ats_gone(const struct endpoint *e);
 void ats_well(struct world *w, struct endpoint *e);
 int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 	    const struct uiommu_sim_access *a, struct dma *d);
