@@ -424,7 +424,7 @@ static void invariant_01_one_domain_behind_two_smmus(void **state)
 	struct uiommu_domain *pad = bench_domain(dev), *dom = bench_domain(dev);
 	uint64_t *page = bench_page(b, 9);
 	const struct uiommu_sim_env env = {
-		.ctx = b, .alloc = bench_sim_alloc, .free = bench_sim_free,
+		.ctx = b, .alloc = heap_alloc, .free = heap_free,
 		.read = bench_sim_read, .write = bench_sim_write,
 	};
 	const uint32_t sid = 1;

@@ -7,6 +7,7 @@
 #define TESTS_DRIVER_BENCH_H
 
 #include "../core/thost.h"
+#include "../heap.h"
 
 #include <uiommu/driver.h>
 #include <uiommu/sim/smmuv3.h>
@@ -114,16 +115,6 @@ static inline int bench_sim_atc_inv(void *ctx, const struct uiommu_sim_inval *in
 	return b->atc_inv ? b->atc_inv(b, inv) : 0;
 }
 
-static inline void *bench_sim_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static inline void bench_sim_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
-
 static inline void bench_sim_irq(void *ctx, enum uiommu_sim_irq line)
 {
 	__atomic_fetch_add(&((struct bench *)ctx)->irqs[line], 1, __ATOMIC_RELAXED);
@@ -223,7 +214,7 @@ static const struct uiommu_smmuv3_config bench_smmu = {
 static inline struct uiommu_sim_env bench_env(struct bench *b)
 {
 	return (struct uiommu_sim_env){
-		.ctx = b, .alloc = bench_sim_alloc, .free = bench_sim_free,
+		.ctx = b, .alloc = heap_alloc, .free = heap_free,
 		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
 		.lock = bench_sim_lock, .unlock = bench_sim_unlock, .cas64 = bench_sim_cas64,
 		.resume = bench_sim_resume, .page_response = bench_sim_page_response,

@@ -303,7 +303,7 @@ static void step(struct world *w)
 static void make(struct world *w, uint64_t seed)
 {
 	const struct uiommu_sim_env env = {
-		.ctx = &w->k.b, .alloc = bench_sim_alloc, .free = bench_sim_free,
+		.ctx = &w->k.b, .alloc = heap_alloc, .free = heap_free,
 		.read = bench_sim_read, .write = bench_sim_write, .irq = bench_sim_irq,
 		.lock = bench_sim_lock, .unlock = bench_sim_unlock, .resume = on_resume,
 		.page_response = bench_sim_page_response,

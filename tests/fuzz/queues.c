@@ -9,6 +9,7 @@
  * and wrong in memory, so one that was invalidated shows; so is an STE of theirs. The
  * SMMU reads commands in the enemy's memory only, and writes nothing.
  */
+#include "../heap.h"
 #include "input.h"
 
 #include <stdbool.h>
@@ -85,16 +86,6 @@ static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 	must(at(pa, bytes) != NULL);
 	memcpy(at(pa, bytes), buf, bytes);
 	return 0;
-}
-
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
 }
 
 static void env_irq(void *ctx, enum uiommu_sim_irq line)
@@ -461,8 +452,8 @@ static void (*const moves[])(struct input *in) = {
 
 static struct uiommu_sim_smmuv3 *create(bool hostile)
 {
-	const struct uiommu_sim_env env = { .alloc = env_alloc,
-					    .free = env_free,
+	const struct uiommu_sim_env env = { .alloc = heap_alloc,
+					    .free = heap_free,
 					    .read = env_read,
 					    .write = env_write,
 					    .irq = env_irq,

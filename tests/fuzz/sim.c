@@ -10,6 +10,7 @@
  * the same code without a fuzzer. Nothing may crash, leave the memory, or record
  * an event that does not exist.
  */
+#include "../heap.h"
 #include "input.h"
 
 #include <stdbool.h>
@@ -73,16 +74,6 @@ static int env_cas64(void *ctx, uiommu_pa_t pa, uint64_t *old, uint64_t new_valu
 	return 0;
 }
 
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
-
 static void env_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_resume how)
 {
 }
@@ -95,7 +86,7 @@ static int env_atc_inv(void *ctx, const struct uiommu_sim_inval *inv)
 static struct uiommu_sim_smmuv3 *create(uint64_t bits)
 {
 	static const uint8_t oas[8] = { 48, 32, 36, 40, 42, 44, 48, 52 };
-	const struct uiommu_sim_env env = { .alloc = env_alloc, .free = env_free,
+	const struct uiommu_sim_env env = { .alloc = heap_alloc, .free = heap_free,
 		.read = env_read, .write = env_write, .cas64 = env_cas64,
 		.resume = env_resume, .atc_inv = env_atc_inv };
 	struct uiommu_sim_smmuv3_config c;

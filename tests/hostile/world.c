@@ -7,6 +7,7 @@
 
 #include "sim/mmio.h"
 #include "src/smmuv3/fields.h"
+#include "tests/heap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -267,19 +268,6 @@ static void make_host(struct world *w)
 
 /* ---- the simulator's world ---- */
 
-static void *sim_alloc(void *ctx, size_t bytes)
-{
-	(void)ctx;
-	return calloc(1, bytes);
-}
-
-static void sim_free(void *ctx, void *p, size_t bytes)
-{
-	(void)ctx;
-	(void)bytes;
-	free(p);
-}
-
 static void *at(struct world *w, uint64_t pa)
 {
 	return (void *)(uintptr_t)(pa + w->host.table_offset);
@@ -362,7 +350,7 @@ static unsigned choose(void *ctx, unsigned n)
 static void make_sim(struct world *w)
 {
 	const struct uiommu_sim_env env = {
-		.ctx = w, .alloc = sim_alloc, .free = sim_free, .read = sim_read,
+		.ctx = w, .alloc = heap_alloc, .free = heap_free, .read = sim_read,
 		.write = sim_write, .irq = sim_irq, .lock = sim_lock, .unlock = sim_unlock,
 		.atc_inv = ats_inv, .page_response = faults_answered, .resume = faults_resumed,
 	};

@@ -4,6 +4,7 @@
 #include "rig.h"
 #include "sim/mmio.h"
 #include "tests/fail/hook.h"
+#include "tests/heap.h"
 
 #define MMIO_PA		0x9050000ull
 #define MMIO_BYTES	0x20000ull
@@ -331,16 +332,6 @@ static void file_ready(void *ctx, struct uiommu_given *g)
 
 /* ---- functions ---- */
 
-static void *bus_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void bus_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
-
 static int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *buf, size_t bytes,
 		   bool write)
 {
@@ -446,7 +437,7 @@ static void add_vfio(struct rig *r, struct rig_fn *f)
 	};
 
 	f->bus = (struct uiommu_sim_bus){
-		.ctx = f, .alloc = bus_alloc, .free = bus_free, .dma = bus_dma, .kick = bus_kick,
+		.ctx = f, .alloc = heap_alloc, .free = heap_free, .dma = bus_dma, .kick = bus_kick,
 	};
 	assert_int_equal(uiommu_sim_edu_create(&f->bus, &edu, &f->sim), 0);
 	uiommu_sim_cfg_write(f->sim, 0x10, 0xe0000000, 4);
@@ -466,16 +457,6 @@ static void on_fault(void *ctx, const struct uiommu_fault *f)
 	uiommu_fault_text(f, r->fault_text, sizeof(r->fault_text));
 }
 
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
-
 static void on_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_resume how)
 {
 	((struct rig *)ctx)->resumed[how]++;
@@ -485,7 +466,7 @@ static void make_smmu(struct rig *r, const struct rig_options *o)
 {
 	struct uiommu_sim_smmuv3_config cfg;
 	const struct uiommu_sim_env env = {
-		.ctx = r, .alloc = env_alloc, .free = env_free, .read = pa_read, .write = pa_write,
+		.ctx = r, .alloc = heap_alloc, .free = heap_free, .read = pa_read, .write = pa_write,
 		.resume = on_resume,
 	};
 	struct uiommu_smmuv3_config drv = {

@@ -18,6 +18,7 @@
 
 #include "host/posix/mm.h"
 #include "sim/mmio.h"
+#include "tests/heap.h"
 
 #define RIG_STALLS	64
 #define RIG_SIDS	8u
@@ -39,16 +40,6 @@ struct mm_rig {
 };
 
 static _Thread_local uint32_t rig_sid;		/* this thread's */
-
-static inline void *rig_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static inline void rig_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
 
 static inline int rig_read(void *ctx, uiommu_pa_t pa, void *buf, size_t n)
 {
@@ -96,7 +87,7 @@ static inline void rig_event(void *ctx, const struct uiommu_fault *f)
 static inline int rig_smmu(struct mm_rig *r)
 {
 	const struct uiommu_sim_env env = {
-		.ctx = r, .alloc = rig_alloc, .free = rig_free, .read = rig_read,
+		.ctx = r, .alloc = heap_alloc, .free = heap_free, .read = rig_read,
 		.write = rig_write, .irq = rig_irq, .lock = rig_sim_lock,
 		.unlock = rig_sim_unlock, .resume = rig_resume,
 	};

@@ -7,6 +7,7 @@
  *
  * STEs, CDs and registers are typed here, from the architecture's bit numbers.
  */
+#include "../heap.h"
 #include "arena.h"
 
 #include <uiommu/sim/smmuv3.h>
@@ -63,18 +64,6 @@ static int env_cas64(void *ctx, uiommu_pa_t pa, uint64_t *old, uint64_t new_valu
 		*p = new_value;
 	*old = was;
 	return 0;
-}
-
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	(void)ctx;
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	(void)ctx, (void)bytes;
-	free(p);
 }
 
 /* ---- the SMMU ---- */
@@ -143,7 +132,7 @@ static void put_stage2(struct unit *u)
 static void unit_init(struct unit *u, struct fixture *x)
 {
 	static const unsigned char bits[] = { 32, 36, 40, 42, 44, 48, 52 };
-	struct uiommu_sim_env env = { .ctx = u, .alloc = env_alloc, .free = env_free,
+	struct uiommu_sim_env env = { .ctx = u, .alloc = heap_alloc, .free = heap_free,
 		.read = env_read, .write = env_write, .cas64 = env_cas64 };
 	struct uiommu_sim_smmuv3_config c;
 

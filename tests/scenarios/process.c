@@ -8,6 +8,7 @@
 #include "process.h"
 #include "sim/mmio.h"
 #include "tests/fail/hook.h"
+#include "tests/heap.h"
 
 struct world world;
 
@@ -55,16 +56,6 @@ static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 		return -UIOMMU_EFAULT;
 	memcpy((void *)(uintptr_t)pa, buf, bytes);
 	return 0;
-}
-
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
 }
 
 /* ---- the device ---- */
@@ -310,7 +301,7 @@ static void advertise(struct uiommu_sim_smmuv3_config *c)
 void process_reset(void)
 {
 	static const struct uiommu_sim_env env = {
-		.alloc = env_alloc, .free = env_free, .read = env_read, .write = env_write,
+		.alloc = heap_alloc, .free = heap_free, .read = env_read, .write = env_write,
 		.irq = env_irq,
 	};
 	struct uiommu_sim_smmuv3_config c;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bed.c - see bed.h */
+#include "../heap.h"
 #include "bed.h"
 
 /* ---- memory ---- */
@@ -73,19 +74,6 @@ static void env_resume(void *ctx, uint32_t sid, uint16_t stag, enum uiommu_sim_r
 	b->resumed = (struct resumed){ b->resumed.calls + 1, sid, stag, how };
 }
 
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	(void)ctx;
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	(void)ctx;
-	(void)bytes;
-	free(p);
-}
-
 static void env_irq(void *ctx, enum uiommu_sim_irq line)
 {
 	((struct bed *)ctx)->irqs[line]++;
@@ -149,7 +137,7 @@ static struct bed *make(const struct uiommu_sim_smmuv3_config *cfg,
 	b->ram = calloc(1, RAM_BYTES);
 	assert_non_null(b->ram);
 	b->next = RAM;
-	b->env = (struct uiommu_sim_env){ .ctx = b, .alloc = env_alloc, .free = env_free,
+	b->env = (struct uiommu_sim_env){ .ctx = b, .alloc = heap_alloc, .free = heap_free,
 		.read = env_read, .write = env_write, .irq = env_irq,
 		.cas64 = env_cas64, .resume = env_resume,
 		.atc_inv = atc_inv, .page_response = response };

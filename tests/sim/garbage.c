@@ -17,6 +17,7 @@
 
 #include <uiommu/sim/smmuv3.h>
 
+#include "../heap.h"
 #include "../rng.h"
 
 #define RAM_BYTES 65536u
@@ -51,19 +52,6 @@ static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 		return -UIOMMU_EFAULT;
 	memcpy(ram + (pa - ram_base), buf, bytes);
 	return 0;
-}
-
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	(void)ctx;
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	(void)ctx;
-	(void)bytes;
-	free(p);
 }
 
 static uint64_t pointer(void)
@@ -193,7 +181,7 @@ static void access(struct uiommu_sim_smmuv3 *s)
 
 static void round_of(uint64_t seed)
 {
-	const struct uiommu_sim_env env = { .alloc = env_alloc, .free = env_free,
+	const struct uiommu_sim_env env = { .alloc = heap_alloc, .free = heap_free,
 					    .read = env_read, .write = env_write };
 	static const uint8_t oas[] = { 32, 36, 40, 42, 44, 48, 52 };
 	struct uiommu_sim_smmuv3_config cfg;

@@ -21,6 +21,8 @@
 
 #include <uiommu/sim/smmuv3.h>
 
+#include "../heap.h"
+
 #define RAM	0x100000u
 #define WORDS	(64 * 512)		/* 64 pages */
 #define VA	0x7000u
@@ -81,19 +83,6 @@ static int env_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 	return 0;
 }
 
-static void *env_alloc(void *ctx, size_t bytes)
-{
-	(void)ctx;
-	return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p, size_t bytes)
-{
-	(void)ctx;
-	(void)bytes;
-	free(p);
-}
-
 static void env_lock(void *ctx)
 {
 	pthread_mutex_lock(&((struct world *)ctx)->lock);
@@ -147,7 +136,7 @@ static struct world *world_new(void)
 {
 	struct uiommu_sim_smmuv3_config cfg;
 	struct world *w = calloc(1, sizeof(*w));
-	struct uiommu_sim_env env = { .ctx = w, .alloc = env_alloc, .free = env_free,
+	struct uiommu_sim_env env = { .ctx = w, .alloc = heap_alloc, .free = heap_free,
 		.read = env_read, .write = env_write, .irq = env_irq, .lock = env_lock,
 		.unlock = env_unlock };
 

@@ -7,6 +7,7 @@
 
 #include "sim/mmio.h"
 #include "src/smmuv3/fields.h"
+#include "tests/heap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -270,16 +271,6 @@ static void make_host(struct srv *s)
 
 /* ---- the simulator's world ---- */
 
-static void *sim_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void sim_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
-
 static void *at(struct srv *s, uint64_t pa)
 {
 	return (void *)(uintptr_t)(pa + s->host.table_offset);
@@ -361,7 +352,7 @@ static unsigned choose(void *ctx, unsigned n)
 static void make_sim(struct srv *s)
 {
 	const struct uiommu_sim_env env = {
-		.ctx = s, .alloc = sim_alloc, .free = sim_free, .read = sim_read,
+		.ctx = s, .alloc = heap_alloc, .free = heap_free, .read = sim_read,
 		.write = sim_write, .irq = sim_irq, .lock = sim_lock, .unlock = sim_unlock,
 		.resume = sim_resume,
 	};

@@ -5,6 +5,8 @@
  */
 #include "srv.h"
 
+#include "tests/heap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,16 +183,6 @@ static void file_ready(void *ctx, struct uiommu_given *g)
 
 /* ---- functions ---- */
 
-static void *bus_alloc(void *ctx, size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-static void bus_free(void *ctx, void *p, size_t bytes)
-{
-	free(p);
-}
-
 static int bus_dma(void *ctx, int32_t pasid, uiommu_iova_t iova, void *buf, size_t bytes,
 		   bool write)
 {
@@ -313,7 +305,7 @@ static void add_function(struct srv *s, unsigned n)
 	};
 
 	f->s = s;
-	f->bus = (struct uiommu_sim_bus){ .ctx = f, .alloc = bus_alloc, .free = bus_free,
+	f->bus = (struct uiommu_sim_bus){ .ctx = f, .alloc = heap_alloc, .free = heap_free,
 					  .dma = bus_dma, .kick = bus_kick };
 	for (unsigned p = 0; p < PAIRS; p++)
 		cell_init(&f->at[p], NOWHERE);
