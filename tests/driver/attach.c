@@ -4,24 +4,6 @@
 
 #define IOVA	0x10000u
 
-static int setup(void **state)
-{
-	struct uiommu_sim_smmuv3_config cfg;
-	struct bench *b = calloc(1, sizeof(*b));
-
-	uiommu_sim_smmuv3_config_init(&cfg);
-	bench_init(b, &cfg, &bench_smmu, false);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bench_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void one_dma_all_the_way_down(void **state)
 {
 	struct bench *b = *state;
@@ -564,7 +546,7 @@ static void invariant_12_a_second_life_of_the_table(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 		T(one_dma_all_the_way_down),
 		T(the_first_picture),

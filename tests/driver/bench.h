@@ -282,6 +282,24 @@ static inline void bench_fini(struct bench *b)
 		munmap(b->cleaned, THOST_BYTES);
 }
 
+static inline int bench_setup(void **state)
+{
+	struct uiommu_sim_smmuv3_config cfg;
+	struct bench *b = calloc(1, sizeof(*b));
+
+	uiommu_sim_smmuv3_config_init(&cfg);
+	bench_init(b, &cfg, &bench_smmu, false);
+	*state = b;
+	return 0;
+}
+
+static inline int bench_teardown(void **state)
+{
+	bench_fini(*state);
+	free(*state);
+	return 0;
+}
+
 static inline struct uiommu_dev *bench_add(struct bench *b, const char *name, uint32_t sid,
 					   unsigned pasid_bits)
 {

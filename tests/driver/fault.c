@@ -6,24 +6,6 @@
 
 #define IOVA	0x10000u
 
-static int setup(void **state)
-{
-	struct uiommu_sim_smmuv3_config cfg;
-	struct bench *b = calloc(1, sizeof(*b));
-
-	uiommu_sim_smmuv3_config_init(&cfg);
-	bench_init(b, &cfg, &bench_smmu, false);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bench_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void in_words(void **state)
 {
 	struct bench *b = *state;
@@ -532,7 +514,7 @@ static void stream_tables_of_every_size(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 		T(in_words),
 		cmocka_unit_test(the_buffer_may_be_short),

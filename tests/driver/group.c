@@ -4,24 +4,6 @@
 
 #define IOVA	0x10000u
 
-static int setup(void **state)
-{
-	struct uiommu_sim_smmuv3_config cfg;
-	struct bench *b = calloc(1, sizeof(*b));
-
-	uiommu_sim_smmuv3_config_init(&cfg);
-	bench_init(b, &cfg, &bench_smmu, false);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bench_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static struct uiommu_dev *add(struct bench *b, const char *name, uint32_t sid, unsigned bits)
 {
 	const struct uiommu_dev_config cfg = {
@@ -183,7 +165,7 @@ static void a_reset_window(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 		T(invariant_02_the_picture_of_shared_tables),
 		T(one_stream_of_two_devices),

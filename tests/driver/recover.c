@@ -84,13 +84,6 @@ static int setup_without(void **state)
 	return setup_with(state, false);
 }
 
-static int teardown(void **state)
-{
-	bench_fini(*state);
-	free(*state);
-	return 0;
-}
-
 struct rig {
 	struct bench *b;
 	struct uiommu_dev *dev, *idle;
@@ -277,7 +270,7 @@ static void entries_that_got_stuck_halfway(void **state)
 		bench_sees(r.b, r.dev, 1, IOVA, 0);
 		bench_sees(r.b, r.dev, 1001, IOVA, 0x1001);
 		done(&r);
-		teardown(&st);
+		bench_teardown(&st);
 	}
 }
 
@@ -368,7 +361,7 @@ static bool unmap_meanwhile(unsigned skip, void (*fn)(struct bench *b))
 		assert_false(uiommu_smmuv3_cmdq_is_dead(to_smmu(r.b->iommu)));
 	}
 	done(&r);
-	teardown(&st);
+	bench_teardown(&st);
 	return all;
 }
 
@@ -423,7 +416,7 @@ static void interrupts_as_messages(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 		T(service_failure_is_said_once),
 		T(every_device_is_restored),
@@ -431,7 +424,7 @@ int main(void)
 		T(changes_during_the_failure),
 		cmocka_unit_test(entries_that_got_stuck_halfway),
 		cmocka_unit_test_setup_teardown(invariant_13_without_a_reset_all_end_blocked,
-						setup_without, teardown),
+						setup_without, bench_teardown),
 		T(a_reset_queue_is_not_read),
 		T(invariant_13_a_reset_that_fails_leaves_all_blocked),
 		cmocka_unit_test(invariant_09_recovered_at_any_moment_of_an_unmap),

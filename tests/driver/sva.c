@@ -133,13 +133,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	bench_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static struct uiommu_dev *add_faulting(struct bench *b, const char *name, uint32_t sid,
 				       bool pri_pasid)
 {
@@ -639,7 +632,7 @@ static void invariant_11_whatever_is_taken_away(void **state)
 		if (t.s)
 			uiommu_sva_unbind_device(t.s);
 		proc_fini(&t.p);
-		teardown(&st);
+		bench_teardown(&st);
 	}
 }
 
@@ -777,7 +770,7 @@ static void a_pinned_asid_that_is_taken(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 		T(invariant_10_the_picture_of_s3),
 		T(a_pasid_is_used_again),

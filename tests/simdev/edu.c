@@ -37,16 +37,6 @@ static int setup_plain(void **state)
 	return setup_with(state, &c);
 }
 
-static int teardown(void **state)
-{
-	struct bus *b = *state;
-
-	uiommu_sim_destroy(b->dev);
-	assert_int_equal(b->live, 0);
-	free(b);
-	return 0;
-}
-
 static uint32_t messages(struct bus *b)
 {
 	uint32_t v;

@@ -150,4 +150,14 @@ static inline void run(struct bus *b)
 		;
 }
 
+static inline int teardown(void **state)
+{
+	struct bus *b = *state;
+
+	uiommu_sim_destroy(b->dev);
+	assert_int_equal(b->live, 0);
+	free(b);
+	return 0;
+}
+
 #endif

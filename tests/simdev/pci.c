@@ -12,16 +12,6 @@ static int setup(void **state)
 	return uiommu_sim_edu_create(&b->bus, &c, &b->dev);
 }
 
-static int teardown(void **state)
-{
-	struct bus *b = *state;
-
-	uiommu_sim_destroy(b->dev);
-	assert_int_equal(b->live, 0);
-	free(b);
-	return 0;
-}
-
 static void header_says_edu(void **state)
 {
 	struct bus *b = *state;
