@@ -5,14 +5,6 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 uiommu=$1 prog=$2
-export NO_COLOR=1
-
-# json FILTER WANTED: what jq makes of the output
-json() {
-	command -v jq >/dev/null || return 0
-	got=$(jq -r "$1" <"$work/out") || got="(no JSON)"
-	[ "$got" = "$2" ] || fail "$1 is \"$got\", not \"$2\""
-}
 
 start() {
 	rm -f "$work/in" "$work/said"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# lib.sh - for the scripts beside it: run the tool, look at what it says
+# lib.sh - for the scripts beside it and beside ../demo/common.sh: run the tool, look at
+# what it says
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/uiommu-test-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -10,7 +11,6 @@ fail() {
 	echo "FAIL: $*" >&2
 	failed=1
 }
-
 
 # want STATUS COMMAND...: output goes to $work/out and $work/err
 want() {
