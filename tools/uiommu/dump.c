@@ -36,7 +36,7 @@ static const char doc[] =
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct dump *d = state->input;
-	uint64_t pid;
+	uint64_t pid = 0;
 
 	switch (key) {
 	case 'o':
