@@ -491,7 +491,7 @@ static void free_queue(struct world *w, unsigned l)
 	if (err)
 		return;
 	bench_page_free(&w->b, q->ring);
-	*q = (struct queue){ NULL };
+	*q = (struct queue){ 0 };
 }
 
 static void alloc_queue(struct world *w, struct input *in, unsigned l)
