@@ -9,8 +9,8 @@
  *
  * Then once more on hardware that takes every liberty (uiommu/sim/temper.h), under one
  * seed after the other: with each access of the driver, hardware may act before. The
- * driver as it should be has to stand that, and there is a mistake that only this
- * hardware tells of.
+ * driver as it should be has to stand that, and there are mistakes that only this
+ * hardware tells of: one of waiting, one of order.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -286,6 +286,7 @@ int main(void)
 		[TINY_FORGET_INVALIDATE] = "no TLBI after an unmap",
 		[TINY_WRONG_OPCODE] = "a TLBI of another regime",
 		[TINY_FORGET_SYNC] = "no CMD_SYNC after the TLBI",
+		[TINY_INVALIDATE_FIRST] = "the TLBI before the entry is cleared",
 	};
 	int rc = 0;
 

@@ -112,7 +112,7 @@ static uint64_t *leafOf(TinySmmu *smmu, TinyVm *vm, uint64_t ipa)
 
 	for (unsigned shift = 21; shift >= 12; shift -= 9) {
 		if (!*entry)
-			 *entry = allocate(smmu, 4096) | 3;
+			*entry = allocate(smmu, 4096) | 3;
 		entry = wordAt(smmu, (*entry & 0xfffffffff000) + (ipa >> shift & 511) * 8);
 	}
 	return entry;
@@ -122,18 +122,26 @@ void tinyMap(TinySmmu *smmu, TinyVm *vm, uint64_t ipa, uint64_t pa, int writable
 {
 	uint64_t accessFlag = smmu->mistake == TINY_FORGET_ACCESS_FLAG ? 0 : 1 << 10;
 
-	 *leafOf(smmu, vm, ipa) = pa | accessFlag | (writable ? 3 << 6 : 1 << 6) | 0xf << 2 | 3;
+	*leafOf(smmu, vm, ipa) = pa | accessFlag | (writable ? 3 << 6 : 1 << 6) | 0xf << 2 | 3;
 }
 
-void tinyUnmap(TinySmmu *smmu, TinyVm *vm, uint64_t ipa)
+static void invalidate(TinySmmu *smmu, const TinyVm *vm, uint64_t ipa)
 {
-	 *leafOf(smmu, vm, ipa) = 0;
 	if (smmu->mistake == TINY_FORGET_INVALIDATE)
 		return;
 	command(smmu, (smmu->mistake == TINY_WRONG_OPCODE ? 0x22 : 0x2a) | (uint64_t)vm->vmid << 32,
 			ipa | 1);
 	if (smmu->mistake != TINY_FORGET_SYNC)
 		sync(smmu);
+}
+
+void tinyUnmap(TinySmmu *smmu, TinyVm *vm, uint64_t ipa)
+{
+	if (smmu->mistake == TINY_INVALIDATE_FIRST)
+		invalidate(smmu, vm, ipa);
+	*leafOf(smmu, vm, ipa) = 0;
+	if (smmu->mistake != TINY_INVALIDATE_FIRST)
+		invalidate(smmu, vm, ipa);
 }
 
 int tinyNextEvent(TinySmmu *smmu, TinyEvent *event)

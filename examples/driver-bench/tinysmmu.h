@@ -25,7 +25,9 @@ typedef enum TinyMistake {
 	TINY_FORGET_ACCESS_FLAG,  /* leaves without AF, and S2AFFD clear */
 	TINY_FORGET_INVALIDATE,   /* no TLBI after an unmap */
 	TINY_WRONG_OPCODE,        /* a stage 1 EL2 command instead of TLBI_S2_IPA */
-	TINY_FORGET_SYNC          /* no CMD_SYNC after it; kind hardware never tells */
+	/* kind hardware never tells of these */
+	TINY_FORGET_SYNC,         /* no CMD_SYNC after it */
+	TINY_INVALIDATE_FIRST     /* the TLBI before the entry is cleared */
 } TinyMistake;
 
 typedef struct TinySmmu {
