@@ -37,6 +37,9 @@
  * @tables: a table page was removed too, so cached walks must go (on Arm: an
  * invalidation that is not "leaf only"). Which pages that table held is not looked
  * at: @pgsizes then has every size that could have been below it.
+ *
+ * The stores that took it away may still be on their way. Whoever invalidates begins
+ * with a full barrier (uiommu_domain_invalidate() and uiommu_mm_invalidate() do).
  */
 struct uiommu_pt_ops;
 

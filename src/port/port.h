@@ -48,7 +48,8 @@
  *   port_io_rmb()    a register read is done before later loads of memory
  *   port_load64(p), port_store64(p, v), port_cmpxchg64(p, old, v)
  *                    one 64-bit access to a table entry; little-endian in memory;
- *                    cmpxchg returns what was there and orders like port_dma_mb()
+ *                    cmpxchg returns what was there; earlier accesses are visible
+ *                    to hardware before it, later ones come after its load
  *   port_load_acquire(p), port_store_release(p, v)
  *                    a pointer that is read without a lock
  */

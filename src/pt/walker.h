@@ -10,6 +10,10 @@
  * only by an unmap that covers all that lies below, that is, when no other thread
  * has business there.
  *
+ * Order. What a new table holds is visible before the compare-and-exchange that shows
+ * it, what map has stored before whatever its caller stores next; what is taken out,
+ * when whoever invalidates has passed his barrier.
+ *
  * With UIOMMU_PT_CHECKED every leaf is installed and removed by compare-and-exchange
  * too, and what another thread did to it in the meantime is reported.
  */
@@ -337,7 +341,6 @@ UIOMMU_ALWAYS_INLINE int pt_install(const struct pt_desc *f, const struct uiommu
 		return ret;
 	*e = f->mk_table(pa, lvl);
 	port_clean(h, t, pt_table_bytes(f));
-	port_dma_wmb();
 	old = port_cmpxchg64(ent, 0, *e);
 	if (old) {
 		h->table_free(h->ctx, t, pt_table_bytes(f));
@@ -389,7 +392,6 @@ UIOMMU_ALWAYS_INLINE int pt_grow(const struct pt_desc *f, struct uiommu_pt *pt, 
 		port_store64(t, f->mk_table((uint64_t)(uintptr_t)r.t - pt->offset, r.lvl + 1) |
 				pt->table_clean);
 		port_clean(h, t, pt_table_bytes(f));
-		port_dma_wmb();
 		if (port_cmpxchg64(&pt->root, old, (uint64_t)(uintptr_t)t | (r.lvl + 1)) != old)
 			h->table_free(h->ctx, t, pt_table_bytes(f));
 	}
@@ -519,7 +521,6 @@ UIOMMU_ALWAYS_INLINE int pt_map_fresh(const struct pt_desc *f, const struct uiom
 	pt_fill_fresh(f, t + pt_index(f, iova, lvl), lvl, n, pa, a);
 	e = f->mk_table(table, lvl + 1);
 	port_clean(h, t, pt_table_bytes(f));
-	port_dma_wmb();
 	if (port_cmpxchg64(ent, 0, e)) {
 		h->table_free(h->ctx, t, pt_table_bytes(f));
 		*done = 0;
@@ -1009,7 +1010,6 @@ UIOMMU_ALWAYS_INLINE int pt_unmap(const struct pt_desc *f, struct uiommu_pt *pt,
 		ret = pt_unmap_step(f, pt, r, iova + done, len - done, g, &n);
 		done += n;
 	}
-	port_dma_wmb();
 	if (unmapped)
 		*unmapped = done;
 	return ret;
@@ -1034,7 +1034,6 @@ UIOMMU_ALWAYS_INLINE bool pt_unmap_one(const struct pt_desc *f, const struct uio
 	if (lvl || !pt_present(f, e) || e & f->run_mask)
 		return false;
 	port_store64(p, 0);
-	port_dma_wmb();
 	pt_gather_range(g, iova, pt_table_bytes(f), pt_table_bytes(f));
 	return true;
 }
@@ -1053,7 +1052,6 @@ UIOMMU_ALWAYS_INLINE bool pt_unmap_block(const struct pt_desc *f, const struct u
 	if (lvl != l || !pt_present(f, e) || !f->leaf(e, l) || e & f->run_mask)
 		return false;
 	port_store64(p, 0);
-	port_dma_wmb();
 	pt_gather_range(g, iova, len, len);
 	return true;
 }
@@ -1073,7 +1071,6 @@ UIOMMU_ALWAYS_INLINE bool pt_unmap_pages(const struct pt_desc *f, const struct u
 	if (lvl || !pt_present(f, port_load64(p)))
 		return false;
 	n = pt_clear_level(f, pt, p, 0, len >> pt_shift(f, 0), &sizes);
-	port_dma_wmb();
 	len = (uint64_t)n << pt_shift(f, 0);
 	pt_gather_range(g, iova, len, sizes);
 	if (unmapped)
@@ -1204,7 +1201,6 @@ UIOMMU_ALWAYS_INLINE int pt_cut_block(const struct pt_desc *f, const struct uiom
 			port_store64(&t[i], f->mk_leaf(f->oa(e, lvl) + i * pt_span(f, lvl - 1),
 						       lvl - 1, 0, a));
 		port_clean(pt->host, t, pt_table_bytes(f));
-		port_dma_wmb();
 		old = port_cmpxchg64(p, e, f->mk_table(pa, lvl));
 		if (old == e)
 			break;
@@ -1236,7 +1232,6 @@ UIOMMU_ALWAYS_INLINE int pt_cut(const struct pt_desc *f, struct uiommu_pt *pt, u
 		else
 			ret = pt_cut_block(f, pt, p, lvl, addr, g);
 	}
-	port_dma_wmb();
 	return ret;
 }
 
@@ -1327,7 +1322,6 @@ UIOMMU_ALWAYS_INLINE int pt_read_dirty(const struct pt_desc *f, struct uiommu_pt
 			break;
 		at++;
 	}
-	port_dma_wmb();
 	return 0;
 }
 
@@ -1372,7 +1366,6 @@ UIOMMU_ALWAYS_INLINE void pt_trim(const struct pt_desc *f, struct uiommu_pt *pt,
 		port_clean(pt->host, p, sizeof(*p));
 		pt_gather_table(f, pt, g, a->t, lvl - 1);
 	}
-	port_dma_wmb();
 }
 
 /* ---- life ---- */

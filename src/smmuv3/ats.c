@@ -352,8 +352,9 @@ static void walk_link(struct job *j, const void *what)
 }
 
 /*
- * After the TLBI is done: who is attached, or has ATS switched on, later than that
- * asks for translations later, and is told the new (docs/LOCKING.md).
+ * After the TLBI is done, as whoever waits for it reads nothing of this before: who is
+ * attached, or has ATS switched on, later than that asks for translations later, and is
+ * told the new (docs/LOCKING.md).
  */
 void uiommu_smmuv3_atc_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g)
 {
@@ -361,7 +362,6 @@ void uiommu_smmuv3_atc_invalidate(const struct uiommu_link *link, const struct u
 		link, g->start <= g->last ? span_of(g->start, g->last) : EVERYWHERE,
 	};
 
-	port_dma_mb();
 	run(to_smmu(link->iommu), walk_link, &what);
 }
 
@@ -452,7 +452,6 @@ void uiommu_smmuv3_ats_before(struct smmu_master *m, uiommu_pasid_t pasid, bool 
 		uiommu_smmuv3_set_state(m->dev, SMMU_DEV_ATS, 0);
 	else
 		switch_ats(m->dev, false);
-	port_dma_mb();
 	run(m->smmu, walk_change, &c);
 	m->ats_stale = c.all && !want;
 	m->ats_lost &= !want;
