@@ -61,6 +61,7 @@ struct thread {
 	unsigned num;
 	uint32_t seq, floor;			/* of later stores */
 	uint64_t filter;			/* a bit for each place in @stores, hashed */
+	bool lingers;				/* few of them leave by themselves */
 
 	const uint64_t *loads[LOADS];		/* since the last load barrier */
 	bool exposed[LOADS];			/* and then a register was written */
@@ -88,6 +89,7 @@ struct uiommu_hostile {
 	unsigned fuel, phase, drain;		/* until: a switch, new weights, a store leaves */
 	unsigned mean, eager;			/* of fuel; one in so many stores does not wait */
 	bool lazy;				/* no store leaves by itself */
+	bool newest;				/* the newest that may leave does so first */
 	bool fine;				/* ordinary accesses yield too */
 	unsigned char garbage;
 	void *home;				/* the stack of run() */

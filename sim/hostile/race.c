@@ -26,6 +26,7 @@
 struct sync {
 	const void *p;
 	uint32_t clock[MAX_THREADS];
+	uint64_t seen;				/* of hardware's writes */
 };
 
 /* Places are told as addr2line takes them. */
@@ -74,17 +75,24 @@ void uiommu_hostile_acquire(const void *p)
 	struct uiommu_hostile *w = world;
 	const struct sync *s = w && w->cur ? sync_at(w, p, false) : NULL;
 
-	if (s)
-		join(w->cur->clock, s->clock);
+	if (!s)
+		return;
+	join(w->cur->clock, s->clock);
+	if (w->cur->seen < s->seen)
+		w->cur->seen = s->seen;
 }
 
 void uiommu_hostile_release(const void *p)
 {
 	struct uiommu_hostile *w = world;
+	struct sync *s;
 
 	if (!w || !w->cur)
 		return;
-	join(sync_at(w, p, true)->clock, w->cur->clock);
+	s = sync_at(w, p, true);
+	join(s->clock, w->cur->clock);
+	if (s->seen < w->cur->seen)
+		s->seen = w->cur->seen;
 	w->cur->clock[who(w, w->cur)]++;
 }
 
@@ -217,7 +225,7 @@ void uiommu_hostile_forget(struct uiommu_hostile *w, const void *p, size_t bytes
 			struct sync *s = sync_at(w, at + k, false);
 
 			if (s)
-				memset(s->clock, 0, sizeof(s->clock));
+				*s = (struct sync){ .p = s->p };
 		}
 	}
 }

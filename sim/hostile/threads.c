@@ -27,6 +27,7 @@ static void new_phase(struct uiommu_hostile *w)
 	w->mean = means[hostile_below(w, 4)];
 	w->eager = 1 + hostile_below(w, 6);
 	w->lazy = !hostile_below(w, 3);
+	w->newest = !hostile_below(w, 4);
 	w->fine = !hostile_below(w, 4);
 	for (unsigned i = 0; i < w->num; i++)
 		w->threads[i].weight = weights[hostile_below(w, 5)];

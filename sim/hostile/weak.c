@@ -50,6 +50,8 @@ static void leave(struct uiommu_hostile *w, struct thread *t, unsigned i)
 	struct store s = t->stores[i];
 
 	w->stats.reordered += i != 0;
+	if (i)
+		w->fuel = 1;		/* others look before the rest follows */
 	t->num--;
 	for (unsigned j = i; j < t->num; j++)
 		t->stores[j] = t->stores[j + 1];
@@ -59,9 +61,10 @@ static void leave(struct uiommu_hostile *w, struct thread *t, unsigned i)
 	mark_dirty(w, s.p);
 }
 
+/* In some phases the newest first: what was to be seen before it is seen last. */
 static void one_leaves(struct uiommu_hostile *w, struct thread *t)
 {
-	unsigned i = hostile_below(w, t->num);
+	unsigned i = w->newest ? t->num - 1 : hostile_below(w, t->num);
 
 	while (!may_leave(t, i))
 		i--;
@@ -81,6 +84,12 @@ static void drain(struct uiommu_hostile *w, struct thread *t)
 		one_leaves(w, t);
 		uiommu_hostile_yield();
 	}
+}
+
+void uiommu_hostile_linger(bool on)
+{
+	if (world && world->cur)
+		world->cur->lingers = on;
 }
 
 void uiommu_hostile_new_line(struct uiommu_hostile *w, const void *p)
@@ -113,7 +122,7 @@ void uiommu_hostile_background(struct uiommu_hostile *w)
 {
 	struct thread *t = &w->threads[hostile_below(w, w->num)];
 
-	if (t->num && !w->lazy && !hostile_below(w, 4))
+	if (t->num && !w->lazy && !hostile_below(w, t->lingers ? 500 : 4))
 		one_leaves(w, t);
 	if (!w->cfg.coherent)
 		evict(w);
@@ -280,8 +289,6 @@ uint64_t uiommu_hostile_load_acquire(const uint64_t *p)
 {
 	uint64_t v = uiommu_hostile_load64(p);
 
-	if (world && world->cur)
-		loads_done(world, world->cur);
 	uiommu_hostile_acquire(p);
 	return v;
 }
@@ -316,7 +323,8 @@ void uiommu_hostile_clean(const void *p, size_t bytes)
 
 /* ---- registers ---- */
 
-/* What a barrier puts in front of a register write; the rest may follow after it. */
+/* What a barrier puts in front of a register write; the rest may follow after it. Others
+ * may run in between. */
 void uiommu_hostile_device_write(void)
 {
 	struct uiommu_hostile *w = world;
@@ -324,8 +332,10 @@ void uiommu_hostile_device_write(void)
 
 	if (!t)
 		return;
-	while (t->num && t->stores[0].seq < t->floor)
-		leave(w, t, 0);
+	while (t->num && t->stores[0].seq < t->floor) {
+		one_leaves(w, t);
+		uiommu_hostile_yield();
+	}
 	for (unsigned i = 0; i < LOADS; i++)
 		t->exposed[i] = true;
 	uiommu_hostile_yield();

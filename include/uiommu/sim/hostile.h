@@ -352,6 +352,17 @@ void uiommu_hostile_clean(const void *p, size_t bytes);
  */
 void uiommu_hostile_device_write(void);
 
+/**
+ * uiommu_hostile_linger() - the thread's stores wait for long
+ * @on: from now on they leave for barriers, and hardly by themselves; false: as usual
+ *
+ * For a test that aims: a call's last stores shall still be on their way while another
+ * thread's call begins and ends.
+ *
+ * Context: any; outside of threads nothing happens.
+ */
+void uiommu_hostile_linger(bool on);
+
 /* ---- hardware's side ---- */
 
 /**
