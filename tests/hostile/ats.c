@@ -167,7 +167,7 @@ int ats_dma(struct world *w, struct endpoint *e, unsigned stream,
 	    const struct uiommu_sim_access *a, struct dma *d)
 {
 	bool by_atc = w->setup.ats && (e->on || e->silent ? pick(4) : !pick(4));
-	uint64_t buf = 0;
+	uint64_t buf = ++w->written;
 	int err;
 
 	d->e = e;

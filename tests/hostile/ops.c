@@ -59,7 +59,9 @@ void dma_random(struct world *w)
 {
 	if (!w->ready)
 		return;
-	if (!pick(6))
+	if (w->hot.aimed && pick(4))
+		dma_once(w, w->hot.dev, w->hot.slot, w->hot.where, true);
+	else if (!pick(6))
 		extra_dma(w);
 	else if (w->setup.faults && !pick(4))
 		faults_random(w);
@@ -101,6 +103,7 @@ static void warm(struct world *w, unsigned dev, unsigned slot, unsigned where)
 	w->hot.dev = dev;
 	w->hot.slot = slot;
 	w->hot.where = where;
+	w->hot.aimed = false;
 	if (pick(2))
 		prefetch(w, dev, slot, where);
 	else if (pick(2))
@@ -384,16 +387,21 @@ static void doorbell(void)
 	uiommu_hostile_device_write();
 }
 
-static void map_page(struct world *w, unsigned i, unsigned r, unsigned spot, unsigned page)
+static uint64_t *own_page(const struct world *w, unsigned i, unsigned r)
+{
+	return (uint64_t *)(uintptr_t)(w->dom[i].region[r].own + w->host.table_offset);
+}
+
+static void map_page(struct world *w, unsigned i, unsigned r, unsigned spot, uint64_t pa)
 {
 	struct var *v = &w->dom[i].region[r].spot[spot];
 	int want = var_now(v) ? -UIOMMU_EEXIST : 0, err;
 	uint64_t n = 0;
 
-	world_note(w, "map domain %u, 0x%llx to page %u: begins", i,
-		   (unsigned long long)world_iova(r, spot), page);
-	var_begin(w, v, want ? var_now(v) : w->page[page]);
-	err = uiommu_map(w->dom[i].dom, world_iova(r, spot), w->page[page], PAGE, RW, &n);
+	world_note(w, "map domain %u, 0x%llx to physical 0x%llx: begins", i,
+		   (unsigned long long)world_iova(r, spot), (unsigned long long)pa);
+	var_begin(w, v, want ? var_now(v) : pa);
+	err = uiommu_map(w->dom[i].dom, world_iova(r, spot), pa, PAGE, RW, &n);
 	doorbell();
 	world_note(w, "... returns %d", err);
 	if (world_forgives(w, err))
@@ -448,11 +456,28 @@ static void op_map(struct world *w, const struct op *op)
 		map_block(w, i, r, op->d / 4 % 2, true);
 	else if (op->d % 8 == 1 && !var_now(&w->dom[i].region[r].spot[SPOTS - 1]))
 		map_block(w, i, r, op->d / 8 % 2, false);
+	else if (!spot && op->d & 16)
+		map_page(w, i, r, spot, w->dom[i].region[r].own);
 	else
-		map_page(w, i, r, spot, op->d % PAGES);
+		map_page(w, i, r, spot, w->page[op->d % PAGES]);
 	if (seen_by(w, i, &d, &s))
 		dma_once(w, d, s, r * SPOTS + spot, op->d & 1);
 	unlock_region(w, i, r);
+}
+
+static bool has_own(const struct world *w, unsigned i, unsigned r)
+{
+	return var_now(&w->dom[i].region[r].spot[0]) == w->dom[i].region[r].own;
+}
+
+/* What was written before an unmap returned is seen by whoever reads after it. */
+static void look(const struct world *w, unsigned i, unsigned r)
+{
+	const uint64_t *p = own_page(w, i, r);
+
+	if (!w->failing && uiommu_hostile_load64(p) != *p)
+		uiommu_hostile_fail("a page is unmapped, and what is read of it was there before a "
+				    "device wrote");
 }
 
 /* @bytes, the last page of which is spot @last, and the first that is one is @first. */
@@ -460,6 +485,7 @@ static void unmap(struct world *w, unsigned i, unsigned r, unsigned first, unsig
 		  uint64_t bytes)
 {
 	uint64_t iova = world_iova(r, last) + PAGE - bytes, want = 0, n = 0;
+	bool own = !first && has_own(w, i, r);
 	int err;
 
 	world_note(w, "unmap domain %u, 0x%llx, 0x%llx bytes: begins", i, (unsigned long long)iova,
@@ -473,6 +499,8 @@ static void unmap(struct world *w, unsigned i, unsigned r, unsigned first, unsig
 	if (err || (want && n != bytes))
 		uiommu_hostile_fail("unmap returns %d, and says that %llu bytes went", err,
 				    (unsigned long long)n);
+	if (own)
+		look(w, i, r);
 	for (unsigned s = first; s <= last; s++)
 		var_end(w, &w->dom[i].region[r].spot[s], true);
 }
@@ -491,6 +519,7 @@ static void meet_attach(struct world *w, unsigned i, unsigned where)
 {
 	for (unsigned n = 0; n < 300 && w->attaching != i + 1; n++)
 		uiommu_hostile_wait();
+	uiommu_hostile_linger(true);
 	w->hot.where = where;
 }
 
@@ -509,10 +538,12 @@ static void op_unmap(struct world *w, const struct op *op)
 	if (!lock_region(w, i, r))
 		return;
 	seen = seen_by(w, i, &d, &s);
-	if (seen)
+	if (seen) {
 		warm(w, d, s, r * SPOTS + spot);
-	else if (op->d & 8)
+		w->hot.aimed = !spot && has_own(w, i, r);
+	} else if (op->d & 8) {
 		meet_attach(w, i, r * SPOTS + spot);
+	}
 	if (w->dom[i].region[r].block || op->d % 4 == 0) {
 		unmap(w, i, r, 0, SPOTS - 1, BLOCK);
 		w->dom[i].region[r].block = w->dom[i].region[r].run = false;
@@ -524,8 +555,10 @@ static void op_unmap(struct world *w, const struct op *op)
 	} else {
 		unmap(w, i, r, spot, spot, PAGE);
 	}
+	w->hot.aimed = false;
 	if (!seen && w->attaching == i + 1)
 		outstay_attach(w, i);
+	uiommu_hostile_linger(false);
 	if (seen || seen_by(w, i, &d, &s))
 		dma_once(w, d, s, r * SPOTS + spot, op->d & 1);
 	unlock_region(w, i, r);
@@ -808,6 +841,7 @@ static struct op focused(const struct world *w, struct op op)
 		{ OP_BIND, OP_BIND, OP_PAGE, OP_PAGE, OP_BIND, OP_PAGE, OP_END, OP_FDEV },
 		{ OP_GUEST, OP_GUEST, OP_GUEST, OP_VDEV, OP_VDEV, OP_BALLOON, OP_GUEST, OP_VM },
 		{ OP_DMA, OP_DMA, OP_DMA, OP_DMA, OP_DMA, OP_DMA, OP_PASID, OP_DMA },
+		{ OP_REPLUG, OP_ATTACH, OP_ATTACH, OP_ATTACH, OP_PLUG, OP_MAP, OP_ATTACH, OP_DETACH },
 	};
 	unsigned f = w->setup.focus;
 

@@ -61,11 +61,51 @@ static void page_in(struct space *s, unsigned i, unsigned page)
 	var_end(w, &s->place[i].v, !err);
 }
 
+static bool is_bound(const struct space *s)
+{
+	return var_now(&s->on[0].at) || var_now(&s->on[1].at);
+}
+
+static void prefetch(const struct space *s, unsigned i)
+{
+	for (unsigned k = 0; k < FDEVS; k++) {
+		const struct uiommu_sim_access a = {
+			.stream_id = streams[k], .substream_id = uiommu_mm_pasid(s->mm),
+			.ssv = true, .iova = places[i],
+		};
+
+		uiommu_sim_smmuv3_prefetch(s->w->sim, &a);
+	}
+}
+
+/* Of a process that nobody has: just when somebody binds it. What was stored may wait in
+ * its buffer all that time, and hardware walks. */
+static void meet_bind(const struct space *s)
+{
+	for (unsigned n = 0; n < 300 && !s->binding; n++)
+		uiommu_hostile_wait();
+	uiommu_hostile_linger(true);
+}
+
+static void outstay_bind(const struct space *s, unsigned i)
+{
+	for (unsigned n = 0; n < 2000 && s->binding; n++)
+		uiommu_hostile_wait();
+	prefetch(s, i);
+	uiommu_hostile_linger(false);
+}
+
 static void page_out(struct space *s, unsigned i)
 {
+	bool meet = s->sva && !is_bound(s) && pick(2);
+
+	if (meet)
+		meet_bind(s);
 	world_note(s->w, "space %u: the page at place %u goes: begins", s->number, i);
 	var_begin(s->w, &s->place[i].v, 0);
 	unmap(s, i);
+	if (meet)
+		outstay_bind(s, i);
 	var_end(s->w, &s->place[i].v, true);
 	world_note(s->w, "... returns");
 }
@@ -111,6 +151,8 @@ void sva_page(struct world *w, const struct op *op)
 	uiommu_hostile_release(&s->place[i]);
 	s->place[i].busy = false;
 	s->users--;
+	if (!var_now(&s->on[k].at))
+		k = FDEVS - 1 - k;
 	if (var_now(&s->on[k].at) && var_now(&s->on[k].at) != ANY)
 		sva_dma(w, k, (uint32_t)var_now(&s->on[k].at) - 1, i, op->d & 1);
 }
@@ -152,7 +194,9 @@ static void bind(struct world *w, struct space *s, unsigned k)
 	world_note(w, "bind of space %u to device %c: begins", s->number, 'f' + k);
 	if (!s->on[k].refs)
 		var_begin(w, &s->on[k].at, ANY);
+	s->binding = !s->on[0].refs && !s->on[1].refs;
 	err = uiommu_sva_bind_device(f->dev, s->mm, &sva);
+	s->binding = false;
 	world_note(w, "... returns %d, PASID %u", err, err ? 0 : uiommu_sva_pasid(sva));
 	if (err != want && !excused(w, k, err) && !world_forgives(w, err))
 		uiommu_hostile_fail("a bind returns %d instead of %d", err, want);

@@ -293,11 +293,23 @@ static int sim_read(void *ctx, uiommu_pa_t pa, void *buf, size_t bytes)
 	struct world *w = ctx;
 	struct dma *d = data_of(w);
 
-	if (!d)
-		return uiommu_hostile_hw_read(at(w, pa), buf, bytes);
-	memset(buf, 0, bytes);
-	oracle_access(w, d, pa);
+	if (d) {
+		memset(buf, 0, bytes);
+		oracle_access(w, d, pa);
+	} else if (uiommu_hostile_hw_read(at(w, pa), buf, bytes)) {
+		uiommu_hostile_fail("hardware is led to physical 0x%llx, where there is nothing",
+				    (unsigned long long)pa);
+	}
 	return 0;
+}
+
+/* The only pages whose data somebody looks at. */
+static bool is_own(const struct world *w, uint64_t pa)
+{
+	for (unsigned i = 0; i < DOMS * REGIONS; i++)
+		if (w->dom[i / REGIONS].region[i % REGIONS].own == pa)
+			return true;
+	return false;
 }
 
 static int sim_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
@@ -305,10 +317,9 @@ static int sim_write(void *ctx, uiommu_pa_t pa, const void *buf, size_t bytes)
 	struct world *w = ctx;
 	struct dma *d = data_of(w);
 
-	if (!d)
-		return uiommu_hostile_hw_write(at(w, pa), buf, bytes);
-	oracle_access(w, d, pa);
-	return 0;
+	if (d)
+		oracle_access(w, d, pa);
+	return d && !is_own(w, pa) ? 0 : uiommu_hostile_hw_write(at(w, pa), buf, bytes);
 }
 
 /* A piece of hardware, not a lock of CPUs: no store buffer is involved. */
@@ -620,6 +631,8 @@ void world_boot(struct world *w)
 		w->page[i] = physical(w, PAGE);
 	for (unsigned i = 0; i < 2; i++)
 		w->block[i] = physical(w, BLOCK);
+	for (unsigned i = 0; i < DOMS * REGIONS; i++)
+		w->dom[i / REGIONS].region[i % REGIONS].own = physical(w, PAGE);
 	var_init(&w->on, 1);
 	cmdqv_configure(w, &cfg);
 	if (bring_up(w, &obs, &cfg))

@@ -66,6 +66,7 @@ struct domain {
 	struct {
 		bool busy, block, run;
 		struct var spot[SPOTS];	/* physical page, 0: none */
+		uint64_t own;		/* a page that is mapped nowhere else */
 	} region[REGIONS];
 };
 
@@ -165,6 +166,7 @@ struct space {
 	bool dying;			/* handlers bring nothing any more */
 	struct var alive;		/* 0: nothing is reached by it */
 	unsigned mapping;		/* handlers at work */
+	bool binding;			/* its first bind is under way */
 	struct {
 		bool busy;
 		struct var v;		/* physical page, 0: none */
@@ -257,7 +259,8 @@ struct nested {
 };
 
 /* What all threads are at, in some runs; op_run(). */
-enum { FOCUS_DEVICE = 1, FOCUS_FAULTS, FOCUS_GUESTS, FOCUS_DMA, NUM_FOCUS = FOCUS_DMA };
+enum { FOCUS_DEVICE = 1, FOCUS_FAULTS, FOCUS_GUESTS, FOCUS_DMA, FOCUS_NEW,
+	NUM_FOCUS = FOCUS_NEW };
 
 enum { OP_ATTACH, OP_DETACH, OP_MAP, OP_UNMAP, OP_TOUCH, OP_RESET, OP_REPLUG, OP_DOMAIN,
 	OP_STATUS, OP_POLL, OP_CLAIM, OP_FAIL, OP_DMA, OP_PASID,
@@ -328,6 +331,7 @@ struct world {
 	long live;			/* allocations */
 
 	uint64_t clock;			/* of the oracle */
+	uint64_t written;		/* by devices: each time something else */
 	struct var on;			/* 0: the SMMU is being recovered */
 	struct domain dom[DOMS];
 	struct device dev[DEVS];
@@ -339,7 +343,8 @@ struct world {
 	unsigned num_late;
 	struct tally tally[DEVS][SLOTS][ADDRESSES][2];
 	unsigned short_events[DEVS][SLOTS];	/* that name no address */
-	struct { unsigned dev, slot, where; } hot;
+	/* what somebody is about to change; @aimed: most DMAs write there meanwhile */
+	struct { unsigned dev, slot, where; bool aimed; } hot;
 	struct extra extra;
 	struct sva sva;
 	struct nested nested;

@@ -12,9 +12,9 @@ thread, the port as it is, the same hardware. One that ends in "servers" in
 tests/hostile/servers, which has programs that call the iommufd and VFIO servers. One that
 ends in "calls" in tests/hostile/calls, where any call of the library meets any other.
 
-Besides, each lock is left out in each function that takes it (hostile_locks.py): in calls
-first, and where nothing comes of it there, among the threads. Which may be left out, and
-why, is at the head of the list.
+Besides, each lock is left out in each function that takes it (hostile_leave_out.py), in calls
+first, and where nothing comes of it there, among the threads; and each barrier. Which may be
+left out, and why, is at the head of the list.
 
   hostile-mutants.py [--check] [--seeds N] [--first N] [--jobs N] [--only NAME[,NAME]] [--sample N]
 
@@ -23,7 +23,7 @@ not pass. --sample runs every N-th of those that fit and are not (rare).
 """
 import argparse, concurrent.futures, fnmatch, os, re, shutil, subprocess, sys, time
 
-import hostile_locks
+import hostile_leave_out
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OUT = os.path.join(TOP, 'build', 'hostile')
@@ -89,14 +89,17 @@ def parse(path):
     return mutants
 
 
-def parse_locks(path):
-    """the same, of locks that are left out; without those that may be"""
+def parse_left_out(path):
+    """the same, of locks and barriers that are left out; without those that may be"""
     may = re.findall(r'^!! (\S+) ', open(path).read(), flags=re.M)
     found = [m + ([WORLDS['calls'], WORLDS['threads']],)
-             for m in hostile_locks.all_of(TOP, ('core', 'smmuv3'))]
-    found += [m + ([WORLDS['servers']],) for m in hostile_locks.all_of(TOP, ('iommufd', 'vfio'))]
+             for m in hostile_leave_out.locks_of(TOP, ('core', 'smmuv3'))]
+    found += [m + ([WORLDS['servers']],)
+              for m in hostile_leave_out.locks_of(TOP, ('iommufd', 'vfio'))]
+    found += [m + ([WORLDS['threads']],)
+              for m in hostile_leave_out.barriers_of(TOP, ROOMS, ('pt/walker.h',))]
     for name in set(may) - {m[0] for m in found}:
-        print('%s: there is no such lock' % name)
+        print('%s: there is no such lock or barrier' % name)
     return [m for m in found if m[0] not in may]
 
 
@@ -189,7 +192,7 @@ def main():
     p.add_argument('--sample', type=int, default=1)
     o = p.parse_args()
     path = os.path.join(TOP, 'tests/hostile/mutants.txt')
-    mutants = parse(path) + parse_locks(path)
+    mutants = parse(path) + parse_left_out(path)
     gone = [m for m in mutants if mutate(m) is None]
     for m in gone:
         print('%s: its piece is not in %s, or not once' % (m[0], m[1]))
