@@ -206,7 +206,7 @@ static void tell(struct job *j, const struct item *it)
 }
 
 /* One that another thread is just closing may still have what it had: hardware is told. */
-static bool closed(struct smmu *s, struct uiommu_dev *dev)
+bool uiommu_smmuv3_ats_closed(struct smmu *s, struct uiommu_dev *dev)
 {
 	if (!uiommu_smmuv3_quarantined(dev))
 		return false;
@@ -218,7 +218,7 @@ static bool keeps(struct job *j, struct uiommu_dev *dev)
 {
 	if (uiommu_smmuv3_ats_on(dev))
 		return true;
-	closed(j->s, dev);
+	uiommu_smmuv3_ats_closed(j->s, dev);
 	return false;
 }
 
@@ -374,7 +374,9 @@ void uiommu_smmuv3_atc_ask_each(struct smmu *s, const uint64_t *cmd, size_t n)
 		if (FGET(CMD_Opcode, cmd[0]) != CMD_ATC_INV)
 			continue;
 		dev = uiommu_stream_device(&s->base, FGET(CMD_ATC_INV_StreamID, cmd[0]));
-		asked = dev ? state(dev) : 0;
+		if (!dev || uiommu_smmuv3_ats_closed(s, dev))
+			continue;
+		asked = state(dev);
 		if (asked & SMMU_DEV_ATS && !answers(s, cmd))
 			quarantine(s, dev, asked);
 	}
@@ -393,7 +395,7 @@ static void tell_all_of(struct job *j, struct smmu_master *m, uiommu_pasid_t pas
 	const struct item it = { .dev = m->dev, .pasid = pasid, .global = global,
 				 .span = EVERYWHERE };
 
-	if (!closed(j->s, m->dev))
+	if (!uiommu_smmuv3_ats_closed(j->s, m->dev))
 		tell(j, &it);
 }
 
@@ -444,7 +446,7 @@ void uiommu_smmuv3_ats_before(struct smmu_master *m, uiommu_pasid_t pasid, bool 
 
 	m->ats_was = was;
 	if (was == want) {
-		closed(m->smmu, m->dev);
+		uiommu_smmuv3_ats_closed(m->smmu, m->dev);
 		return;
 	}
 	c.all = m->blocked || m->ats_stale || m->ats_user;

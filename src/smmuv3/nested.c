@@ -151,7 +151,7 @@ static int convert(const struct uiommu_viommu *v, const uint64_t in[CMD_WORDS],
 		   uint64_t out[CMD_WORDS])
 {
 	const struct guest_cmd *g = find(in[0]);
-	const struct uiommu_dev *dev;
+	struct uiommu_dev *dev;
 
 	if (!g)
 		return -UIOMMU_EIO;
@@ -171,7 +171,10 @@ static int convert(const struct uiommu_viommu *v, const uint64_t in[CMD_WORDS],
 	if (!dev)
 		return -UIOMMU_EIO;
 	out[0] |= FPREP(CMD_CFGI_CD_StreamID, dev->streams[0].id);
-	return g->what & ATC && !uiommu_smmuv3_ats_on(dev) ? 1 : 0;
+	if (!(g->what & ATC) || uiommu_smmuv3_ats_on(dev))
+		return 0;
+	uiommu_smmuv3_ats_closed(to_smmu(v->iommu), dev);
+	return 1;
 }
 
 /* Up to a batch of them, from @cmd on. *@took: how many have been done. */

@@ -467,6 +467,8 @@ void uiommu_smmuv3_set_state(struct uiommu_dev *dev, unsigned on, unsigned off);
 void uiommu_smmuv3_new_life(struct uiommu_dev *dev);
 /* Devices behind the link forget what is in @g's range, or are in quarantine. */
 void uiommu_smmuv3_atc_invalidate(const struct uiommu_link *link, const struct uiommu_gather *g);
+/* It is in quarantine, and hardware has heard of that: else false. */
+bool uiommu_smmuv3_ats_closed(struct smmu *s, struct uiommu_dev *dev);
 /* A guest's CMD_ATC_INVs among @n commands, of which one was not answered. */
 void uiommu_smmuv3_atc_ask_each(struct smmu *s, const uint64_t *cmd, size_t n);
 bool uiommu_smmuv3_ats_on(const struct uiommu_dev *dev);

@@ -1136,6 +1136,46 @@ static void removed_while_it_is_being_closed(void **state)
 	}
 }
 
+static struct guest closed_guest;
+
+static void guest_tells(struct rig *r)
+{
+	assert_int_equal(say(&closed_guest, OP(ATC_INV) | VSID(0x33), VA), 0);
+	kept(r, 3, ANY, VA, 0);
+}
+
+/* In the @at'th moment of an unmap below it. */
+static bool below_a_guest(unsigned at)
+{
+	struct rig r;
+	bool reached;
+
+	start_guest(&r, &closed_guest);
+	guest_unmap(&closed_guest, 0, VA);
+	assert_int_equal(say(&closed_guest, OP(TLBI_NH_ALL), 0), 0);
+	r.d[3].silent = true;
+	set_stage(&r, at, guest_tells);
+	bench_meanwhile(&r.b, at, at_a_lock);
+	assert_int_equal(uiommu_unmap(closed_guest.parent, IPA(1) + VM_BYTES / 2, VM_BYTES / 2, NULL),
+			 0);
+	reached = !stage.meanwhile;
+	stage.meanwhile = NULL;
+	r.b.meanwhile = NULL;
+	assert_int_equal(r.failed, 1);
+	stop_guest(&r, &closed_guest);
+	return reached;
+}
+
+/* A device that an unmap is just closing answers no guest: who tells it waits until it is. */
+static void invariant_09_a_guest_tells_a_device_that_is_being_closed(void **state)
+{
+	unsigned n = 0;
+
+	while (below_a_guest(n))
+		n++;
+	assert_true(n >= 4);
+}
+
 static unsigned later;
 
 static void fails(struct bench *b)
@@ -1354,6 +1394,7 @@ int main(void)
 		cmocka_unit_test(invariant_09_what_leaves_a_device_that_is_being_closed),
 		cmocka_unit_test(reset_while_it_is_being_closed),
 		cmocka_unit_test(removed_while_it_is_being_closed),
+		cmocka_unit_test(invariant_09_a_guest_tells_a_device_that_is_being_closed),
 		cmocka_unit_test(invariant_09_recovered_while_one_is_being_closed),
 		cmocka_unit_test(a_reset_makes_up_for_silence),
 		cmocka_unit_test(only_who_is_silent_is_blamed),
