@@ -23,7 +23,9 @@ enum uiommu_dma_mode {
 	UIOMMU_DMA_DEFERRED,
 };
 
+#ifndef UIOMMU_DMA_QUEUE			/* a build of the library may choose */
 #define UIOMMU_DMA_QUEUE	256u		/* unmaps that wait, at most, in each... */
+#endif
 #define UIOMMU_DMA_QUEUES	4u		/* ...of so many; a thread has one of them */
 #define UIOMMU_DMA_WAIT_NS	10000000u	/* how long one waits: uiommu_dma_set_timer() */
 

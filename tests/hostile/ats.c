@@ -66,13 +66,15 @@ static struct endpoint *find(const struct world *w, uint32_t stream, unsigned *i
 	return NULL;
 }
 
-/* Rather while its entries change. From now on it may be put into quarantine. */
+/* Rather while its entries change, most of all when it is a guest that tells it. From now
+ * on it may be put into quarantine. */
 static void fall_silent(struct world *w, struct endpoint *e)
 {
 	bool changes = w->changing && &w->dev[w->changing - 1].e == e;
 
 	if (!w->setup.silent || !w->ready || e->silent ||
-	    e != w->endpoint[w->setup.silent_one % w->num_endpoints] || pick(changes ? 20 : 60))
+	    e != w->endpoint[w->setup.silent_one % w->num_endpoints] ||
+	    pick(w->nested.told == e ? 3 : changes ? 20 : 60))
 		return;
 	world_note(w, "StreamID 0x%x answers no more", e->streams[0]);
 	e->silent = e->trouble = true;

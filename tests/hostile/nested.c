@@ -87,11 +87,17 @@ static void say_page(struct vm *vm, unsigned space, uint64_t va)
 /* And to its devices, when the SMMU has forgotten. */
 static void say_devices(struct vm *vm, unsigned space, uint64_t w1)
 {
-	for (unsigned n = 0; n < VDEVS; n++)
-		if (vm->w->nested.dev[n].vm == vm && vm->w->nested.dev[n].e.global)
-			say(vm, OP(ATC_INV) | FPREP(CMD_ATC_INV_StreamID, VSID(n)) |
-				    FPREP(CMD_ATC_INV_SSV, space != 0) |
-				    FPREP(CMD_ATC_INV_SubstreamID, space), w1);
+	struct nested *ne = &vm->w->nested;
+
+	for (unsigned n = 0; n < VDEVS; n++) {
+		if (ne->dev[n].vm != vm || !ne->dev[n].e.global)
+			continue;
+		ne->told = &ne->dev[n].e;
+		say(vm, OP(ATC_INV) | FPREP(CMD_ATC_INV_StreamID, VSID(n)) |
+			    FPREP(CMD_ATC_INV_SSV, space != 0) |
+			    FPREP(CMD_ATC_INV_SubstreamID, space), w1);
+		ne->told = NULL;
+	}
 }
 
 static void change_page(struct vm *vm, unsigned space, unsigned slot, unsigned to)
@@ -513,6 +519,8 @@ void nested_boot(struct world *w)
 		d->number = n;
 		ats_endpoint(w, &d->e, &streams[n], 1);
 		d->e.global = n == 0;
+		if (d->e.global && !pick(3))
+			w->setup.silent_one = w->num_endpoints - 1;
 		var_init(&d->open, 1);
 		var_init(&d->has, 0);
 		if (add(w, d))

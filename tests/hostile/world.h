@@ -256,6 +256,7 @@ struct nested {
 	struct vm vm[VMS];
 	struct vdev dev[VDEVS];
 	unsigned hot;			/* slot */
+	const struct endpoint *told;	/* a guest is just sending it a CMD_ATC_INV */
 };
 
 /* What all threads are at, in some runs; op_run(). */

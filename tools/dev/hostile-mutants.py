@@ -32,6 +32,7 @@ ROOMS = ('pt', 'core', 'smmuv3')
 FLAGS = ['-O1', '-std=gnu11', '-w', '-fno-strict-aliasing', '-I' + TOP + '/include',
          '-I' + TOP]
 # as in tests/hostile/meson.build: ordinary accesses yield
+HOSTILE = ['-DUIOMMU_PORT_HEADER="hostile/arch.h"', '-DUIOMMU_DMA_QUEUE=4u']
 PLAIN = ['-fsanitize=thread', '--param', 'tsan-instrument-func-entry-exit=0']
 
 
@@ -62,14 +63,14 @@ class World:
 
 
 WORLDS = {
-    'threads': World('threads', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
+    'threads': World('threads', HOSTILE, PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'tests/hostile'], ['sim/dev/atc.c'], []),
     'guests': World('guests', [], [], ['sim/smmuv3'], ['tests/driver/nested_hostile.c'],
                     ['-lcmocka', '-lpthread']),
-    'calls': World('calls', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
+    'calls': World('calls', HOSTILE, PLAIN,
                    ['sim/hostile', 'sim/smmuv3', 'tests/hostile', 'tests/hostile/calls'],
                    ['sim/dev/atc.c'], [], without='tests/hostile/run.c', cap=300),
-    'servers': World('servers', ['-DUIOMMU_PORT_HEADER="hostile/arch.h"'], PLAIN,
+    'servers': World('servers', HOSTILE, PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
                      ['tests/hostile/' + f for f in ('main.c', 'crew.c', 'guard.c', 'plain.c')], [],
                      ('iommufd', 'vfio'), 6),
