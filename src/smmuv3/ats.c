@@ -205,12 +205,15 @@ static void tell(struct job *j, const struct item *it)
 	}
 }
 
-/* One that another thread is just closing may still have what it had: hardware is told. */
+/* One that another thread is just closing may still have what it had: hardware is told.
+ * One look: a reset that ends in between makes another device of it. */
 bool uiommu_smmuv3_ats_closed(struct smmu *s, struct uiommu_dev *dev)
 {
-	if (!uiommu_smmuv3_quarantined(dev))
+	unsigned now = state(dev);
+
+	if (!(now & SMMU_DEV_QUARANTINE))
 		return false;
-	quarantine(s, dev, state(dev));
+	quarantine(s, dev, now);
 	return true;
 }
 
@@ -374,10 +377,8 @@ void uiommu_smmuv3_atc_ask_each(struct smmu *s, const uint64_t *cmd, size_t n)
 		if (FGET(CMD_Opcode, cmd[0]) != CMD_ATC_INV)
 			continue;
 		dev = uiommu_stream_device(&s->base, FGET(CMD_ATC_INV_StreamID, cmd[0]));
-		if (!dev || uiommu_smmuv3_ats_closed(s, dev))
-			continue;
-		asked = state(dev);
-		if (asked & SMMU_DEV_ATS && !answers(s, cmd))
+		asked = dev ? state(dev) : 0;
+		if (asked & SMMU_DEV_QUARANTINE || (asked & SMMU_DEV_ATS && !answers(s, cmd)))
 			quarantine(s, dev, asked);
 	}
 }
