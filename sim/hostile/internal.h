@@ -24,6 +24,7 @@
 #define DEPTH		12u			/* stores that wait, of one thread */
 #define LOADS		8u			/* loads that may be late */
 #define HISTORY		16u			/* what hardware wrote last */
+#define RETIRED		1024u			/* while a reader stands still */
 #define UNIT_LG2	6			/* memory is given out in units; a cache line */
 #define FRESH		4u
 #define LINES		64u			/* dirty lines that may be written back */
@@ -124,10 +125,10 @@ struct uiommu_hostile {
 	uint64_t writes;			/* of hardware */
 	uint64_t write_filter;
 
-	struct uiommu_retire *retired[64];
+	struct uiommu_retire *retired[RETIRED];
 	struct {
 		uint64_t entered[MAX_THREADS];	/* of those who read when it was retired */
-	} waits[64];
+	} waits[RETIRED];
 	unsigned num_retired;
 };
 
