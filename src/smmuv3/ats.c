@@ -225,7 +225,8 @@ static bool keeps(struct job *j, struct uiommu_dev *dev)
 	return false;
 }
 
-static void run(struct smmu *s, void (*walk)(struct job *j, const void *what), const void *what)
+/* false: the SMMU is off, and nobody may have been told. */
+static bool run(struct smmu *s, void (*walk)(struct job *j, const void *what), const void *what)
 {
 	struct job j;
 	int err;
@@ -235,12 +236,15 @@ static void run(struct smmu *s, void (*walk)(struct job *j, const void *what), c
 	uiommu_smmuv3_batch_begin(s, &j.b);
 	walk(&j, what);
 	if (!j.any)
-		return;
+		return true;
 	err = uiommu_smmuv3_batch_sync(s, &j.b);
-	if ((!err && !uiommu_smmuv3_batch_unanswered(&j.b)) || uiommu_smmuv3_cmdq_is_dead(s))
-		return;
+	if (!err && !uiommu_smmuv3_batch_unanswered(&j.b))
+		return true;
+	if (uiommu_smmuv3_cmdq_is_dead(s))
+		return false;
 	j.ask = true;
 	walk(&j, what);
+	return !uiommu_smmuv3_cmdq_is_dead(s);
 }
 
 /* ---- what an unmap took from a domain ---- */
@@ -455,9 +459,12 @@ void uiommu_smmuv3_ats_before(struct smmu_master *m, uiommu_pasid_t pasid, bool 
 		uiommu_smmuv3_set_state(m->dev, SMMU_DEV_ATS, 0);
 	else
 		switch_ats(m->dev, false);
-	run(m->smmu, walk_change, &c);
-	m->ats_stale = c.all && !want;
-	m->ats_lost &= !want;
+	if (run(m->smmu, walk_change, &c)) {
+		m->ats_stale = c.all && !want;
+		m->ats_lost &= !want;
+	} else {
+		m->ats_stale = m->ats_lost = true;
+	}
 }
 
 void uiommu_smmuv3_ats_after(struct smmu_master *m, uiommu_pasid_t pasid, bool want, bool fresh)

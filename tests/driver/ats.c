@@ -52,12 +52,13 @@ static unsigned eats(struct rig *r, unsigned i)
 	return config > STE_Config_BYPASS ? (unsigned)FGET(STE_EATS, e[1]) : 0;
 }
 
-/* On only after the STE says so, off only before it says no. */
+/* On only after the STE says so, off only before it says no, where hardware looks. */
 static void set_ats(void *ctx, bool on)
 {
 	struct device *d = ctx;
 
-	if (!d->r->threads && (on || !uiommu_smmuv3_quarantined(d->dev)))
+	if (!d->r->threads && (on || !uiommu_smmuv3_quarantined(d->dev)) &&
+	    !to_smmu(d->r->b.iommu)->cmdq.dead)
 		assert_int_equal(eats(d->r, d->i), STE_EATS_TRANS);
 	__atomic_store_n(&d->on, on, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&d->switched, 1, __ATOMIC_RELAXED);
@@ -475,35 +476,76 @@ static void a_reset_window(void **state)
 
 /* ---- an SMMU that failed ---- */
 
-static void invariant_09_what_could_not_be_told_while_it_was_off(void **state)
+static void attach_all(struct rig *r, unsigned i)
+{
+	assert_int_equal(uiommu_attach_device(r->dom, r->d[i].dev), 0);
+	assert_int_equal(uiommu_attach_device_pasid(r->dom, r->d[i].dev, 2), 0);
+	assert_int_equal(uiommu_attach_device_pasid(r->dom, r->d[i].dev, 3), 0);
+}
+
+/* Two devices, one of which takes Global invalidations, have things on RID, 2 and 3. */
+static void setup_to_fail(struct rig *r)
 {
 	struct uiommu_smmuv3_config smmu = bench_smmu;
 	const struct uiommu_sim_smmuv3_config cfg = with_ats();
 	const struct uiommu_observer obs = { 0 };
+
+	memset(r, 0, sizeof(*r));
+	the = r;
+	smmu.reset = reset;
+	bench_init_sim(&r->b, &cfg, false);
+	assert_int_equal(uiommu_create(&r->b.t.host, &obs, &r->b.u), 0);
+	assert_int_equal(uiommu_smmuv3_probe(r->b.u, &smmu, &r->b.iommu), 0);
+	r->b.atc_inv = atc_inv;
+	add(r, 0, false, false);
+	add(r, 1, false, true);
+	r->dom = bench_domain(r->d[0].dev);
+	for (unsigned i = 0; i < 2; i++) {
+		r->page[i] = bench_page(&r->b, 5 + i);
+		bench_map(&r->b, r->dom, (i + 1) * MIB, r->page[i]);
+		attach_all(r, i);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		sees(r, i, ANY, MIB, 5);
+		sees(r, i, 2, MIB, 5);
+		sees(r, i, 3, 2 * MIB, 6);
+	}
+}
+
+/* What goes last takes ATS with it, and is not told either. */
+static void invariant_09_what_went_with_ats_while_it_was_off(void **state)
+{
 	struct rig r;
 
-	memset(&r, 0, sizeof(r));
-	the = &r;
-	smmu.reset = reset;
-	bench_init_sim(&r.b, &cfg, false);
-	assert_int_equal(uiommu_create(&r.b.t.host, &obs, &r.b.u), 0);
-	assert_int_equal(uiommu_smmuv3_probe(r.b.u, &smmu, &r.b.iommu), 0);
-	r.b.atc_inv = atc_inv;
-	add(&r, 0, false, false);
-	add(&r, 1, false, true);
-	r.dom = bench_domain(r.d[0].dev);
+	setup_to_fail(&r);
+	uiommu_sim_smmuv3_fail(r.b.sim);
+	uiommu_smmuv3_poll(r.b.iommu);
 	for (unsigned i = 0; i < 2; i++) {
-		r.page[i] = bench_page(&r.b, 5 + i);
-		bench_map(&r.b, r.dom, (i + 1) * MIB, r.page[i]);
+		uiommu_detach_device_pasid(r.d[i].dev, 3);
+		uiommu_detach_device_pasid(r.d[i].dev, 2);
+		uiommu_detach_device_pasid(r.d[i].dev, ANY);
+		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), -UIOMMU_EIO);
+		assert_false(r.d[i].on);
+	}
+	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
+	assert_int_equal(uiommu_iommu_recover(r.b.iommu), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		kept(&r, i, 3, 2 * MIB, 0);
 		assert_int_equal(uiommu_attach_device(r.dom, r.d[i].dev), 0);
-		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 2), 0);
-		assert_int_equal(uiommu_attach_device_pasid(r.dom, r.d[i].dev, 3), 0);
+		assert_true(r.d[i].on);
+		sees(&r, i, ANY, MIB, 0);
+		sees(&r, i, 2, MIB, 0);
+		sees(&r, i, 3, 2 * MIB, 0);
+		sees(&r, i, ANY, 2 * MIB, 6);
 	}
-	for (unsigned i = 0; i < 2; i++) {
-		sees(&r, i, ANY, MIB, 5);
-		sees(&r, i, 2, MIB, 5);
-		sees(&r, i, 3, 2 * MIB, 6);
-	}
+	stop(&r);
+}
+
+static void invariant_09_what_could_not_be_told_while_it_was_off(void **state)
+{
+	struct rig r;
+
+	setup_to_fail(&r);
 	uiommu_sim_smmuv3_fail(r.b.sim);
 	uiommu_smmuv3_poll(r.b.iommu);
 	assert_int_equal(uiommu_unmap(r.dom, MIB, PAGE, NULL), 0);
@@ -1382,6 +1424,7 @@ int main(void)
 		cmocka_unit_test(hardware_without_ats),
 		cmocka_unit_test(a_reset_window),
 		cmocka_unit_test(invariant_09_what_could_not_be_told_while_it_was_off),
+		cmocka_unit_test(invariant_09_what_went_with_ats_while_it_was_off),
 		cmocka_unit_test(invariant_09_a_silent_device_is_closed_before_unmap_returns),
 		cmocka_unit_test(invariant_13_nothing_is_allocated_on_the_way_out),
 		cmocka_unit_test(a_silent_device_without_coherent_walks),
