@@ -69,7 +69,7 @@ WORLDS = {
                     ['-lcmocka', '-lpthread']),
     'calls': World('calls', HOSTILE, PLAIN,
                    ['sim/hostile', 'sim/smmuv3', 'tests/hostile', 'tests/hostile/calls'],
-                   ['sim/dev/atc.c'], [], without='tests/hostile/run.c', cap=300),
+                   ['sim/dev/atc.c'], [], without='tests/hostile/run.c', cap=2000),
     'servers': World('servers', HOSTILE, PLAIN,
                      ['sim/hostile', 'sim/smmuv3', 'sim/dev', 'tests/hostile/servers'],
                      ['tests/hostile/' + f for f in ('main.c', 'crew.c', 'guard.c', 'plain.c')], [],
