@@ -19,7 +19,8 @@ left out, and why, is at the head of the list.
   hostile-mutants.py [--check] [--seeds N] [--first N] [--jobs N] [--only NAME[,NAME]] [--sample N]
 
 --check only looks whether each piece is still in its file, once, and lets a few that are
-not pass. --sample runs every N-th of those that fit and are not (rare).
+not pass. --sample runs every N-th of those that fit and are not (rare),
+which have four times the seeds.
 """
 import argparse, concurrent.futures, fnmatch, os, re, shutil, subprocess, sys, time
 
@@ -168,6 +169,7 @@ def build_mutant(m, world):
 
 def hunt(m, seeds, steps, first):
     """(caught, what is said about it)"""
+    seeds *= 4 if m[2].endswith('(rare)') else 1
     for world in m[4]:
         program, why = build_mutant(m, world)
         if not program:
