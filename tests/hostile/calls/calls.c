@@ -475,15 +475,17 @@ static void do_bind(struct calls *c, const struct op *op)
 	const uint64_t ste[2] = { FCONST(STE_V, 1) | FPREP(STE_Config, STE_Config_BYPASS), 0 };
 	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
 	struct uiommu_domain *parent = mine(c)->parent;
+	struct uiommu_dev *dev = of_pair(c, op);
 
 	if (!parent)
 		return;
-	if (op->d % 3 == 0)
-		uiommu_replace_device_pasid(parent, of_pair(c, op), UIOMMU_NO_PASID);
-	else if (op->d % 3 == 1)
-		uiommu_bind_pgtable_pasid(parent, of_pair(c, op), &user, UIOMMU_NO_PASID);
-	else
-		uiommu_unbind_pgtable_pasid(parent, of_pair(c, op), UIOMMU_NO_PASID);
+	if (op->d % 3 == 0) {
+		uiommu_unbind_pgtable_pasid(parent, dev, UIOMMU_NO_PASID);
+		return;
+	}
+	if (uiommu_attach_device_pasid(parent, dev, UIOMMU_NO_PASID))
+		uiommu_replace_device_pasid(parent, dev, UIOMMU_NO_PASID);
+	uiommu_bind_pgtable_pasid(parent, dev, &user, UIOMMU_NO_PASID);
 }
 
 /* ---- all of them ---- */
@@ -491,7 +493,7 @@ static void do_bind(struct calls *c, const struct op *op)
 #define CALLS(X) \
 	X(attach, 20) X(detach, 10) X(group, 10) X(default, 6) X(claim, 8) X(reset, 4) \
 	X(look, 6) X(device, 6) X(domain, 8) X(map, 6) X(iopf, 12) X(pasid, 6) X(iommu, 4) X(recover, 2) \
-	X(dma, 30) X(space, 4) X(process, 6) X(sva, 20) X(slice, 8) X(vdevice, 16) X(nested, 8) X(queue, 24) X(ask, 20) X(answer, 14) X(asked, 4) X(guest, 40) X(bind, 8)
+	X(dma, 30) X(space, 4) X(process, 6) X(sva, 20) X(slice, 8) X(vdevice, 16) X(nested, 8) X(queue, 24) X(ask, 20) X(answer, 14) X(asked, 12) X(guest, 40) X(bind, 8)
 #define WEIGHT(name, weight) weight,
 #define FUNCTION(name, weight) do_##name,
 
