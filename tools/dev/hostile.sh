@@ -32,4 +32,4 @@ case ${1-} in --servers|--calls) program=${1#--} && shift;; esac
 configure release && ninja_quiet release tests/hostile/$program || exit 1
 [ "${*-}" = --sample ] || exec build/release/tests/hostile/$program "$@"
 build/release/tests/hostile/hostile --seeds 800 --jobs 2 || exit 1
-exec tools/dev/hostile-mutants.py --jobs 2 --seeds 300 --sample 9
+exec tools/dev/hostile-mutants.py --jobs 2 --seeds 1500 --sample 9
