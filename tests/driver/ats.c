@@ -52,7 +52,8 @@ static unsigned eats(struct rig *r, unsigned i)
 	return config > STE_Config_BYPASS ? (unsigned)FGET(STE_EATS, e[1]) : 0;
 }
 
-/* On only after the STE says so, off only before it says no, where hardware looks. */
+/* On only after the STE says so, off only before it says no, where hardware looks. No lock is
+ * taken to see that: each is a moment at which a test may do something. */
 static void set_ats(void *ctx, bool on)
 {
 	struct device *d = ctx;

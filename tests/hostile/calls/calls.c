@@ -17,6 +17,11 @@
 static const uint32_t pair_stream[2] = { 0x1001, 0x1002 };
 static const uint32_t own_stream[WORKERS] = { 0x1101, 0x1102, 0x1103 };
 
+/* a guest's STE */
+static const uint64_t bypass_ste[2] = { FCONST(STE_V, 1) | FCONST(STE_Config, STE_Config_BYPASS),
+					0 };
+static const struct uiommu_user_data bypass = { 2, bypass_ste, sizeof(bypass_ste) };
+
 static struct mine *mine(struct calls *c)
 {
 	return &c->mine[uiommu_hostile_self()[3] - '0'];
@@ -381,10 +386,7 @@ static void make_slice(struct calls *c, struct mine *m, const struct op *op)
 
 static void make_nested(struct calls *c, struct mine *m, const struct op *op)
 {
-	const uint64_t ste[2] = { FCONST(STE_V, 1) | FPREP(STE_Config, STE_Config_BYPASS), 0 };
-	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
-
-	uiommu_domain_alloc_nested(m->parent, m->v, of_pair(c, op), &user, &m->nested);
+	uiommu_domain_alloc_nested(m->parent, m->v, of_pair(c, op), &bypass, &m->nested);
 }
 
 static void make_queue(struct calls *c, struct uiommu_viommu *v, struct uiommu_hw_queue **q,
@@ -472,8 +474,6 @@ static bool on_event(void *ctx, unsigned type, const void *record, size_t bytes)
 
 static void do_bind(struct calls *c, const struct op *op)
 {
-	const uint64_t ste[2] = { FCONST(STE_V, 1) | FPREP(STE_Config, STE_Config_BYPASS), 0 };
-	const struct uiommu_user_data user = { 2, ste, sizeof(ste) };
 	struct uiommu_domain *parent = mine(c)->parent;
 	struct uiommu_dev *dev = of_pair(c, op);
 
@@ -485,7 +485,7 @@ static void do_bind(struct calls *c, const struct op *op)
 	}
 	if (uiommu_attach_device_pasid(parent, dev, UIOMMU_NO_PASID))
 		uiommu_replace_device_pasid(parent, dev, UIOMMU_NO_PASID);
-	uiommu_bind_pgtable_pasid(parent, dev, &user, UIOMMU_NO_PASID);
+	uiommu_bind_pgtable_pasid(parent, dev, &bypass, UIOMMU_NO_PASID);
 }
 
 /* ---- all of them ---- */
